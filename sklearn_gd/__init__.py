@@ -1,0 +1,15 @@
+"""Gradient descent for linear models, with scikit-learn's API.
+
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearn_gd import GDLinearRegression
+>>> X, y = load_diabetes(return_X_y=True)
+>>> round(GDLinearRegression().fit(X, y).score(X, y), 3)
+0.518
+"""
+
+from .exceptions import DivergenceError, DivergenceWarning
+from .linear_model import GDLinearRegression, GDLogisticRegression
+
+__all__ = ["DivergenceError", "DivergenceWarning", "GDLinearRegression", "GDLogisticRegression"]
+
+__version__ = "0.1.0"

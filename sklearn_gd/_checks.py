@@ -1,0 +1,45 @@
+"""Parameters are refused at one place, with the name, the value and what is allowed.
+
+Two uses: the estimators' constructor parameters, and those of the rules that are passed as objects.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+__all__ = ["check_boolean", "check_choice", "check_integer", "check_number"]
+
+
+def check_number(name, value, low, high=math.inf, *, left=True, right=True):
+    """Refuse what is not a real number in the interval; NaN is in none."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
+    above = value >= low if left else value > low
+    below = value <= high if right else value < high
+    if not (above and below):
+        interval = f"{'[' if left else '('}{low}, {high}{']' if right else ')'}"
+        raise ValueError(f"{name} must be in {interval}, got {value!r}.")
+
+
+def check_integer(name, value, low):
+    """Refuse what is not an integer of at least `low`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value!r}.")
+
+
+def check_boolean(name, value):
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_choice(name, value, choices, also=""):
+    """Refuse a string that names none of the choices."""
+    if value not in choices:
+        names = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {names}{also}; got {value!r}.")

@@ -1,0 +1,27 @@
+"""What differs between the supported versions of scikit-learn, at one place.
+
+scikit-learn 1.9 brought callbacks. The documented entry of its mixin for an estimator's author,
+``_init_callback_context``, and the two attributes that tell whether there is anybody to call, have an underscore in their
+names; they are used here and nowhere else. On older versions there is nothing to call.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CallbackSupportMixin", "callback_root", "with_callbacks"]
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: this scikit-learn has no callbacks."""
+
+    def with_callbacks(fit):  # type: ignore[misc]
+        return fit
+
+
+def callback_root(estimator, max_subtasks):
+    """The root context of a fit, or None where no callback is set: then a fit pays nothing."""
+    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
+        return estimator._init_callback_context(max_subtasks=max_subtasks)
+    return None

@@ -1,0 +1,322 @@
+"""BaseGD: parameters, validation, the run of the solver and its results, shared by both estimators.
+
+Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, their target and their predictions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import messages
+from ._checks import check_boolean, check_choice, check_integer, check_number
+from ._compat import CallbackSupportMixin, with_callbacks
+from .auto import Problem, automatic, explicit
+from .callbacks import tasks_for
+from .designs import design_for
+from .designs.threads import one_blas_thread
+from .exceptions import DivergenceError, DivergenceWarning
+from .momentum import MOMENTA, HeavyBall, NoMomentum
+from .preconditioners import PRECONDITIONERS
+from .steps import RULES, Constant, Custom, PlaneSearch, Rule
+
+__all__ = ["BaseGD"]
+
+
+class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
+    """Batch gradient descent for linear models; see the estimators for the parameters."""
+
+    def __init__(
+        self,
+        *,
+        learning_rate="auto",
+        momentum="auto",
+        preconditioner="auto",
+        fit_intercept=True,
+        max_iter=1000,
+        tol=1e-6,
+        init="zeros",
+        random_state=None,
+        warm_start=False,
+        on_divergence="warn",
+        verbose=0,
+    ):
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.preconditioner = preconditioner
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.init = init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.on_divergence = on_divergence
+        self.verbose = verbose
+
+    # -- what an estimator adds -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _check_own_parameters(self):
+        """Refuse the estimator's own parameters."""
+
+    @abstractmethod
+    def _check_X_y(self, X, y):
+        """Validated X and y."""
+
+    @abstractmethod
+    def _target(self, y, weight, dtype):
+        """What the loss sees.
+
+        Returns
+        -------
+        loss, target, weight, alpha, scale : as `auto.Problem` has them; the weights not yet normalised
+        n_outputs : int or None
+            None for coefficients of one dimension.
+        attributes : dict
+            Further fitted attributes.
+        """
+
+    # -- parameters ---------------------------------------------------------------------------------------------------
+
+    def _parts(self):
+        """The rule, the momentum and the preconditioner's name, all parameters checked."""
+        self._check_own_parameters()
+        check_integer("max_iter", self.max_iter, 0)
+        check_number("tol", self.tol, 0)
+        check_boolean("fit_intercept", self.fit_intercept)
+        check_boolean("warm_start", self.warm_start)
+        check_choice("on_divergence", self.on_divergence, ("warn", "raise"))
+        if not isinstance(self.verbose, (bool, np.bool_)):
+            check_integer("verbose", self.verbose, 0)
+        if isinstance(self.init, str):
+            check_choice("init", self.init, ("zeros", "random"), ", or arrays of coefficients")
+        check_random_state(self.random_state)
+        rule = self._rule()
+        momentum = self._momentum(rule)
+        name = self.preconditioner
+        if name is not None:
+            if not isinstance(name, str):
+                raise TypeError(f"preconditioner must be None or a string, got {name!r} of type {type(name).__name__}.")
+            check_choice("preconditioner", name, ("auto", *PRECONDITIONERS), ", or None")
+        if name == "auto" and not isinstance(rule, PlaneSearch):
+            name = None if rule.scheduled else "diagonal"
+        return rule, momentum, name
+
+    def _rule(self):
+        rate = self.learning_rate
+        if isinstance(rate, str):
+            check_choice("learning_rate", rate, RULES, ", a positive number, a callable or a rule of sklearn_gd.steps")
+            return RULES[rate]()
+        if isinstance(rate, Rule):
+            rate.check()
+            return rate
+        if isinstance(rate, type):
+            raise TypeError(f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}().")
+        if callable(rate):
+            return Custom(rate)
+        rule = Constant(rate)
+        rule.check()
+        return rule
+
+    def _momentum(self, rule):
+        momentum = self.momentum
+        if momentum is None or (isinstance(momentum, str) and momentum == "auto"):
+            return NoMomentum()
+        if isinstance(momentum, str):
+            check_choice("momentum", momentum, ("auto", *MOMENTA), ", None, or a number in [0, 1)")
+            momentum = MOMENTA[momentum]()
+        elif isinstance(momentum, tuple(MOMENTA.values())) or isinstance(momentum, HeavyBall):
+            pass
+        else:
+            momentum = HeavyBall(momentum)
+        momentum.check()
+        if not rule.momentum:
+            raise ValueError(
+                f"momentum must be 'auto' or None with learning_rate={self.learning_rate!r}, which chooses its steps by "
+                f"itself; got momentum={self.momentum!r}. Use a number, a schedule, 'lipschitz', 'backtracking' or 'exact' with it."
+            )
+        return momentum
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def _check_weight(self, sample_weight, X):
+        if sample_weight is None:
+            return None
+        n = X.shape[0]
+        if np.ndim(sample_weight) == 0 and not hasattr(sample_weight, "__array__"):
+            check_number("sample_weight", sample_weight, 0, left=False, right=False)
+            return None
+        weight = check_array(
+            sample_weight, accept_sparse=False, ensure_2d=False, dtype=X.dtype, input_name="sample_weight", estimator=self
+        )
+        if weight.shape != (n,):
+            raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight a sample.")
+        if (weight < 0).any():
+            raise ValueError(f"Negative values in data passed to `sample_weight`: the smallest is {weight.min():.3g}.")
+        if not weight.any():
+            raise ValueError("Sample weights must not all be zero: at least one sample must have a positive weight.")
+        return weight
+
+    def _start(self, shape):
+        """The first coefficients, the intercept last, in double precision."""
+        p = shape[0] - bool(self.fit_intercept)
+        if self.warm_start and hasattr(self, "coef_"):
+            coef, intercept = self.coef_, self.intercept_
+            name = "the coefficients of the last fit (warm_start=True)"
+        elif isinstance(self.init, str):
+            if self.init == "zeros":
+                return np.zeros(shape)
+            return check_random_state(self.random_state).standard_normal(shape)
+        else:
+            coef, intercept = self.init if isinstance(self.init, tuple) and len(self.init) == 2 else (self.init, None)
+            name = "init"
+        outputs = shape[1:]
+        out = np.zeros(shape)
+        coef = check_array(np.asarray(coef), ensure_2d=False, dtype=np.float64, input_name="init", estimator=self)
+        expected = (*outputs, p)
+        if coef.shape != expected and coef.shape != (1, p) * (not outputs):
+            raise ValueError(f"{name}: coefficients of shape {coef.shape}, expected {expected}.")
+        out[:p] = coef.reshape(expected).T
+        if intercept is not None:
+            intercept = np.asarray(intercept, dtype=np.float64)
+            if intercept.shape not in ((), (1,), outputs):
+                raise ValueError(f"{name}: an intercept of shape {intercept.shape}, expected {outputs}.")
+            if not np.isfinite(intercept).all():
+                raise ValueError(f"{name}: the intercept contains NaN or infinity.")
+            if self.fit_intercept:
+                out[p] = intercept.reshape(-1) if outputs else intercept.reshape(-1)[0]
+            elif intercept.any() and name == "init":
+                raise ValueError("init: an intercept was given, and fit_intercept=False.")
+        return out
+
+    # -- the fit --------------------------------------------------------------------------------------------------------
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; float32 and float64 arrays are used where they are, without a copy.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Not negative, not all zero. A weight of 2 is the same as the row twice, a weight of 0 as the row removed.
+
+        Returns
+        -------
+        self : estimator
+            Fitted.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that are not allowed, before any work is done.
+        DivergenceError
+            If the run diverges and ``on_divergence="raise"``.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` is reached, with the cause and the way out.
+        DivergenceWarning
+            If the run diverges and ``on_divergence="warn"``.
+        """
+        before = {name: value for name, value in vars(self).items() if _is_fitted_attribute(name)}
+        try:
+            self._fit(X, y, sample_weight)
+        except BaseException:
+            # A refused or failed fit loses nothing that an earlier one had fitted.
+            for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
+                delattr(self, name)
+            vars(self).update(before)
+            raise
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        rule, momentum, preconditioner = self._parts()
+        given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        X, y = self._check_X_y(X, y)
+        weight = self._check_weight(sample_weight, X)
+        loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
+        if weight is not None:
+            weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)
+        with one_blas_thread():
+            design = design_for(X, bool(self.fit_intercept))
+            shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
+            start = self._start(shape)
+
+            def results(run):
+                return {**attributes, **self._results(run, shape, X.dtype)}
+
+            tasks = tasks_for(self, given, results)
+            problem = Problem(
+                design, loss, target, weight, alpha, scale, start, self.tol, self.max_iter, int(self.verbose), tasks
+            )
+            with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
+                if isinstance(rule, PlaneSearch):
+                    run = automatic(problem, preconditioner)
+                else:
+                    run = explicit(problem, rule, momentum, preconditioner)
+                self._report(run, rule)
+        for name, value in results(run).items():
+            setattr(self, name, value)
+        if tasks is not None:
+            tasks.finish()
+
+    def _report(self, run, rule):
+        """Say what has to be said about the end of a run."""
+        if run.reason == "diverged":
+            text = messages.diverged(run, rule, 2 / run.smoothness())
+            if self.on_divergence == "raise":
+                raise DivergenceError(text)
+            warnings.warn(text, DivergenceWarning, stacklevel=5)
+        elif run.reason == "max_iter":
+            limit = 2 / run.smoothness() if rule.scheduled else None
+            warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
+
+    def _results(self, run, shape, dtype):
+        """The fitted attributes of a run, at its end or under way."""
+        coef = run.coef.astype(dtype)
+        if self.fit_intercept:
+            coef, intercept = coef[:-1], coef[-1]
+        else:
+            intercept = np.zeros(shape[1:], dtype=dtype)
+        coef, intercept = self._shaped(np.ascontiguousarray(coef.T), intercept)
+        return {
+            "coef_": coef,
+            "intercept_": intercept,
+            "n_iter_": run.iteration,
+            "loss_curve_": list(run.history["loss"]),
+            "history_": {name: list(column) for name, column in run.history.items()},
+            "preconditioner_": run.metric.name,
+            "stop_reason_": run.reason,
+        }
+
+    def _shaped(self, coef, intercept):
+        """Coefficients of shape (n_outputs, n_features) or (n_features,) in the estimator's convention."""
+        return coef, intercept
+
+    # -- predictions ----------------------------------------------------------------------------------------------------
+
+    def _raw(self, X):
+        """X @ coef_.T + intercept_."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _is_fitted_attribute(name):
+    return name.endswith("_") and not name.startswith("_")

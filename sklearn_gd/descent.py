@@ -1,0 +1,190 @@
+"""The loop: gradient, direction, step; what was observed on the way; and why it ended.
+
+Two uses: `base.BaseGD.fit`, on a linear model's loss, and the same loop on a part of its samples for a start.
+
+Everything here is of coefficient size. Where the data live, and what a pass over them costs, is the objective's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .preconditioners import largest_eigenvalue
+
+__all__ = ["HISTORY", "Run", "Stopping", "descend"]
+
+#: The columns of ``history_``, one row a point: the start, and the end of every iteration.
+HISTORY = ("loss", "gradient_norm", "learning_rate", "momentum", "step_length", "passes")
+
+# Rises of the loss in a row, above ten times where it started, that count as divergence. A rate beyond 2/L makes a
+# quadratic's loss grow at every iteration from some point on; on a logistic loss a large rate rises for a few iterations,
+# often once, and comes back (Wu et al., 2024, arXiv:2402.15926). Twenty leave room for that, and end long before 1e308.
+RISES = 20
+# Predictions carried along as sums of steps are computed afresh after so many iterations: their rounding errors add up
+# like a random walk, so 32 steps cost at most a digit.
+REFRESH = 32
+
+
+class Stopping:
+    """When the gradient is close to zero, in units that do not depend on the data's.
+
+    The norm is that of the gradient with respect to standardised coefficients, over the root of the curvature there,
+    over the root of twice the loss of the best constant prediction: half its square estimates the relative gap of
+    the objective. It is the same for every rule, for n_samples and its double, for weights and their multiple, and for
+    any units of the features and of the target.
+
+    Parameters
+    ----------
+    metric : preconditioner
+        The diagonal one: norms are taken in it.
+    scale : float or ndarray of shape (n_outputs,)
+        The root of twice the loss of the best constant prediction, an output.
+    tol : float
+    floor : callable (coef) -> float
+        The norm that the rounding errors of a gradient at `coef` have.
+    """
+
+    def __init__(self, metric, scale, tol, floor):
+        self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
+
+    def norm(self, gradient):
+        half = self.metric.half_transposed(gradient)
+        return float(np.linalg.norm(half / self.scale))
+
+    def reason(self, norm, coef):
+        """Why to stop at a point with this norm, or None."""
+        if norm <= self.tol:
+            return "gradient"
+        if norm <= self.floor(coef):
+            return "precision"
+        return None
+
+
+class Run:
+    """Where the descent is, and what it has seen.
+
+    Attributes
+    ----------
+    base : Point
+        Where the gradient was taken last: the result, when the run ends here.
+    point : Point
+        Where the last step ended; differs from `base` under Nesterov's momentum.
+    previous : Point or None
+        Where the step before ended.
+    iteration : int
+        Steps taken.
+    history : dict of str to list of float
+    reason : {None, "gradient", "precision", "max_iter", "diverged", "callback"}
+    """
+
+    def __init__(self, objective, start, stopping, max_iter, eps, verbose=0):
+        self.objective, self.stopping, self.max_iter = objective, stopping, max_iter
+        self.eps, self.verbose = eps, verbose
+        self.metric = None
+        self.point = objective.at(start)
+        self.base = self.previous = None
+        self.iteration = 0
+        self.reason = None
+        self.history = {name: [] for name in HISTORY}
+        self.best_value, self.best_coef = math.inf, start
+        self.last = (0.0, 0.0, 0.0)  # learning rate, momentum and length of the last step
+        self.refreshed = 0
+        self.stalled = 0
+        self.rises = 0
+
+    def observe(self, base):
+        """Note what is known at a point, and whether it is the end."""
+        self.base = base
+        norm = self.stopping.norm(base.gradient)
+        value = base.value
+        finite = math.isfinite(value) and math.isfinite(norm)
+        losses = self.history["loss"]
+        self.rises = self.rises + 1 if losses and value > losses[-1] else 0
+        grown = self.rises >= RISES and value > 10 * abs(losses[0])
+        if finite:
+            if value < self.best_value:
+                self.best_value, self.best_coef = value, base.coef
+            for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
+                self.history[name].append(entry)
+        if not finite or grown:
+            self.reason = "diverged"
+        else:
+            self.reason = self.stopping.reason(norm, base.coef)
+            if self.reason is None and self.stalled >= 2:
+                self.reason = "precision"
+            if self.reason is None and self.iteration >= self.max_iter:
+                self.reason = "max_iter"
+
+    def note_progress(self, before, after):
+        """Count searches in a row that found nothing but rounding errors to gain."""
+        self.stalled = self.stalled + 1 if before - after <= 4 * self.eps * abs(before) else 0
+
+    def smoothness(self):
+        """L: the largest eigenvalue of the objective's curvature bound in the run's metric."""
+        return largest_eigenvalue(self.objective.curvature_product, self.metric, self.point.coef.shape)
+
+    @property
+    def coef(self):
+        """The result: where the run ended, or its best finite iterate where it diverged."""
+        return self.best_coef if self.reason == "diverged" else self.base.coef
+
+
+def descend(run, *, learning_rate, momentum, preconditioner, callback=None):
+    """Descend until the run has a reason to end.
+
+    Parameters
+    ----------
+    run : Run
+        At its start.
+    learning_rate, momentum, preconditioner : parts
+        As `steps`, `momentum` and `preconditioners` define them.
+    callback : object with ``before(run)`` and ``after(run) -> bool``, or None
+
+    Returns
+    -------
+    Run
+        The same, ended.
+    """
+    choose = learning_rate.begin(run)
+    look = momentum.begin(run)
+    while True:
+        base, factor = look(run)
+        run.observe(base)
+        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 4:
+            # Believe the end only from predictions that no sum of steps has blurred.
+            base = refresh(run, base)
+        if callback is not None and run.iteration and callback.after(run) and run.reason is None:
+            run.reason = "callback"
+        if run.reason is not None:
+            return run
+        if run.iteration - run.refreshed >= REFRESH:
+            base = refresh(run, base)
+            if run.reason is not None:
+                return run
+        if callback is not None:
+            callback.before(run)
+        preconditioner.adapt(run)
+        directions = [base.direction(preconditioner.direction(base.gradient))]
+        if run.previous is not None and (learning_rate.plane or factor):
+            directions.append(run.point.minus(run.previous))
+        space = base.along(*directions)
+        a, point = choose(space, factor)
+        point = space.point(a) if point is None else point
+        length = float(np.linalg.norm(point.coef - run.point.coef))
+        run.last = (float(np.mean(a[..., 0])), float(np.mean(a[..., 1])) if a.shape[-1] > 1 else factor, length)
+        run.previous, run.point = run.point, point
+        run.iteration += 1
+
+
+def refresh(run, base):
+    """The same point from its coefficients alone; the last row of the history is corrected."""
+    for column in run.history.values():
+        column.pop()
+    fresh = base.refreshed()
+    if run.point is base:
+        run.point = fresh
+    run.refreshed = run.iteration
+    run.observe(fresh)
+    return fresh

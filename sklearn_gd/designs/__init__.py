@@ -1,0 +1,29 @@
+"""Where X lives: the linear map from coefficients to raw predictions, one file per kind of storage.
+
+A design offers `forward`, `adjoint`, the fused `sweep`, and the second moments that preconditioners are made of;
+it never sees a loss. To add a kind of storage, write one file with these methods and add one line to `DESIGNS`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from .dense import DenseDesign
+from .sparse import SparseDesign
+
+__all__ = ["DESIGNS", "design_for"]
+
+#: (recognises, design): the first that recognises X takes it
+DESIGNS = [
+    (sp.issparse, SparseDesign),
+    (lambda X: isinstance(X, np.ndarray), DenseDesign),
+]
+
+
+def design_for(X, fit_intercept):
+    """The design for the storage of X, an array or sparse matrix that scikit-learn's validation returned."""
+    for recognises, design in DESIGNS:
+        if recognises(X):
+            return design(X, fit_intercept)
+    raise TypeError(f"no design for {type(X).__name__}")

@@ -1,0 +1,77 @@
+"""X in a SciPy sparse array: centring stays implicit, so nothing becomes dense but blocks of a few rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from .rows import BLOCK_BYTES, Curvature, RowBlocks
+
+__all__ = ["SparseDesign"]
+
+
+class SparseDesign(RowBlocks):
+    """A linear model's X in compressed sparse rows."""
+
+    def __init__(self, X, fit_intercept):
+        n, p = X.shape
+        per_row = X.nnz / max(n, 1)
+        super().__init__(X, fit_intercept, per_row * (X.dtype.itemsize + X.indices.itemsize))
+        self.work = 2 * X.nnz  # an index beside every value
+        # The adjoint of a chunk is as large as the coefficients: chunks must hold more than they return.
+        chunks = int(np.clip(X.nnz // max(4 * p, 1 << 15), 1, 16))
+        self.chunk_rows = max(1, -(-n // chunks))
+        # One view per chunk, made once: cutting a sparse array costs more than a small product.
+        self.block_rows = self.chunk_rows
+        self._views = {}
+        for start in range(0, n, self.block_rows):
+            stop = min(start + self.block_rows, n)
+            lo, hi = X.indptr[start], X.indptr[stop]
+            view = sp.csr_array(
+                (X.data[lo:hi], X.indices[lo:hi], X.indptr[start : stop + 1] - lo), shape=(stop - start, p), copy=False
+            )
+            self._views[start] = (view, view.T)
+
+    def block_forward(self, s, w, out=None):
+        part = self._views[s.start][0] @ w
+        if out is None:
+            return part
+        out[...] = part
+        return out
+
+    def block_adjoint(self, s, residual):
+        return self._views[s.start][1] @ residual
+
+    def block_dense(self, s):
+        return self.X[s].toarray()
+
+    def take(self, rows):
+        """The same design on a copy of some rows."""
+        return SparseDesign(self.X[rows], self.fit_intercept)
+
+    def provisional_centre(self):
+        # Zero: most entries are, and what a shift would save from cancellation it would fill in.
+        return np.zeros(self.n_features)
+
+    def gram(self, weight=None, targets=None, rows=None):
+        # Dense blocks of a few rows at a time, not of a chunk.
+        chunk_rows, block_rows = self.chunk_rows, self.block_rows
+        self.block_rows = max(1, int(BLOCK_BYTES / (8 * self.n_features)))
+        try:
+            return super().gram(weight, targets)
+        finally:
+            self.chunk_rows, self.block_rows = chunk_rows, block_rows
+
+    def moments(self, weight=None):
+        """The diagonal of `gram`, from the stored values alone."""
+        self.passes += 1
+        w = np.full(self.n_samples, 1.0 / self.n_samples) if weight is None else np.asarray(weight, dtype=np.float64)
+        mass = float(w.sum())
+        X = self.X
+        per_value = np.repeat(w, np.diff(X.indptr)) * X.data
+        sums = np.bincount(X.indices, per_value, minlength=self.n_features)
+        squares = np.bincount(X.indices, per_value * X.data, minlength=self.n_features)
+        if not self.fit_intercept:
+            return Curvature(squares, np.zeros(self.n_features), 0.0)
+        centre = sums / mass
+        return Curvature(np.maximum(squares - mass * centre**2, 0.0), centre, mass)

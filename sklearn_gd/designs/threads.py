@@ -1,0 +1,109 @@
+"""Threads over row blocks, with BLAS kept to one thread meanwhile.
+
+Two uses: every pass over X (`rows.RowBlocks`), and the elementwise work of a line search on predictions.
+
+NumPy's matrix products and ufuncs and SciPy's sparse products release the interpreter's lock, so plain threads
+reach the memory bandwidth. A pool of two threads that each call a BLAS of two threads would run four: the guard
+below counts its users, because fits may run side by side under joblib's threading backend, and the last one to
+leave restores what the first one found (threadpoolctl's own context managers restore in the order in which they
+end, which leaves BLAS at one thread for good when two of them overlap).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
+
+
+class _State:
+    """The pool, the BLAS controller and the guard's count of one process."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.users = 0
+        self.limiter = None
+        self.original = None
+        self.pool = None
+        self.controller = None
+
+    def blas(self):
+        if self.controller is None:  # a millisecond: found once per process
+            self.controller = ThreadpoolController().select(user_api="blas")
+        return self.controller
+
+
+_state = _State()
+
+
+def _forget():
+    # A forked child has none of the parent's threads, and a lock that it may have inherited locked.
+    global _state
+    _state = _State()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def n_threads():
+    """Threads that a pass may use: what BLAS may, so that ``threadpool_limits`` and joblib's workers are obeyed."""
+    state = _state
+    with state.lock:
+        if state.users:
+            return state.original
+        infos = state.blas().info()
+    return max((info["num_threads"] for info in infos), default=1)
+
+
+@contextlib.contextmanager
+def one_blas_thread():
+    """BLAS works on one thread while anybody is inside."""
+    state = _state
+    with state.lock:
+        if state.users == 0:
+            infos = state.blas().info()
+            state.original = max((info["num_threads"] for info in infos), default=1)
+            state.limiter = state.blas().limit(limits=1)
+        state.users += 1
+    try:
+        yield
+    finally:
+        with state.lock:
+            state.users -= 1
+            if state.users == 0:
+                state.limiter.restore_original_limits()
+
+
+@contextlib.contextmanager
+def whole_blas():
+    """BLAS has its threads back for one large product or factorisation inside `one_blas_thread`."""
+    state = _state
+    if not state.users or state.original == 1:
+        yield
+        return
+    with state.blas().limit(limits=state.original):
+        yield
+
+
+def _quiet(task, *args):
+    # Floating-point error handling is per thread: overflow is found from its result, not from a warning.
+    with np.errstate(all="ignore"):
+        return task(*args)
+
+
+def map_ordered(task, items, threads):
+    """``[task(item) for item in items]``, on `threads` threads; the order of the results is the items'."""
+    if threads <= 1 or len(items) <= 1:
+        return [task(item) for item in items]
+    state = _state
+    with state.lock:
+        if state.pool is None:
+            state.pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sklearn_gd")
+    return list(state.pool.map(_quiet, [task] * len(items), items))

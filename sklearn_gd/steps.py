@@ -1,0 +1,704 @@
+"""Learning rates: how far to go along a direction.
+
+Two uses: a number or a schedule, which never looks at the function (`Constant`, `InverseTime`, ...), and rules that do
+(`PlaneSearch`, `Backtracking`, `AdGD`, ...). Which one? ``"auto"``, unless the rate itself is what you study.
+
+A rule's ``begin(run)`` returns a function ``choose(space, factor)``, called once an iteration. ``space`` is the subspace
+spanned by the direction and, where there is momentum, the last step; ``factor`` is the momentum's multiple of the last
+step. It returns the coordinates of the step in the subspace, and the point there if the rule has computed it. A
+rule's parameters never change; what it remembers of a run lives in the function.
+
+``plane`` says that a rule chooses the momentum, too; ``momentum`` whether it may be combined with one; ``scheduled``
+that it never looks at the function, so that the defaults of everything else are the textbook's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from ._checks import check_number
+
+__all__ = [
+    "RULES",
+    "AdGD",
+    "Backtracking",
+    "BarzilaiBorwein",
+    "Constant",
+    "Cosine",
+    "Custom",
+    "Exact",
+    "Exponential",
+    "InverseTime",
+    "Lipschitz",
+    "PlaneSearch",
+    "Polyak",
+    "Silver",
+    "StepDecay",
+]
+
+
+def coordinates(rate, factor, space):
+    """The step rate·direction + factor·(last step), in the subspace's coordinates."""
+    if len(space.directions) == 1:
+        return np.array([rate])
+    return np.array([rate, factor])
+
+
+class Rule(BaseEstimator):
+    """What the rules share: their defaults."""
+
+    plane = False
+    momentum = True
+    scheduled = False
+
+    def check(self):
+        """Raise a TypeError or ValueError that names a parameter out of its range."""
+
+
+# ------------------------------------------------------------------------------------------------- schedules
+
+
+class Schedule(Rule):
+    """A learning rate that is a function of the iteration k = 0, 1, 2, ... alone."""
+
+    scheduled = True
+
+    def rate(self, k):
+        raise NotImplementedError
+
+    def begin(self, run):
+        def choose(space, factor):
+            return coordinates(self.rate(run.iteration), factor, space), None
+
+        return choose
+
+
+class Constant(Schedule):
+    """η(k) = learning_rate.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Greater than 0.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Constant
+    >>> Constant(0.5).rate(10)
+    0.5
+    """
+
+    def __init__(self, learning_rate=0.1):
+        self.learning_rate = learning_rate
+
+    def check(self):
+        check_number("learning_rate", self.learning_rate, 0, left=False, right=False)
+
+    def rate(self, k):
+        return float(self.learning_rate)
+
+
+class InverseTime(Constant):
+    """η(k) = learning_rate / (1 + decay·k).
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Greater than 0.
+    decay : float, default=0.01
+        At least 0.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import InverseTime
+    >>> InverseTime(0.5, decay=1.0).rate(4)
+    0.1
+    """
+
+    def __init__(self, learning_rate=0.1, decay=0.01):
+        super().__init__(learning_rate)
+        self.decay = decay
+
+    def check(self):
+        super().check()
+        check_number("decay", self.decay, 0, right=False)
+
+    def rate(self, k):
+        return self.learning_rate / (1 + self.decay * k)
+
+
+class Exponential(Constant):
+    """η(k) = learning_rate · exp(−decay·k).
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Greater than 0.
+    decay : float, default=0.001
+        At least 0.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Exponential
+    >>> round(Exponential(1.0, decay=0.5).rate(2), 4)
+    0.3679
+    """
+
+    def __init__(self, learning_rate=0.1, decay=0.001):
+        super().__init__(learning_rate)
+        self.decay = decay
+
+    def check(self):
+        super().check()
+        check_number("decay", self.decay, 0, right=False)
+
+    def rate(self, k):
+        return self.learning_rate * math.exp(-self.decay * k)
+
+
+class StepDecay(Constant):
+    """η(k) = learning_rate · factor^⌊k / every⌋.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Greater than 0.
+    factor : float, default=0.5
+        In (0, 1].
+    every : int, default=100
+        Iterations between two drops.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import StepDecay
+    >>> StepDecay(0.4, factor=0.5, every=10).rate(25)
+    0.1
+    """
+
+    def __init__(self, learning_rate=0.1, factor=0.5, every=100):
+        super().__init__(learning_rate)
+        self.factor = factor
+        self.every = every
+
+    def check(self):
+        super().check()
+        check_number("factor", self.factor, 0, 1, left=False)
+        check_number("every", self.every, 1, right=False)
+
+    def rate(self, k):
+        return self.learning_rate * self.factor ** (k // self.every)
+
+
+class Cosine(Constant):
+    """η(k) = floor + (learning_rate − floor)·(1 + cos(π·k/period))/2 up to k = period, and floor from there on.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        Greater than 0.
+    period : int, default=1000
+        Iterations from the first rate to the last.
+    floor : float, default=0.0
+        The last rate, at least 0.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017, arXiv:1608.03983.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Cosine
+    >>> Cosine(0.2, period=10).rate(5)
+    0.1
+    """
+
+    def __init__(self, learning_rate=0.1, period=1000, floor=0.0):
+        super().__init__(learning_rate)
+        self.period = period
+        self.floor = floor
+
+    def check(self):
+        super().check()
+        check_number("period", self.period, 1, right=False)
+        check_number("floor", self.floor, 0, right=False)
+
+    def rate(self, k):
+        part = min(k / self.period, 1.0)
+        return self.floor + (self.learning_rate - self.floor) * (1 + math.cos(math.pi * part)) / 2
+
+
+class Custom(Schedule):
+    """The user's own callable of the iteration: ``learning_rate=lambda k: 0.5 / (k + 1) ** 0.5``."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def rate(self, k):
+        rate = self.function(k)
+        check_number(f"learning_rate({k})", rate, 0, right=False)
+        return float(rate)
+
+
+# -------------------------------------------------------------------------------- rates from a bound of the curvature
+
+
+class Lipschitz(Rule):
+    """η = 1/L, with L the largest eigenvalue of a bound of the Hessian, in the metric of the preconditioner.
+
+    L is estimated by Lanczos iterations and raised when a step shows it too small. Every step decreases the loss.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Lipschitz
+    >>> Lipschitz()
+    Lipschitz()
+    """
+
+    def begin(self, run):
+        smoothness = None
+
+        def choose(space, factor):
+            nonlocal smoothness
+            if smoothness is None:
+                smoothness = run.smoothness()
+            while True:
+                a = coordinates(1 / smoothness, factor, space)
+                if factor or len(space.directions) > 1:
+                    return a, None
+                # The descent lemma: F(w + ηd) ≤ F(w) + η/2·∇F(w)ᵀd wherever L is an upper bound; 1e-10 is rounding.
+                point = space.point(a)
+                value = space.origin.value
+                if not point.value > value + 0.5 * a[0] * space.slopes().sum() + 1e-10 * abs(value):
+                    return a, point
+                smoothness *= 2
+
+        return choose
+
+
+class Silver(Rule):
+    """η(k) = (1 + ρ^(ν(k+1) − 1))/L with ρ = 1 + √2 and ν(i) the number of times that 2 divides i.
+
+    Long steps among short ones, in a fractal order, converge faster than any constant rate, without momentum: in
+    O(ε^−0.786) iterations. The loss rises at the long ones.
+
+    References
+    ----------
+    J. Altschuler and P. Parrilo, "Acceleration by stepsize hedging II: silver stepsize schedule for smooth convex
+    optimization", Mathematical Programming, 2024, arXiv:2309.16530.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Silver
+    >>> [round(Silver.multiple(k), 3) for k in range(4)]
+    [1.414, 2.0, 1.414, 3.414]
+    """
+
+    momentum = False
+
+    @staticmethod
+    def multiple(k):
+        """η(k)·L."""
+        i = k + 1
+        twos = (i & -i).bit_length() - 1
+        return 1 + (1 + math.sqrt(2)) ** (twos - 1)
+
+    def begin(self, run):
+        smoothness = None
+
+        def choose(space, factor):
+            nonlocal smoothness
+            if smoothness is None:
+                smoothness = run.smoothness()
+            return np.array([self.multiple(run.iteration) / smoothness]), None
+
+        return choose
+
+
+# ---------------------------------------------------------------------------------------------------- searches
+
+
+def solve_small(hessian, gradient):
+    """−H⁻¹g for the one or two numbers of a search, a row an output; unused directions stay where they are."""
+    if gradient.ndim == 1 and gradient.shape == (1,):
+        return -gradient / hessian[0] if hessian[0, 0] > 0 else np.zeros(1)
+    diagonal = np.einsum("...ii->...i", hessian)
+    root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    usable = diagonal > 0
+    if gradient.shape[-1] == 1:
+        return np.where(usable, -gradient / root**2, 0.0)
+    cross = np.where(usable.all(axis=-1), hessian[..., 0, 1] / (root[..., 0] * root[..., 1]), 0.0)
+    # The last step nearly parallel to the direction adds nothing but rounding errors: then the direction alone.
+    parallel = 1 - cross * cross < 1e-12
+    g = np.where(usable, gradient / root, 0.0)
+    determinant = np.where(parallel, 1.0, 1 - cross * cross)
+    first = np.where(parallel, g[..., 0], (g[..., 0] - cross * g[..., 1]) / determinant)
+    second = np.where(parallel, 0.0, (g[..., 1] - cross * g[..., 0]) / determinant)
+    return -np.stack([first, second], axis=-1) / root
+
+
+def newton_search(space, start, free, run, accuracy=0.01):
+    """Minimise φ over its first `free` coordinates by a few damped Newton steps.
+
+    Stops when the Newton decrement has fallen to `accuracy` of the first one: the next gradient says more than the last
+    digit of this search. Near the optimum, where differences of values are rounding noise, slopes decide.
+    """
+    a = start
+    value, gradient, hessian = space.derivatives(a)
+    noise = 1e-13 * abs(value) if run.eps < 1e-10 else 1e-6 * abs(value)
+    first = None
+    for _ in range(20):
+        g = gradient[..., :free]
+        step = solve_small(hessian[..., :free, :free], g)
+        decrement = -float(np.sum(step * g))
+        if first is None:
+            first = decrement
+        elif decrement <= accuracy**2 * first:
+            break
+        if not decrement > 0:
+            break
+        t = 1.0
+        for _ in range(30):
+            trial = a.copy()
+            trial[..., :free] += t * step
+            new = space.derivatives(trial)
+            if new[0] <= value - 1e-4 * t * decrement:
+                break
+            slope = abs(float(np.sum(new[1][..., :free] * step)))
+            if new[0] <= value + noise and slope <= decrement:
+                break
+            t *= 0.25
+        else:
+            break
+        a = trial
+        value, gradient, hessian = new
+    return a, value
+
+
+class PlaneSearch(Rule):
+    """The best learning rate and the best momentum of each iteration, together.
+
+    Minimises the loss over the plane of the direction and the last step. For a linear model a trial costs
+    O(n_samples), because raw predictions are linear in the coefficients and those of the last step are known. On a
+    quadratic the iterates are the conjugate gradients'.
+
+    References
+    ----------
+    G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained problems",
+    Technion CCIT report 559, 2005.
+
+    B. Shea and M. Schmidt, "Why line search when you can plane search? SO-friendly neural networks allow per-iteration
+    optimization of learning and momentum rates for every layer", 2024, arXiv:2406.17954.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import PlaneSearch
+    >>> PlaneSearch()
+    PlaneSearch()
+    """
+
+    plane = True
+    momentum = False
+
+    def begin(self, run):
+        def choose(space, factor):
+            shape = (len(space.directions),)
+            if not run.objective.coupled and space.origin.coef.ndim == 2:
+                shape = (space.origin.coef.shape[1], *shape)
+            before = space.origin.value
+            a, value = newton_search(space, np.zeros(shape), shape[-1], run)
+            run.note_progress(before, value)
+            return a, None
+
+        return choose
+
+
+class Exact(Rule):
+    """The best learning rate along the direction, by Newton's method on one number; O(n_samples) a trial.
+
+    References
+    ----------
+    A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", Comptes rendus 25, 1847.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Exact
+    >>> Exact()
+    Exact()
+    """
+
+    def begin(self, run):
+        def choose(space, factor):
+            before = space.origin.value
+            a, value = newton_search(space, coordinates(0.0, factor, space), 1, run, accuracy=1e-6)
+            run.note_progress(before, value)
+            return a, None
+
+        return choose
+
+
+class Backtracking(Rule):
+    """Armijo's rule: halve the rate until the loss falls by a part of what the slope promises; O(n_samples) a trial.
+
+    Parameters
+    ----------
+    shrink : float, default=0.5
+        In (0, 1): what a refused rate is multiplied by.
+    growth : float, default=2.0
+        At least 1: the first trial is the last rate times this.
+    sufficient : float, default=0.1
+        In (0, 0.5): the part of the slope's promise that has to be kept. 0.1 rather than Armijo's customary 1e-4, which lets
+        a quadratic bounce at nearly 2/L.
+
+    References
+    ----------
+    L. Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", Pacific Journal of
+    Mathematics 16, 1966, doi:10.2140/pjm.1966.16.1.
+
+    W. Hager and H. Zhang, "A new conjugate gradient method with guaranteed descent and an efficient line search", SIAM
+    Journal on Optimization 16, 2005, doi:10.1137/030601880 (slopes near the optimum).
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Backtracking
+    >>> Backtracking(shrink=0.8)
+    Backtracking(shrink=0.8)
+    """
+
+    def __init__(self, shrink=0.5, growth=2.0, sufficient=0.1):
+        self.shrink = shrink
+        self.growth = growth
+        self.sufficient = sufficient
+
+    def check(self):
+        check_number("shrink", self.shrink, 0, 1, left=False, right=False)
+        check_number("growth", self.growth, 1, right=False)
+        check_number("sufficient", self.sufficient, 0, 0.5, left=False, right=False)
+
+    def begin(self, run):
+        rate = 1.0
+
+        def choose(space, factor):
+            nonlocal rate
+            value, gradient, _ = space.derivatives(coordinates(0.0, factor, space), 1)
+            slope = float(gradient[0])
+            noise = 100 * run.eps * abs(value)
+            for _ in range(200):
+                a = coordinates(rate, factor, space)
+                new = space.value(a)
+                if new <= value + self.sufficient * rate * slope:
+                    break
+                if new <= value + noise:
+                    new_slope = float(space.derivatives(a, 1)[1][0])
+                    if slope <= new_slope <= (2 * self.sufficient - 1) * slope:
+                        break
+                rate *= self.shrink
+            run.note_progress(value, new)
+            rate *= self.growth
+            return a, None
+
+        return choose
+
+
+# ----------------------------------------------------------------------------- rates from what the last step has shown
+
+
+class Memory:
+    """The last gradient and direction of a run without momentum, and what their change says of the curvature."""
+
+    def __init__(self):
+        self.gradient = self.direction = None
+
+    def compare(self, space):
+        """(‖Δw‖² in the metric, Δwᵀ∇, ‖Δ∇‖² in the dual metric) over the last rate, or None at the first step.
+
+        With Δw = η·d and d = −P∇: ‖Δw‖²/η² = −dᵀ∇, Δwᵀ(Δ∇)/η = dᵀΔ∇, and PΔ∇ is minus the change of d.
+        """
+        gradient, direction = space.origin.gradient, space.directions[0].coef
+        out = None
+        if self.gradient is not None:
+            change = gradient - self.gradient
+            out = (
+                -float(np.vdot(self.direction, self.gradient)),
+                float(np.vdot(self.direction, change)),
+                float(np.vdot(change, self.direction - direction)),
+            )
+        self.gradient, self.direction = gradient, direction
+        return out
+
+
+def cautious(space):
+    """A first rate that cannot overshoot by much: 1/L ≤ 2(F − F*)/‖∇F‖² for every L-smooth F ≥ F* ≥ 0."""
+    slope = -float(space.slopes().sum())
+    return 1e-3 * 2 * space.origin.value / slope if slope > 0 else 1.0
+
+
+class BarzilaiBorwein(Rule):
+    """η = ΔwᵀΔ∇ / ‖Δ∇‖²: the secant's curvature; where the loss exceeds that of the last ten iterates, halved.
+
+    Parameters
+    ----------
+    window : int, default=10
+        The iterates whose largest loss may not be exceeded.
+
+    References
+    ----------
+    J. Barzilai and J. Borwein, "Two-point step size gradient methods", IMA Journal of Numerical Analysis 8, 1988,
+    doi:10.1093/imanum/8.1.141.
+
+    M. Raydan, "The Barzilai and Borwein gradient method for the large scale unconstrained minimization problem", SIAM
+    Journal on Optimization 7, 1997, doi:10.1137/S1052623494266365 (the non-monotone safeguard).
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import BarzilaiBorwein
+    >>> BarzilaiBorwein()
+    BarzilaiBorwein()
+    """
+
+    momentum = False
+
+    def __init__(self, window=10):
+        self.window = window
+
+    def check(self):
+        check_number("window", self.window, 1, right=False)
+
+    def begin(self, run):
+        memory, rate = Memory(), None
+
+        def choose(space, factor):
+            nonlocal rate
+            seen = memory.compare(space)
+            if seen is None:
+                rate = cautious(space)
+            elif seen[1] > 0 and seen[2] > 0:
+                rate = seen[1] / seen[2]
+            slope = float(space.slopes().sum())
+            recent = max(run.history["loss"][-int(self.window) :])
+            noise = 100 * run.eps * abs(recent)
+            for _ in range(60):
+                point = space.point(np.array([rate]))
+                if point.value <= recent + 1e-4 * rate * slope + noise:
+                    break
+                rate *= 0.5
+            return np.array([rate]), point
+
+        return choose
+
+
+class AdGD(Rule):
+    """η = min(√(1 + θ)·η₋, ‖Δw‖ / (2‖Δ∇‖)), θ the ratio of the last two rates: the local curvature, no search.
+
+    References
+    ----------
+    Y. Malitsky and K. Mishchenko, "Adaptive gradient descent without descent", ICML 2020, arXiv:1910.09529.
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import AdGD
+    >>> AdGD()
+    AdGD()
+    """
+
+    momentum = False
+
+    def begin(self, run):
+        memory, rate, ratio = Memory(), None, math.inf
+
+        def choose(space, factor):
+            nonlocal rate, ratio
+            seen = memory.compare(space)
+            if seen is None:
+                rate = cautious(space)
+            else:
+                length, _, change = seen
+                local = math.sqrt(rate * rate * length / change) / 2 if change > 0 else math.inf
+                new = min(math.sqrt(1 + ratio) * rate, local)
+                if not math.isfinite(new):
+                    new = rate
+                ratio, rate = new / rate, new
+            return np.array([rate]), None
+
+        return choose
+
+
+class Polyak(Rule):
+    """η = (F − F*)/‖∇F‖², with F* given, or approached from below.
+
+    Where F* is not known, it begins at the least value that a loss can have, 0. The distance to the best value seen is
+    halved whenever that many iterations have passed without reaching the level: a level below F* makes the steps
+    too long, never too short.
+
+    Parameters
+    ----------
+    optimum : float or None, default=None
+        F*, where it is known.
+    patience : int, default=20
+        Iterations for which a level is tried.
+
+    References
+    ----------
+    B. T. Polyak, "Introduction to optimization", Optimization Software, 1987.
+
+    E. Hazan and S. Kakade, "Revisiting the Polyak step size", 2019, arXiv:1905.00313 (the unknown optimum).
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Polyak
+    >>> Polyak(optimum=0.0)
+    Polyak(optimum=0.0)
+    """
+
+    momentum = False
+
+    def __init__(self, optimum=None, patience=20):
+        self.optimum = optimum
+        self.patience = patience
+
+    def check(self):
+        if self.optimum is not None:
+            check_number("optimum", self.optimum, -math.inf, left=False, right=False)
+        check_number("patience", self.patience, 1, right=False)
+
+    def begin(self, run):
+        level = 0.0 if self.optimum is None else float(self.optimum)
+        best, since = math.inf, 0
+
+        def choose(space, factor):
+            nonlocal level, best, since
+            value = space.origin.value
+            slope = -float(space.slopes().sum())
+            gap = value - level
+            if value < best - 0.1 * (best - level):
+                best, since = value, 0
+            else:
+                best, since = min(best, value), since + 1
+            if self.optimum is None and since >= self.patience:
+                level, since = level + (best - level) / 2, 0
+                gap = value - level
+            # Half of Polyak's step while the level is a guess below F*: Hazan and Kakade's choice.
+            rate = max(gap, 0.0) / slope * (1.0 if self.optimum is not None else 0.5) if slope > 0 else 0.0
+            return np.array([rate]), None
+
+        return choose
+
+
+#: name -> class; what is registered is tested
+RULES = {
+    "auto": PlaneSearch,
+    "lipschitz": Lipschitz,
+    "backtracking": Backtracking,
+    "exact": Exact,
+    "barzilai-borwein": BarzilaiBorwein,
+    "polyak": Polyak,
+    "adgd": AdGD,
+    "silver": Silver,
+    "constant": Constant,
+    "inverse-time": InverseTime,
+    "exponential": Exponential,
+    "step": StepDecay,
+    "cosine": Cosine,
+}
