@@ -83,6 +83,7 @@ class Run:
         self.objective, self.stopping, self.max_iter = objective, stopping, max_iter
         self.eps, self.verbose = eps, verbose
         self.metric = None
+        self.back = lambda coef: coef  # to the user's coefficients, where the run is in others
         self.point = objective.at(start)
         self.base = self.previous = None
         self.iteration = 0
@@ -117,6 +118,23 @@ class Run:
             if self.reason is None and self.iteration >= self.max_iter:
                 self.reason = "max_iter"
 
+    def forget(self):
+        """Take the last row of the history back: the point will be observed again."""
+        for column in self.history.values():
+            column.pop()
+
+    def move(self, objective, coef):
+        """Go on from the end of a run on another form of the same problem."""
+        self.forget()
+        self.objective, self.point, self.previous = objective, objective.at(coef), None
+        self.reason, self.stalled, self.refreshed = None, 0, self.iteration
+
+    def move_start(self, coef):
+        """Begin at another place, if its loss is lower."""
+        point = self.objective.at(coef)
+        if point.value < self.point.value:
+            self.point = point
+
     def note_progress(self, before, after):
         """Count searches in a row that found nothing but rounding errors to gain."""
         self.stalled = self.stalled + 1 if before - after <= 4 * self.eps * abs(before) else 0
@@ -128,10 +146,10 @@ class Run:
     @property
     def coef(self):
         """The result: where the run ended, or its best finite iterate where it diverged."""
-        return self.best_coef if self.reason == "diverged" else self.base.coef
+        return self.back(self.best_coef if self.reason == "diverged" else self.base.coef)
 
 
-def descend(run, *, learning_rate, momentum, preconditioner, callback=None):
+def descend(run, *, learning_rate, momentum, preconditioner, callback=None, until=None):
     """Descend until the run has a reason to end.
 
     Parameters
@@ -141,6 +159,8 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None):
     learning_rate, momentum, preconditioner : parts
         As `steps`, `momentum` and `preconditioners` define them.
     callback : object with ``before(run)`` and ``after(run) -> bool``, or None
+    until : callable (run) -> bool, or None
+        Whether to leave a run that has not ended, because another form of the problem has become cheaper.
 
     Returns
     -------
@@ -157,7 +177,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None):
             base = refresh(run, base)
         if callback is not None and run.iteration and callback.after(run) and run.reason is None:
             run.reason = "callback"
-        if run.reason is not None:
+        if run.reason is not None or (until is not None and until(run)):
             return run
         if run.iteration - run.refreshed >= REFRESH:
             base = refresh(run, base)
@@ -180,8 +200,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None):
 
 def refresh(run, base):
     """The same point from its coefficients alone; the last row of the history is corrected."""
-    for column in run.history.values():
-        column.pop()
+    run.forget()
     fresh = base.refreshed()
     if run.point is base:
         run.point = fresh

@@ -106,6 +106,43 @@ class LinearModel:
             weight = weight[rows] / weight[rows].sum(dtype=np.float64)
         return LinearModel(self.design.take(rows), self.loss, self.y[rows], weight, self.penalty)
 
+    def second_moments(self, point):
+        """Second moments of the rows, weighted with the loss's second derivatives at a point, one an output.
+
+        For several coupled outputs these are the blocks on the diagonal of the Hessian.
+        """
+        bends = self._bends(point.predictions())
+        if bends.ndim == 1:
+            return [self.design.gram(bends)]
+        return [self.design.gram(np.ascontiguousarray(column)) for column in bends.T]
+
+    def joint_hessian(self, point):
+        """The loss's whole Hessian over coupled outputs, about a centre near the mean of the rows.
+
+        Returns
+        -------
+        hessian : ndarray of shape (n_outputs, size, n_outputs, size)
+            In coefficients whose intercept is the prediction at the centre.
+        centre : ndarray of shape (n_features,)
+        """
+        p = self.loss.probabilities(point.predictions())[0]
+        design, weight = self.design, self.weight
+        scale = weight[:, None] if weight is not None else self.mean
+        return design.coupled_gram(p, p * scale)
+
+    def _bends(self, raw):
+        bends = np.empty_like(raw)
+
+        def task(s):
+            bends[s] = self.loss.hessian_diagonal(self.y[s], raw[s])
+            if self.weight is not None:
+                bends[s] *= self.weight[s] if raw.ndim == 1 else self.weight[s, None]
+            else:
+                bends[s] *= self.mean
+
+        self.design.each_prediction(task)
+        return bends
+
     # -- over the samples
 
     def _residual(self, s, raw):
@@ -246,16 +283,16 @@ class ModelSubspace(Subspace):
 
 
 class Quadratic:
-    """F(w) = constant − b·w + ½ wᵀHw, known by its Hessian product.
+    """F(w) = constant − b·v + ½ vᵀHv with v = w − anchor, known by its Hessian product.
 
-    With several outputs each column is a problem of its own, and they share the passes.
+    With several outputs each column is a problem of its own, and they share the passes. The anchor is the best
+    constant prediction, so that a target far from zero does not cost the value its last digits.
 
     Parameters
     ----------
     product : callable (coef) -> ndarray
         H @ coef.
-    linear : ndarray like the coefficients
-        b.
+    linear, anchor : ndarray like the coefficients
     constant : float
     passes : callable () -> float
         Reads of X so far.
@@ -264,8 +301,8 @@ class Quadratic:
     curvature = 1.0
     coupled = False
 
-    def __init__(self, product, linear, constant, passes):
-        self.product, self.linear, self.constant = product, linear, constant
+    def __init__(self, product, linear, anchor, constant, passes):
+        self.product, self.linear, self.anchor, self.constant = product, linear, anchor, constant
         self._passes = passes
 
     @property
@@ -290,14 +327,13 @@ class QuadraticPoint(Point):
     @property
     def gradient(self):
         if self._gradient is None:
-            # no product where there is nothing to multiply: the usual start is zero
-            moved = self.model.product(self.coef) if self.coef.any() else 0.0
-            self._gradient = moved - self.model.linear
+            self._gradient = self.model.product(self.coef - self.model.anchor) - self.model.linear
         return self._gradient
 
     @property
     def value(self):
-        return self.model.constant + 0.5 * float(np.vdot(self.coef, self.gradient - self.model.linear))
+        model = self.model
+        return model.constant + 0.5 * float(np.vdot(self.coef - model.anchor, self.gradient - model.linear))
 
     def refreshed(self):
         return QuadraticPoint(self.model, self.coef)

@@ -17,7 +17,10 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "largest_eigenvalue"]
+# LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
+potrf, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "pocon", "trtrs"), dtype=np.float64)
+
+__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Joint", "PerOutput", "Renewed", "Uniform", "largest_eigenvalue"]
 
 
 class Identity:
@@ -37,6 +40,18 @@ class Identity:
 
     def half_transposed(self, gradient):
         return gradient
+
+
+class Uniform(Identity):
+    """The same curvature in every direction."""
+
+    def __init__(self, curvature):
+        self.root = 1 / np.sqrt(curvature)
+
+    def half(self, u):
+        return self.root * u
+
+    half_transposed = half
 
 
 class Centred(Identity):
@@ -106,9 +121,13 @@ class Full(Centred):
 
     Parameters
     ----------
-    curvature : Curvature
-    factor, alpha : float
-        As for `Diagonal`.
+    matrix : ndarray of shape (p, p)
+        The curvature of the loss about the centre; overwritten.
+    centre : ndarray of shape (p,)
+    mass : float
+        The curvature of the loss in the intercept at the centre; 0 without an intercept.
+    alpha : float
+        The penalty's curvature.
     eps : float
         The precision of the arithmetic in which the matrix was computed.
 
@@ -126,51 +145,159 @@ class Full(Centred):
 
     name = "full"
 
-    def __init__(self, curvature, factor, alpha, eps=np.finfo(np.float64).eps):
-        super().__init__(curvature.centre, factor * curvature.mass)
-        matrix = factor * curvature.matrix
+    def __init__(self, matrix, centre, mass, alpha, eps):
+        super().__init__(centre, mass)
         p = matrix.shape[0]
+        # a column constant up to rounding: its variance is the square of a rounding error
+        noise = mass * (8 * eps * centre) ** 2
         matrix.flat[:: p + 1] += alpha
         diagonal = matrix.diagonal()
-        noise = (8 * eps * np.abs(curvature.centre)) ** 2
-        usable = (diagonal > factor * noise) & (diagonal > 0)
-        self.root = np.divide(1.0, np.sqrt(diagonal, where=usable), out=np.zeros(p), where=usable)
+        usable = (diagonal > noise) & (diagonal > 0)
+        self.root = np.zeros(p)
+        self.root[usable] = 1 / np.sqrt(diagonal[usable])
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are
-        self.rank = p
-        self.null = None
-        try:
-            self.factor = scipy.linalg.cholesky(matrix, lower=True, check_finite=False)
-        except np.linalg.LinAlgError:
+        self.rank, self.null, self.vectors = p, None, None
+        self.factor, failed = potrf(matrix, lower=1)
+        if failed:
             self.reciprocal_condition = 0.0
         else:
-            one_norm = np.abs(matrix).sum(axis=0).max() if p else 1.0
-            self.reciprocal_condition = float(scipy.linalg.lapack.dpocon(self.factor, one_norm, uplo="L")[0]) if p else 1.0
-        self.vectors = None
+            one_norm = np.abs(matrix).sum(axis=0).max(initial=0.0)
+            self.reciprocal_condition = float(pocon(self.factor, one_norm, uplo="L")[0]) if p else 1.0
         if self.reciprocal_condition < 16 * p * eps:
             values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
             self.rank = int(keep.sum())
             self.vectors = vectors[:, keep] / np.sqrt(values[keep])
-            self.null = (self.root[:, None] * vectors[:, ~keep])[:, :] if self.rank < p else None
+            if self.rank < p:
+                self.null = self.root[:, None] * vectors[:, ~keep]
             self.reciprocal_condition = float(values[keep][0] / values[-1])
 
     def solve_half(self, u):
-        if self.vectors is not None:
-            inner = np.zeros_like(u)
-            inner = self.vectors @ u[: self.rank]
+        if self.vectors is None:
+            inner = trtrs(self.factor, u, lower=1, trans=1)[0]
         else:
-            inner = scipy.linalg.solve_triangular(self.factor, u, lower=True, trans=1, check_finite=False)
+            inner = self.vectors @ u[: self.rank]
         return (self.root * inner.T).T
 
     def solve_half_transposed(self, gradient):
         scaled = (self.root * gradient.T).T
         if self.vectors is None:
-            return scipy.linalg.solve_triangular(self.factor, scaled, lower=True, check_finite=False)
+            return trtrs(self.factor, scaled, lower=1)[0] if len(scaled) else scaled
         out = np.zeros_like(scaled)
         out[: self.rank] = self.vectors.T @ scaled
         return out
+
+
+class PerOutput(Identity):
+    """One metric an output."""
+
+    name = "full"
+
+    def __init__(self, metrics):
+        self.metrics = metrics
+
+    def half(self, u):
+        return np.stack([metric.half(column) for metric, column in zip(self.metrics, u.T, strict=True)], axis=1)
+
+    def half_transposed(self, gradient):
+        columns = zip(self.metrics, gradient.T, strict=True)
+        return np.stack([metric.half_transposed(column) for metric, column in columns], axis=1)
+
+
+class Joint(Identity):
+    """The inverse of a whole Hessian over coupled outputs.
+
+    The sum over the classes of a multinomial model's coefficients is left undetermined by the loss; the matrix gets
+    a curvature of its own there, which changes nothing for gradients that have no part in it.
+
+    Parameters
+    ----------
+    hessian : ndarray of shape (n_outputs, size, n_outputs, size)
+        Without the penalty.
+    centre : ndarray of shape (n_features,)
+    alpha : float
+    has_intercept : bool
+    eps : float
+    """
+
+    name = "full"
+
+    def __init__(self, hessian, centre, alpha, has_intercept, eps):
+        k, size = hessian.shape[:2]
+        self.shape, self.centre, self.has_intercept = (k, size), centre, has_intercept
+        diagonal = np.einsum("aibi->abi", hessian)
+        common = diagonal[np.arange(k), np.arange(k)].mean(axis=0)
+        diagonal += common / k
+        matrix = hessian.reshape(k * size, k * size)
+        features = np.tile(np.arange(size) < len(centre), k)
+        matrix.flat[:: k * size + 1] += alpha * features
+        # a full matrix is what `Full` inverts, once the intercepts are columns like the others
+        self.inner = Full(matrix, np.zeros(k * size), 0.0, 0.0, eps)
+
+    def half(self, u):
+        k, size = self.shape
+        out = self.inner.solve_half(u.T.ravel()).reshape(k, size).T
+        if self.has_intercept:
+            out[-1] -= self.centre @ out[:-1]
+        return out
+
+    def half_transposed(self, gradient):
+        k, size = self.shape
+        if self.has_intercept:
+            gradient = gradient.copy()
+            gradient[:-1] -= np.multiply.outer(self.centre, gradient[-1])
+        return self.inner.solve_half_transposed(gradient.T.ravel()).reshape(k, size).T
+
+
+class Renewed(Identity):
+    """A metric of the current Hessian, computed anew when the decrease has slowed and a new one pays.
+
+    Near the optimum of a logistic loss most second derivatives are far below their bound, so descent in the metric
+    of the bound crawls. A new metric costs as much as a few iterations; the decrease of the last one tells how many
+    more the old one would need. A new metric that gains little was made of too few rows: the next one gets more.
+
+    Parameters
+    ----------
+    source : object with ``metric(point)``, ``cost`` (of a new metric, in iterations) and ``grow()``
+    """
+
+    name = "full"
+    # What an exact metric needs from where a renewal is considered: its convergence is quadratic.
+    FRESH = 2.0
+    # A metric made of enough rows shrinks the gradient at least so much in its first iteration, near the optimum.
+    GOOD = 0.25
+
+    def __init__(self, source):
+        self.source = source
+        self.metric = None
+        self.age = 0
+
+    def adapt(self, run):
+        if self.metric is not None:
+            norms = run.history["gradient_norm"]
+            shrink = norms[-1] / norms[-2]
+            if not self._pays(run, shrink):
+                self.age += 1
+                return
+            if self.age == 1 and shrink > self.GOOD:
+                self.source.grow()
+        self.metric = self.source.metric(run.base)
+        self.age = 1
+
+    def _pays(self, run, shrink):
+        """Whether the present metric would need more iterations to the end than a new one costs."""
+        if not shrink < 0.999:
+            return True
+        target = max(run.stopping.tol, run.eps) / run.history["gradient_norm"][-1]
+        return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
+
+    def half(self, u):
+        return self.metric.half(u)
+
+    def half_transposed(self, gradient):
+        return self.metric.half_transposed(gradient)
 
 
 def largest_eigenvalue(product, metric, shape):

@@ -320,45 +320,43 @@ class Silver(Rule):
 # ---------------------------------------------------------------------------------------------------- searches
 
 
-def solve_small(hessian, gradient):
-    """−H⁻¹g for the one or two numbers of a search, a row an output; unused directions stay where they are."""
-    if gradient.ndim == 1 and gradient.shape == (1,):
-        return -gradient / hessian[0] if hessian[0, 0] > 0 else np.zeros(1)
-    diagonal = np.einsum("...ii->...i", hessian)
-    root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    usable = diagonal > 0
-    if gradient.shape[-1] == 1:
-        return np.where(usable, -gradient / root**2, 0.0)
-    cross = np.where(usable.all(axis=-1), hessian[..., 0, 1] / (root[..., 0] * root[..., 1]), 0.0)
-    # The last step nearly parallel to the direction adds nothing but rounding errors: then the direction alone.
-    parallel = 1 - cross * cross < 1e-12
-    g = np.where(usable, gradient / root, 0.0)
-    determinant = np.where(parallel, 1.0, 1 - cross * cross)
-    first = np.where(parallel, g[..., 0], (g[..., 0] - cross * g[..., 1]) / determinant)
-    second = np.where(parallel, 0.0, (g[..., 1] - cross * g[..., 0]) / determinant)
-    return -np.stack([first, second], axis=-1) / root
+def newton_step(hessian, gradient):
+    """−H⁻¹g for one or two coupled numbers; a direction without curvature, or parallel to the first, is left out."""
+    h, g = float(hessian[0, 0]), float(gradient[0])
+    if len(gradient) == 1:
+        return np.array([-g / h if h > 0 else 0.0])
+    k, e, c = float(hessian[1, 1]), float(gradient[1]), float(hessian[0, 1])
+    determinant = h * k - c * c
+    if determinant > 1e-12 * h * k:
+        return np.array([(c * e - k * g) / determinant, (c * g - h * e) / determinant])
+    return np.array([-g / h if h > 0 else 0.0, 0.0])
 
 
-def newton_search(space, start, free, run, accuracy=0.01):
+def newton_steps(hessian, gradient):
+    """`newton_step` where each output has numbers of its own: one row an output."""
+    if gradient.ndim == 1:
+        return newton_step(hessian, gradient)
+    return np.stack([newton_step(h, g) for h, g in zip(hessian, gradient, strict=True)])
+
+
+def newton_search(space, start, free, run, accuracy=0.1):
     """Minimise φ over its first `free` coordinates by a few damped Newton steps.
 
-    Stops when the Newton decrement has fallen to `accuracy` of the first one: the next gradient says more than the last
-    digit of this search. Near the optimum, where differences of values are rounding noise, slopes decide.
+    Stops when the Newton decrement, an estimate of what is left to gain, has fallen to `accuracy`² of the first one:
+    the next gradient says more than the last digit of this search. Near the optimum, where differences of values are
+    rounding noise, slopes decide.
     """
     a = start
     value, gradient, hessian = space.derivatives(a)
-    noise = 1e-13 * abs(value) if run.eps < 1e-10 else 1e-6 * abs(value)
+    noise = 1000 * run.eps * abs(value)
     first = None
     for _ in range(20):
         g = gradient[..., :free]
-        step = solve_small(hessian[..., :free, :free], g)
-        decrement = -float(np.sum(step * g))
-        if first is None:
-            first = decrement
-        elif decrement <= accuracy**2 * first:
+        step = newton_steps(hessian[..., :free, :free], g)
+        decrement = -float((step * g).sum())
+        if not decrement > (0.0 if first is None else accuracy * accuracy * first):
             break
-        if not decrement > 0:
-            break
+        first = decrement if first is None else first
         t = 1.0
         for _ in range(30):
             trial = a.copy()
@@ -366,8 +364,7 @@ def newton_search(space, start, free, run, accuracy=0.01):
             new = space.derivatives(trial)
             if new[0] <= value - 1e-4 * t * decrement:
                 break
-            slope = abs(float(np.sum(new[1][..., :free] * step)))
-            if new[0] <= value + noise and slope <= decrement:
+            if new[0] <= value + noise and abs(float((new[1][..., :free] * step).sum())) <= decrement:
                 break
             t *= 0.25
         else:

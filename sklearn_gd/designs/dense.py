@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .rows import RowBlocks
+from .rows import RowBlocks, cut
+from .threads import whole_blas
+
+# A slice of columns of this size is a copy that stays in the last-level cache while its rows are multiplied.
+COLUMN_BYTES = 1 << 24
 
 __all__ = ["DenseDesign"]
 
@@ -27,6 +31,33 @@ class DenseDesign(RowBlocks):
 
     def block_dense(self, s):
         return self.X[s]
+
+    def row_products(self):
+        """Inner products of the rows about a centre, in double precision.
+
+        Returns
+        -------
+        products : ndarray of shape (n_samples, n_samples)
+        centre : ndarray of shape (n_features,)
+        """
+        self.passes += 1
+        centre = self.provisional_centre()
+        low = centre.astype(self.dtype)
+        n, p = self.X.shape
+        products = np.zeros((n, n))
+        with whole_blas():
+            for columns in cut(p, max(256, COLUMN_BYTES // (n * self.dtype.itemsize))):
+                Z = self.X[:, columns]
+                if self.fit_intercept:
+                    Z = Z - low[columns]
+                products += Z @ Z.T
+        return products, centre
+
+    def centred_adjoint(self, residual, centre):
+        """(X − 1 centreᵀ)ᵀ residual, without the intercept."""
+        self.passes += 1
+        out = self.X.T @ residual.astype(self.dtype, copy=False)
+        return out.astype(np.float64) - np.multiply.outer(centre, residual.sum(axis=0))
 
     def take(self, rows):
         """The same design on a copy of some rows."""

@@ -284,6 +284,43 @@ class RowBlocks:
         matrix -= mass * np.outer(offset, offset)
         return Curvature(matrix, low.astype(np.float64) + offset, mass)
 
+    def coupled_gram(self, p, scaled):
+        """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
+
+        Parameters
+        ----------
+        p, scaled : ndarray of shape (n_samples, n_outputs)
+            Probabilities, and the same times the sample's weight.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_outputs, size, n_outputs, size)
+        centre : ndarray of shape (n_features,)
+        """
+        self.passes += 1
+        k, size = p.shape[1], self.size
+        centre = self.provisional_centre()
+        low = centre.astype(self.dtype)
+
+        def block(s):
+            Z = self.block_dense(s)
+            if self.fit_intercept:
+                Z = np.concatenate([Z - low, np.ones((Z.shape[0], 1), dtype=Z.dtype)], axis=1)
+            out = np.empty((k, size, k, size))
+            for a in range(k):
+                for b in range(a + 1):
+                    w = scaled[s, a] * (1 - p[s, a]) if a == b else -scaled[s, a] * p[s, b]
+                    part = Z.T @ (Z * w[:, None])
+                    out[a, :, b] = part
+                    out[b, :, a] = part
+            return (out,)
+
+        def task(chunk):
+            return _add_up(block(s) for s in _sub(chunk, max(self.block_rows, 4 * size)))
+
+        chunk_rows = max(self.block_rows, -(-self.n_samples // 2), 4 * size)
+        return _add_up(self._chunks(task, chunk_rows))[0], centre
+
     def moments(self, weight=None):
         """The diagonal of `gram`, in one read of X."""
         self.passes += 1
