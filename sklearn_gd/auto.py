@@ -22,7 +22,7 @@ from .losses import HalfSquaredError
 from .momentum import NoMomentum
 from .objectives import LinearModel, Quadratic
 from .penalties import L2
-from .preconditioners import Diagonal, Full, Identity, Joint, PerOutput, Renewed, potrf, trtrs
+from .preconditioners import Diagonal, Full, Identity, Joint, PerOutput, Renewed, Uniform, ZeroSum, potrf, trtrs
 from .steps import PlaneSearch
 
 __all__ = ["Problem", "automatic", "explicit"]
@@ -59,6 +59,7 @@ class Problem:
     max_iter: int
     verbose: int = 0
     callback: object = None
+    criterion: Stopping | None = None
     model: LinearModel = field(init=False)
 
     def __post_init__(self):
@@ -67,6 +68,8 @@ class Problem:
 
     def stopping(self, moments):
         """The one criterion, from the columns' moments."""
+        if self.criterion is not None:
+            return self.criterion
         metric = Diagonal(moments, self.loss.curvature, self.alpha)
         n, p = self.design.n_samples, self.design.n_features
         centre = moments.centre
@@ -159,9 +162,33 @@ def rotated(problem):
             start[-1] = problem.start[-1] + centre @ problem.start[:-1]
             raw -= start[-1]
         start[: L.shape[1]] = np.linalg.lstsq(L, raw)[0]
-    rotated_problem = replace(problem, design=inner, start=start)
-    run = automatic(rotated_problem, "auto")
+    moments = design.moments(problem.weight)
+    true = problem.stopping(moments)
+    # In the rotated coordinates a column's own curvature is not to be seen: the mean one stands for it while the run is
+    # under way; where it ends the gradient is taken back to the columns and judged as everywhere.
+    spread = problem.loss.curvature * float(moments.matrix.mean()) + problem.alpha
+
+    def floor(v):
+        return 2 * problem.eps * (1 + np.linalg.norm(L @ v[: L.shape[1]]) / math.sqrt(n) / np.min(problem.scale))
+
+    criterion = Stopping(Uniform(spread or 1.0), problem.scale, 0.1 * problem.tol, floor)
+    inner_problem = replace(problem, design=inner, start=start, criterion=criterion)
+    run = automatic(inner_problem, "auto")
     run.back = back
+    while run.reason == "gradient":
+        coef = run.coef
+        value, gradient = problem.model.value_and_gradient(coef, None)
+        norm, floor_norm = true.measure(gradient, value, coef)
+        run.history["gradient_norm"][-1] = norm
+        run.history["passes"][-1] = design.passes + 1  # and one for the way back
+        if norm <= problem.tol:
+            break
+        if norm <= floor_norm:
+            run.reason = "precision"
+            break
+        criterion.tol *= 0.3 * problem.tol / norm
+        run.move(run.objective, run.base.coef)
+        plane_descent(inner_problem, run)
     return run
 
 
@@ -269,13 +296,16 @@ def times(values, weight):
 def model_search(problem, preconditioner):
     """Plane searches on the linear model's loss."""
     design = problem.design
+    if problem.start.ndim == 2:
+        # what is common to all classes changes no probability, and the penalty is least without
+        problem.start -= problem.start.mean(axis=1, keepdims=True)
     moments = design.moments(problem.weight)
     run = problem.run(problem.model, problem.stopping(moments))
     if preconditioner not in ("auto", "full"):
         run.metric = metric_for(preconditioner, problem, moments)
         return plane_descent(problem, run)
     sample = Sample(problem, moments)
-    if sample.problem is not problem:
+    if not sample.whole:
         run.move_start(sample.start())
     run.metric = Renewed(sample)
     return plane_descent(problem, run)
@@ -290,74 +320,122 @@ class Sample:
     """Some of the rows: where to start, and a metric, for a fraction of what all of them cost.
 
     The optimum of m random rows is about p/2m above that of all of them in the objective; the Hessian of m rows is within
-    2√(p/m) of that of all. So the many early iterations and all matrices are computed on the sample, and a few
-    passes over all rows do the rest.
+    2√(p/m) of that of all. So the many early iterations and all matrices are computed on a sample, and a few passes over
+    all rows do the rest. Rows are drawn by their share of the Hessian, and weighted by the inverse: where most
+    samples are classified beyond doubt, few carry it.
 
     References
     ----------
     A. Mokhtari, H. Daneshmand, A. Lucchi, T. Hofmann and A. Ribeiro, "Adaptive Newton method for empirical risk minimization to
     statistical accuracy", NeurIPS 2016, arXiv:1605.07659.
+
+    P. Xu, J. Yang, F. Roosta-Khorasani, C. Ré and M. Mahoney, "Sub-sampled Newton methods with non-uniform sampling", NeurIPS
+    2016, arXiv:1607.00559.
     """
 
     def __init__(self, problem, moments):
-        self.whole, self.moments = problem, moments
+        self.problem, self.moments = problem, moments
         n, p = problem.design.n_samples, problem.design.n_features
-        self.order = None
-        self._take(max(SAMPLE_ROWS * p, 2000))
+        self.size = max(SAMPLE_ROWS * p, 2000)
+        self.random = np.random.default_rng(0)
+        self._settle()
+        if not self.whole:
+            self.spread = 1 + problem.design.row_spread(moments)
 
-    def _take(self, size):
-        """The problem on `size` rows, or on all where a sample would save little."""
-        whole = self.whole
-        n = whole.design.n_samples
-        if 3 * size > n:
-            self.problem, self.unseen = whole, None
-        else:
-            rows = np.sort(np.random.default_rng(0).choice(n, size, replace=False))
-            weight = whole.weight
-            if weight is not None:
-                weight = weight[rows] / weight[rows].sum(dtype=np.float64)
-            self.problem = replace(
-                whole, design=whole.design.take(rows), y=whole.y[rows], weight=weight, callback=None, verbose=0
-            )
-            # Columns that the sample hardly has: their own spread is better than none.
-            seen = self.problem.design.moments(weight).matrix
-            self.unseen = np.where(seen < 0.1 * self.moments.matrix, self.moments.matrix, 0.0)
-        self.size = min(size, n)
-        self.cost = renewal_cost(whole, self.problem.design.n_samples)
-
-    def start(self):
-        """The optimum of the sample, to its statistical accuracy."""
-        return model_search(replace(self.problem, tol=max(self.whole.tol, 1e-3)), "full").coef
-
-    def metric(self, point):
-        """The metric of the Hessian of the sample at a point of the whole."""
-        if self.problem is not self.whole:
-            point = self.problem.model.at(point.coef)
-        return hessian_metric(self.problem, point, self.unseen)
+    def _settle(self):
+        n = self.problem.design.n_samples
+        self.whole = 3 * self.size > n
+        self.cost = renewal_cost(self.problem, n if self.whole else self.size)
 
     def grow(self):
         """More rows from now on."""
-        if self.problem is not self.whole:
-            self._take(4 * self.size)
+        if not self.whole:
+            self.size *= 4
+            self._settle()
+
+    def _draw(self, share):
+        """Rows drawn with a probability in proportion to their share, and the weights that make up for it."""
+        share = share * self.spread
+        chance = self.size * share / share.sum()
+        for _ in range(3):  # what is certain leaves its surplus to the others
+            free = chance < 1
+            chance = np.minimum(chance, 1)
+            left = chance[free].sum()
+            if not left:
+                break
+            chance[free] *= max(self.size - np.count_nonzero(~free), 0) / left
+        rows = np.flatnonzero(self.random.random(len(chance)) < chance)
+        return rows, 1 / chance[rows]
+
+    def start(self):
+        """The optimum of a sample, to its statistical accuracy."""
+        problem = self.problem
+        n = problem.design.n_samples
+        weight = np.full(n, 1 / n) if problem.weight is None else problem.weight
+        rows, factor = self._draw(weight)
+        part = weight[rows] * factor
+        sampled = replace(
+            problem,
+            design=problem.design.take(rows),
+            y=problem.y[rows],
+            weight=(part / part.sum()).astype(problem.design.dtype, copy=False),
+            tol=max(problem.tol, 1e-3),
+            max_iter=100,
+            callback=None,
+            verbose=0,
+        )
+        return model_search(sampled, "full").coef
+
+    def metric(self, point):
+        """The metric of the Hessian at a point, from a sample of rows."""
+        problem, design = self.problem, self.problem.design
+        model = problem.model
+        raw = point.predictions()
+        if self.whole:
+            return hessian_metric(problem, design, model.weights(), raw)
+        bends = model.bends(raw)
+        rows, factor = self._draw(bends if bends.ndim == 1 else bends.sum(axis=1))
+        weight = (model.weights()[rows] if problem.weight is not None else model.mean) * factor
+        weight = np.asarray(weight, dtype=design.dtype)
+        design.passes += len(rows) / design.n_samples
+        return hessian_metric(problem, design.take(rows), weight, raw[rows], self.moments)
 
 
 # Coefficients up to which the whole multinomial Hessian is factorised rather than its blocks on the diagonal.
 JOINT_SIZE = 2000
 
 
-def hessian_metric(problem, point, unseen=None):
-    """The metric of the Hessian at a point."""
-    model, alpha, eps = problem.model, problem.alpha, problem.eps
-    p = problem.design.n_features
-    if problem.start.ndim == 2 and problem.start.size <= JOINT_SIZE:
-        hessian, centre = model.joint_hessian(point)
-        return Joint(hessian, centre, alpha, problem.design.fit_intercept, eps)
+def hessian_metric(problem, design, weight, raw, moments=None):
+    """The metric of the Hessian of some rows, all or a sample.
+
+    Parameters
+    ----------
+    problem : Problem
+    design : design
+        Of these rows.
+    weight : ndarray
+        Theirs.
+    raw : ndarray
+        Theirs.
+    moments : Curvature or None
+        Of all rows, where these are a sample: columns that it does not have get their own spread.
+    """
+    loss, alpha, eps = problem.loss, problem.alpha, problem.eps
+    p = design.n_features
+    if raw.ndim == 2 and problem.start.size <= JOINT_SIZE:
+        share = loss.probabilities(raw)[0]
+        hessian, centre = design.coupled_gram(share, share * weight[:, None])
+        return ZeroSum(Joint(hessian, centre, alpha, design.fit_intercept, eps))
+    bends = loss.hessian_diagonal(None, raw)
     metrics = []
-    for matrix, centre, mass in model.second_moments(point):
-        if unseen is not None:
-            matrix.flat[:: p + 1] += (mass or problem.loss.curvature) * unseen
+    for column in bends.T.reshape(-1, len(raw)):
+        share = np.multiply(column, weight, dtype=design.dtype)
+        matrix, centre, mass = design.gram(share)
+        if moments is not None:
+            unseen = matrix.diagonal() < 1e-3 * share.sum() * moments.matrix
+            matrix.flat[:: p + 1] += np.where(unseen, share.sum() * moments.matrix, 0.0)
         metrics.append(Full(matrix, centre, mass, alpha, eps))
-    return metrics[0] if len(metrics) == 1 else PerOutput(metrics)
+    return metrics[0] if raw.ndim == 1 else ZeroSum(PerOutput(metrics))
 
 
 def renewal_cost(problem, rows):

@@ -31,16 +31,16 @@ class Stopping:
     """When the gradient is close to zero, in units that do not depend on the data's.
 
     The norm is that of the gradient with respect to standardised coefficients, over the root of the curvature there,
-    over the root of twice the loss of the best constant prediction: half its square estimates the relative gap of
-    the objective. It is the same for every rule, for n_samples and its double, for weights and their multiple, and for
-    any units of the features and of the target.
+    over the root of twice the objective: its square estimates the relative gap of the objective. It is the same for every
+    rule, for n_samples and its double, for weights and their multiple, and for any units of the features and of the
+    target.
 
     Parameters
     ----------
     metric : preconditioner
         The diagonal one: norms are taken in it.
     scale : float or ndarray of shape (n_outputs,)
-        The root of twice the loss of the best constant prediction, an output.
+        The root of twice the loss of the best constant prediction, an output: targets of different units count alike.
     tol : float
     floor : callable (coef) -> float
         The norm that the rounding errors of a gradient at `coef` have.
@@ -48,18 +48,14 @@ class Stopping:
 
     def __init__(self, metric, scale, tol, floor):
         self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
+        self.null_loss = 0.5 * float(np.sum(np.square(scale)))
 
-    def norm(self, gradient):
-        half = self.metric.half_transposed(gradient)
-        return float(np.linalg.norm(half / self.scale))
-
-    def reason(self, norm, coef):
-        """Why to stop at a point with this norm, or None."""
-        if norm <= self.tol:
-            return "gradient"
-        if norm <= self.floor(coef):
-            return "precision"
-        return None
+    def measure(self, gradient, value, coef):
+        """The norm of a gradient, and that of its rounding errors."""
+        half = self.metric.half_transposed(gradient) / self.scale
+        # A loss that falls to nothing does so within its rounding errors.
+        part = math.sqrt(max(value / self.null_loss, 1e-30)) if value == value else math.nan
+        return float(np.linalg.norm(half)) / part, self.floor(coef) / part
 
 
 class Run:
@@ -90,6 +86,7 @@ class Run:
         self.reason = None
         self.history = {name: [] for name in HISTORY}
         self.best_value, self.best_coef = math.inf, start
+        self.flattest_norm, self.flattest_coef = math.inf, start
         self.last = (0.0, 0.0, 0.0)  # learning rate, momentum and length of the last step
         self.refreshed = 0
         self.stalled = 0
@@ -98,8 +95,8 @@ class Run:
     def observe(self, base):
         """Note what is known at a point, and whether it is the end."""
         self.base = base
-        norm = self.stopping.norm(base.gradient)
         value = base.value
+        norm, floor = self.stopping.measure(base.gradient, value, base.coef)
         finite = math.isfinite(value) and math.isfinite(norm)
         losses = self.history["loss"]
         self.rises = self.rises + 1 if losses and value > losses[-1] else 0
@@ -107,16 +104,21 @@ class Run:
         if finite:
             if value < self.best_value:
                 self.best_value, self.best_coef = value, base.coef
+            if norm < self.flattest_norm:
+                self.flattest_norm, self.flattest_coef = norm, base.coef
             for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
                 self.history[name].append(entry)
         if not finite or grown:
             self.reason = "diverged"
         else:
-            self.reason = self.stopping.reason(norm, base.coef)
-            if self.reason is None and self.stalled >= 2:
+            if norm <= self.stopping.tol:
+                self.reason = "gradient"
+            elif norm <= floor or self.stalled >= 2:
                 self.reason = "precision"
-            if self.reason is None and self.iteration >= self.max_iter:
+            elif self.iteration >= self.max_iter:
                 self.reason = "max_iter"
+            else:
+                self.reason = None
 
     def forget(self):
         """Take the last row of the history back: the point will be observed again."""
@@ -135,9 +137,9 @@ class Run:
         if point.value < self.point.value:
             self.point = point
 
-    def note_progress(self, before, after):
-        """Count searches in a row that found nothing but rounding errors to gain."""
-        self.stalled = self.stalled + 1 if before - after <= 4 * self.eps * abs(before) else 0
+    def note_progress(self, value, promised):
+        """Count searches in a row that were promised nothing but rounding errors to gain."""
+        self.stalled = self.stalled + 1 if promised <= 0.1 * self.eps * abs(value) else 0
 
     def smoothness(self):
         """L: the largest eigenvalue of the objective's curvature bound in the run's metric."""
@@ -145,8 +147,10 @@ class Run:
 
     @property
     def coef(self):
-        """The result: where the run ended, or its best finite iterate where it diverged."""
-        return self.back(self.best_coef if self.reason == "diverged" else self.base.coef)
+        """The result: where the run ended; its best finite iterate where it diverged, or wandered among rounding errors."""
+        if self.reason == "diverged":
+            return self.back(self.best_coef)
+        return self.back(self.flattest_coef if self.reason == "precision" else self.base.coef)
 
 
 def descend(run, *, learning_rate, momentum, preconditioner, callback=None, until=None):

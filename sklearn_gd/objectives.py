@@ -99,46 +99,19 @@ class LinearModel:
         self.penalty.add_gradient(coef, out)
         return out
 
-    def pick(self, rows):
-        """The same problem on some of the rows, their weights renormalised."""
-        weight = self.weight
-        if weight is not None:
-            weight = weight[rows] / weight[rows].sum(dtype=np.float64)
-        return LinearModel(self.design.take(rows), self.loss, self.y[rows], weight, self.penalty)
+    def weights(self):
+        """The weights, one a sample."""
+        if self.weight is not None:
+            return self.weight
+        return np.full(self.design.n_samples, self.mean, dtype=self.design.dtype)
 
-    def second_moments(self, point):
-        """Second moments of the rows, weighted with the loss's second derivatives at a point, one an output.
-
-        For several coupled outputs these are the blocks on the diagonal of the Hessian.
-        """
-        bends = self._bends(point.predictions())
-        if bends.ndim == 1:
-            return [self.design.gram(bends)]
-        return [self.design.gram(np.ascontiguousarray(column)) for column in bends.T]
-
-    def joint_hessian(self, point):
-        """The loss's whole Hessian over coupled outputs, about a centre near the mean of the rows.
-
-        Returns
-        -------
-        hessian : ndarray of shape (n_outputs, size, n_outputs, size)
-            In coefficients whose intercept is the prediction at the centre.
-        centre : ndarray of shape (n_features,)
-        """
-        p = self.loss.probabilities(point.predictions())[0]
-        design, weight = self.design, self.weight
-        scale = weight[:, None] if weight is not None else self.mean
-        return design.coupled_gram(p, p * scale)
-
-    def _bends(self, raw):
+    def bends(self, raw):
+        """Each sample's part of the Hessian's diagonal in the raw predictions."""
         bends = np.empty_like(raw)
 
         def task(s):
             bends[s] = self.loss.hessian_diagonal(self.y[s], raw[s])
-            if self.weight is not None:
-                bends[s] *= self.weight[s] if raw.ndim == 1 else self.weight[s, None]
-            else:
-                bends[s] *= self.mean
+            bends[s] *= self.mean if self.weight is None else (self.weight[s] if raw.ndim == 1 else self.weight[s, None])
 
         self.design.each_prediction(task)
         return bends
@@ -161,12 +134,6 @@ class LinearModel:
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
-
-    def value(self, coef, raw):
-        total = self.design.over_predictions(
-            lambda s: self.loss.along(self.y[s], raw[s], None if self.weight is None else self.weight[s], (), 0)[:1]
-        )[0]
-        return total * self.mean + self.penalty.value(coef)
 
 
 class ModelPoint(Point):

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "pocon", "trtrs"), dtype=np.float64)
 
-__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Joint", "PerOutput", "Renewed", "Uniform", "largest_eigenvalue"]
+__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Joint", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
 
 
 class Identity:
@@ -249,6 +249,22 @@ class Joint(Identity):
             gradient = gradient.copy()
             gradient[:-1] -= np.multiply.outer(self.centre, gradient[-1])
         return self.inner.solve_half_transposed(gradient.T.ravel()).reshape(k, size).T
+
+
+class ZeroSum(Identity):
+    """Another metric, without the direction common to all outputs, in which a multinomial loss does not change."""
+
+    name = "full"
+
+    def __init__(self, metric):
+        self.metric = metric
+
+    def half(self, u):
+        out = self.metric.half(u)
+        return out - out.mean(axis=1, keepdims=True)
+
+    def half_transposed(self, gradient):
+        return self.metric.half_transposed(gradient - gradient.mean(axis=1, keepdims=True))
 
 
 class Renewed(Identity):

@@ -371,7 +371,8 @@ def newton_search(space, start, free, run, accuracy=0.1):
             break
         a = trial
         value, gradient, hessian = new
-    return a, value
+    run.note_progress(value, first or 0.0)
+    return a
 
 
 class PlaneSearch(Rule):
@@ -404,10 +405,7 @@ class PlaneSearch(Rule):
             shape = (len(space.directions),)
             if not run.objective.coupled and space.origin.coef.ndim == 2:
                 shape = (space.origin.coef.shape[1], *shape)
-            before = space.origin.value
-            a, value = newton_search(space, np.zeros(shape), shape[-1], run)
-            run.note_progress(before, value)
-            return a, None
+            return newton_search(space, np.zeros(shape), shape[-1], run), None
 
         return choose
 
@@ -428,10 +426,7 @@ class Exact(Rule):
 
     def begin(self, run):
         def choose(space, factor):
-            before = space.origin.value
-            a, value = newton_search(space, coordinates(0.0, factor, space), 1, run, accuracy=1e-6)
-            run.note_progress(before, value)
-            return a, None
+            return newton_search(space, coordinates(0.0, factor, space), 1, run, accuracy=1e-6), None
 
         return choose
 
@@ -492,7 +487,7 @@ class Backtracking(Rule):
                     if slope <= new_slope <= (2 * self.sufficient - 1) * slope:
                         break
                 rate *= self.shrink
-            run.note_progress(value, new)
+            run.note_progress(value, -rate * slope)
             rate *= self.growth
             return a, None
 

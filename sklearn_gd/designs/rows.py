@@ -31,6 +31,8 @@ BLOCK_BYTES = 512 * 1024
 PREDICTION_ROWS = 8192
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
 CHUNKS = 16
+# A copy of rows, centred and weighted, that a threaded product is made of.
+GRAM_BYTES = 1 << 24
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
 SERIAL_BYTES = 1 << 20
 
@@ -200,25 +202,22 @@ class RowBlocks:
 
     # -- second moments -----------------------------------------------------------------------------------------
 
-    def provisional_centre(self):
+    def provisional_centre(self, weight=None):
         """About the mean of the rows, from a few of them: subtracting it leaves nothing large to cancel."""
         if not self.fit_intercept:
             return np.zeros(self.n_features)
-        step = max(1, self.n_samples // 64)
+        if weight is None:
+            few = slice(0, self.n_samples, max(1, self.n_samples // 64))
+        else:
+            # rows without weight are not there: theirs may be any numbers
+            few = np.flatnonzero(weight)
+            few = few[:: max(1, len(few) // 64)]
         with np.errstate(all="ignore"):
-            centre = self.block_dense(slice(0, self.n_samples, step)).mean(axis=0, dtype=np.float64)
+            centre = self.block_dense(few).mean(axis=0, dtype=np.float64)
         # A non-finite entry is reported by the pass that meets it, not hidden in a shift.
         return np.where(np.isfinite(centre), centre, 0.0)
 
-    def _shifted(self, s, shift, root):
-        # a fresh dense block: rows minus the shift, times the root of their weight
-        Z = self.block_dense(s)
-        Z = Z - shift if self.fit_intercept else Z * Z.dtype.type(1)
-        if root is not None:
-            Z *= root[s, None]
-        return Z
-
-    def gram(self, weight=None, targets=None, rows=None):
+    def gram(self, weight=None, targets=None):
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -234,10 +233,10 @@ class RowBlocks:
         """
         self.passes += 1
         n, p = self.n_samples, self.n_features
-        shift = self.provisional_centre()
+        shift = self.provisional_centre(weight)
         extra = 0 if targets is None else targets.shape[1]
         if extra:
-            target_shift = targets.mean(axis=0) if self.fit_intercept else np.zeros(extra)
+            target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
             shift = np.concatenate([shift, target_shift])
         total = p + extra
         low = shift.astype(self.dtype)
@@ -262,17 +261,18 @@ class RowBlocks:
             sums = w @ Z if self.fit_intercept else 0.0
             return Z.T @ Z, sums, float(np.vdot(w, w))
 
-        if total <= 256 or self.threads == 1:
+        if total <= 256:
+            rows = max(64, BLOCK_BYTES // (8 * total))
 
             def task(chunk):
-                return _add_up(block_moments(s) for s in _sub(chunk, max(self.block_rows, 4 * total)))
+                return _add_up(block_moments(s) for s in _sub(chunk, rows))
 
             # p² numbers a chunk: no more chunks than threads need
-            chunk_rows = max(self.block_rows, -(-n // 4), 4 * total)
-            matrix, sums, mass = _add_up(self._chunks(task, chunk_rows))
+            matrix, sums, mass = _add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
+            # Large enough products for BLAS to share between its threads.
             with whole_blas():
-                matrix, sums, mass = _add_up(block_moments(s) for s in cut(n, max(2048, total // 2)))
+                matrix, sums, mass = _add_up(block_moments(s) for s in cut(n, max(256, GRAM_BYTES // (8 * total))))
         matrix = matrix.astype(np.float64, copy=False)
         if weight is None:
             matrix /= n
@@ -316,28 +316,25 @@ class RowBlocks:
             return (out,)
 
         def task(chunk):
-            return _add_up(block(s) for s in _sub(chunk, max(self.block_rows, 4 * size)))
+            return _add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
 
-        chunk_rows = max(self.block_rows, -(-self.n_samples // 2), 4 * size)
+        chunk_rows = max(self.block_rows, -(-self.n_samples // 2))
         return _add_up(self._chunks(task, chunk_rows))[0], centre
 
     def moments(self, weight=None):
         """The diagonal of `gram`, in one read of X."""
         self.passes += 1
-        low = self.provisional_centre().astype(self.dtype)
+        low = self.provisional_centre(weight).astype(self.dtype)
 
-        def task(chunk):
-            total = (0.0, 0.0, 0.0)
-            for s in self._blocks(chunk):
-                Z = self.block_dense(s)
-                if self.fit_intercept:
-                    Z = Z - low
-                w = np.ones(Z.shape[0], dtype=self.dtype) if weight is None else weight[s]
-                part = (w @ Z if self.fit_intercept else 0.0, w @ (Z * Z), float(w.sum(dtype=np.float64)))
-                total = tuple(a + b for a, b in zip(total, part, strict=True))
-            return total
+        def block(s):
+            # float64: squares of small float32 numbers would vanish, of large ones overflow
+            Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
+            w = np.ones(Z.shape[0]) if weight is None else weight[s].astype(np.float64, copy=False)
+            sums = w @ Z if self.fit_intercept else 0.0
+            Z *= Z
+            return sums, w @ Z, float(w.sum())
 
-        sums, squares, mass = _add_up(self._chunks(task))
+        sums, squares, mass = _add_up(self._chunks(lambda chunk: _add_up(block(s) for s in self._blocks(chunk))))
         squares = np.asarray(squares, dtype=np.float64)
         if weight is None:
             sums, squares, mass = sums / self.n_samples, squares / self.n_samples, 1.0
@@ -345,6 +342,23 @@ class RowBlocks:
             return Curvature(squares, np.zeros(self.n_features), 0.0)
         offset = np.asarray(sums, dtype=np.float64) / mass
         return Curvature(np.maximum(squares - mass * offset**2, 0.0), low + offset, mass)
+
+    def row_spread(self, moments):
+        """Mean square of the standardised features of each row: how far it lies from the centre."""
+        self.passes += 1
+        low = moments.centre.astype(self.dtype)
+        inverse = np.zeros(self.n_features)
+        np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
+        out = np.empty(self.n_samples)
+
+        def task(chunk):
+            for s in self._blocks(chunk):
+                Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
+                Z *= Z
+                out[s] = Z @ inverse
+
+        self._chunks(task)
+        return out
 
 
 def _times(raw, weight):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from .rows import BLOCK_BYTES, Curvature, RowBlocks
+from .rows import Curvature, RowBlocks
 
 __all__ = ["SparseDesign"]
 
@@ -49,18 +49,18 @@ class SparseDesign(RowBlocks):
         """The same design on a copy of some rows."""
         return SparseDesign(self.X[rows], self.fit_intercept)
 
-    def provisional_centre(self):
+    def provisional_centre(self, weight=None):
         # Zero: most entries are, and what a shift would save from cancellation it would fill in.
         return np.zeros(self.n_features)
 
-    def gram(self, weight=None, targets=None, rows=None):
-        # Dense blocks of a few rows at a time, not of a chunk.
-        chunk_rows, block_rows = self.chunk_rows, self.block_rows
-        self.block_rows = max(1, int(BLOCK_BYTES / (8 * self.n_features)))
-        try:
-            return super().gram(weight, targets)
-        finally:
-            self.chunk_rows, self.block_rows = chunk_rows, block_rows
+    def row_spread(self, moments):
+        self.passes += 1
+        inverse = np.zeros(self.n_features)
+        np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
+        X = self.X
+        per_value = X.data * (X.data - 2 * moments.centre[X.indices]) * inverse[X.indices]
+        rows = np.repeat(np.arange(self.n_samples), np.diff(X.indptr))
+        return np.bincount(rows, per_value, minlength=self.n_samples) + float(moments.centre**2 @ inverse)
 
     def moments(self, weight=None):
         """The diagonal of `gram`, from the stored values alone."""
