@@ -177,7 +177,7 @@ def rotated(problem):
     run.back = back
     while run.reason == "gradient":
         coef = run.coef
-        value, gradient = problem.model.value_and_gradient(coef, None)
+        value, gradient = problem.model.value_and_gradient(coef)
         norm, floor_norm = true.measure(gradient, value, coef)
         run.history["gradient_norm"][-1] = norm
         run.history["passes"][-1] = design.passes + 1  # and one for the way back
@@ -389,23 +389,24 @@ class Sample:
     def metric(self, point):
         """The metric of the Hessian at a point, from a sample of rows."""
         problem, design = self.problem, self.problem.design
-        model = problem.model
-        raw = point.predictions()
+        bend = point.known(2).bend
         if self.whole:
-            return hessian_metric(problem, design, model.weights(), raw)
-        bends = model.bends(raw)
-        rows, factor = self._draw(bends if bends.ndim == 1 else bends.sum(axis=1))
-        weight = (model.weights()[rows] if problem.weight is not None else model.mean) * factor
-        weight = np.asarray(weight, dtype=design.dtype)
+            return hessian_metric(problem, design, problem.weight, bend)
+        share = problem.loss.hessian_diagonal(bend)
+        share = share if share.ndim == 1 else share.sum(axis=1)
+        if problem.weight is not None:
+            share = share * problem.weight
+        rows, factor = self._draw(share)
+        weight = (problem.model.mean if problem.weight is None else problem.weight[rows]) * factor
         design.passes += len(rows) / design.n_samples
-        return hessian_metric(problem, design.take(rows), weight, raw[rows], self.moments)
+        return hessian_metric(problem, design.take(rows), weight.astype(design.dtype), bend[rows], self.moments)
 
 
 # Coefficients up to which the whole multinomial Hessian is factorised rather than its blocks on the diagonal.
 JOINT_SIZE = 2000
 
 
-def hessian_metric(problem, design, weight, raw, moments=None):
+def hessian_metric(problem, design, weight, bend, moments=None):
     """The metric of the Hessian of some rows, all or a sample.
 
     Parameters
@@ -413,29 +414,29 @@ def hessian_metric(problem, design, weight, raw, moments=None):
     problem : Problem
     design : design
         Of these rows.
-    weight : ndarray
-        Theirs.
-    raw : ndarray
+    weight : ndarray or None
+        Theirs; None for 1/n each.
+    bend : ndarray
         Theirs.
     moments : Curvature or None
         Of all rows, where these are a sample: columns that it does not have get their own spread.
     """
     loss, alpha, eps = problem.loss, problem.alpha, problem.eps
     p = design.n_features
-    if raw.ndim == 2 and problem.start.size <= JOINT_SIZE:
-        share = loss.probabilities(raw)[0]
-        hessian, centre = design.coupled_gram(share, share * weight[:, None])
+    if weight is None:
+        weight = design.dtype.type(1 / design.n_samples)
+    if bend.ndim == 2 and problem.start.size <= JOINT_SIZE:
+        hessian, centre = design.coupled_gram(bend, bend * (weight if np.ndim(weight) == 0 else weight[:, None]))
         return ZeroSum(Joint(hessian, centre, alpha, design.fit_intercept, eps))
-    bends = loss.hessian_diagonal(None, raw)
     metrics = []
-    for column in bends.T.reshape(-1, len(raw)):
-        share = np.multiply(column, weight, dtype=design.dtype)
+    for column in loss.hessian_diagonal(bend).T.reshape(-1, len(bend)):
+        share = column * weight
         matrix, centre, mass = design.gram(share)
         if moments is not None:
             unseen = matrix.diagonal() < 1e-3 * share.sum() * moments.matrix
             matrix.flat[:: p + 1] += np.where(unseen, share.sum() * moments.matrix, 0.0)
         metrics.append(Full(matrix, centre, mass, alpha, eps))
-    return metrics[0] if raw.ndim == 1 else ZeroSum(PerOutput(metrics))
+    return metrics[0] if bend.ndim == 1 else ZeroSum(PerOutput(metrics))
 
 
 def renewal_cost(problem, rows):

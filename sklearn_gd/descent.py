@@ -91,6 +91,7 @@ class Run:
         self.refreshed = 0
         self.stalled = 0
         self.rises = 0
+        self.match = 1.0  # the curvature along the last direction over what its metric took it for
 
     def observe(self, base):
         """Note what is known at a point, and whether it is the end."""

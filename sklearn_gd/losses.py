@@ -4,8 +4,7 @@ Two uses: the half squared error of `GDLinearRegression`, the log losses of `GDL
 
 Conventions, stated once for all of them: ``raw`` is the prediction in the link space, shape (n_samples,) or
 (n_samples, n_outputs); every derivative is with respect to ``raw``; ``weight`` is None or one factor a sample.
-A loss never sees X and never sums over samples except in `along`, which returns sums because a search
-over a few step sizes needs nothing else.
+A loss never sees X, and sums over samples in `forms` alone, because a search over a few step sizes needs nothing else.
 """
 
 from __future__ import annotations
@@ -16,47 +15,34 @@ __all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
 
 
 class PointwiseLoss:
-    """A loss whose Hessian in the raw predictions is diagonal: `along` is written once for those."""
+    """A loss whose Hessian in the raw predictions is diagonal.
 
-    def along(self, y, raw, weight, images, order=2):
-        """Weighted sums of the loss and of its derivatives along directions of the raw predictions.
+    ``derivatives(y, raw, order)`` returns the loss of each sample; for order 1 the slopes, too; for order 2 also the bends,
+    whatever the two methods below make the Hessian of.
+    """
 
-        Parameters
-        ----------
-        y, raw, weight : arrays of one block of samples
-        images : sequence of m arrays like `raw`
-            The raw predictions of the directions.
-        order : {0, 1, 2}
-            0 for the value alone, 1 for the gradient, too, 2 for the Hessian, too.
+    def bent(self, bend, weight, image):
+        """Each sample's weighted Hessian times a direction of the raw predictions."""
+        return bend * image if weight is None else bend * image * spread(weight, image)
 
-        Returns
-        -------
-        value : float
-        gradient : ndarray of shape (m,) or None
-        hessian : ndarray of shape (m, m) or None
-        """
-        value, slope, bend = self.derivatives(y, raw, order)
-        if weight is None:
-            total = value.sum(dtype=np.float64)
-        else:
-            total = np.vdot(weight, value)
-            if order:
-                factor = weight if slope.ndim == 1 else weight[:, None]
-                slope = slope * factor
-                if order == 2:
-                    bend = bend * factor
-        if not order:
-            return float(total), None, None
+    def hessian_diagonal(self, bend):
+        """The Hessian's diagonal in the raw predictions."""
+        return bend
+
+    def forms(self, bend, weight, images):
+        """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
         m = len(images)
-        gradient = np.array([np.vdot(image, slope) for image in images], dtype=np.float64)
-        if order == 1:
-            return float(total), gradient, None
-        hessian = np.empty((m, m))
+        out = np.empty((m, m))
         for i, image in enumerate(images):
-            bent = image * bend
-            for j in range(i + 1):
-                hessian[i, j] = hessian[j, i] = np.vdot(bent, images[j])
-        return float(total), gradient, hessian
+            bent = self.bent(bend, weight, image)
+            for j in range(i, m):
+                out[i, j] = out[j, i] = np.vdot(bent, images[j])
+        return out
+
+
+def spread(weight, like):
+    """Weights, one a sample, in a shape that multiplies `like`."""
+    return weight if like.ndim == 1 else weight[:, None]
 
 
 class HalfSquaredError(PointwiseLoss):
@@ -72,11 +58,7 @@ class HalfSquaredError(PointwiseLoss):
         value = 0.5 * residual * residual
         if value.ndim == 2:
             value = value.sum(axis=1)
-        return value, residual, np.ones((), dtype=residual.dtype)
-
-    def hessian_diagonal(self, y, raw):
-        return np.ones_like(raw)
-
+        return value, residual, np.ones_like(residual) if order == 2 else None
 
 class Binomial(PointwiseLoss):
     """log(1 + exp(−y·raw)) with ``y`` −1 or +1: the negative log-likelihood of a logistic model.
@@ -89,26 +71,25 @@ class Binomial(PointwiseLoss):
 
     def derivatives(self, y, raw, order=2):
         margin = y * raw
-        tail = np.exp(-np.abs(margin))  # in (0, 1]: neither factor can overflow
+        tail = np.abs(margin)
+        np.negative(tail, out=tail)
+        np.exp(tail, out=tail)  # in (0, 1]: neither factor below can overflow
         value = np.log1p(tail)
         value -= np.minimum(margin, 0)
         if not order:
             return value, None, None
+        right = 1 / (1 + tail)
+        tail *= right
         # σ(−margin), the probability given to the wrong class
-        wrong = np.where(margin < 0, 1, tail)
-        tail += 1
-        wrong /= tail
-        slope = -y * wrong
+        slope = np.where(margin < 0, right, tail)
+        slope *= -y
         if order == 1:
             return value, slope, None
-        return value, slope, wrong * (1 - wrong)
-
-    def hessian_diagonal(self, y, raw):
-        tail = np.exp(-np.abs(raw))
-        return tail / (1 + tail) ** 2
+        tail *= right
+        return value, slope, tail
 
 
-class Multinomial:
+class Multinomial(PointwiseLoss):
     """logsumexp(raw) − raw[y] with ``y`` the index of the class, raw of shape (n_samples, n_classes).
 
     Symmetric: every class has its own raw prediction, and a shift common to all changes nothing.
@@ -135,36 +116,16 @@ class Multinomial:
         slope[rows, y] -= 1
         return value, slope, p
 
-    def hessian_diagonal(self, y, raw):
-        p, _ = self.probabilities(raw)
-        return p * (1 - p)
+    def bent(self, bend, weight, image):
+        out = bend * image
+        out -= bend * out.sum(axis=1, keepdims=True)
+        if weight is not None:
+            out *= weight[:, None]
+        return out
 
-    def along(self, y, raw, weight, images, order=2):
-        """As `PointwiseLoss.along`, with the Hessian diag(p) − ppᵀ of each sample."""
-        value, slope, p = self.derivatives(y, raw, order)
-        if weight is None:
-            total = value.sum(dtype=np.float64)
-        else:
-            total = np.vdot(weight, value)
-            if order:
-                slope = slope * weight[:, None]
-        if not order:
-            return float(total), None, None
-        gradient = np.array([np.vdot(image, slope) for image in images], dtype=np.float64)
-        if order == 1:
-            return float(total), gradient, None
-        m = len(images)
-        hessian = np.empty((m, m))
-        bent = [p * image for image in images]
-        means = [b.sum(axis=1) for b in bent]
-        for i in range(m):
-            for j in range(i + 1):
-                if weight is None:
-                    entry = np.vdot(bent[i], images[j]) - np.vdot(means[i], means[j])
-                else:
-                    entry = np.vdot(weight, (bent[i] * images[j]).sum(axis=1) - means[i] * means[j])
-                hessian[i, j] = hessian[j, i] = entry
-        return float(total), gradient, hessian
+    def hessian_diagonal(self, bend):
+        """The Hessian's diagonal, from the bends, which are the probabilities."""
+        return bend * (1 - bend)
 
 
 LOSSES = {"half_squared_error": HalfSquaredError, "binomial": Binomial, "multinomial": Multinomial}

@@ -11,7 +11,11 @@ last step is the difference of two points' and costs no pass over X.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+
+from .losses import spread
 
 __all__ = ["Direction", "LinearModel", "Quadratic"]
 
@@ -105,17 +109,6 @@ class LinearModel:
             return self.weight
         return np.full(self.design.n_samples, self.mean, dtype=self.design.dtype)
 
-    def bends(self, raw):
-        """Each sample's part of the Hessian's diagonal in the raw predictions."""
-        bends = np.empty_like(raw)
-
-        def task(s):
-            bends[s] = self.loss.hessian_diagonal(self.y[s], raw[s])
-            bends[s] *= self.mean if self.weight is None else (self.weight[s] if raw.ndim == 1 else self.weight[s, None])
-
-        self.design.each_prediction(task)
-        return bends
-
     # -- over the samples
 
     def _residual(self, s, raw):
@@ -123,47 +116,121 @@ class LinearModel:
         if self.weight is None:
             return float(value.sum(dtype=np.float64)), slope
         w = self.weight[s]
-        return float(np.vdot(w, value)), slope * (w if slope.ndim == 1 else w[:, None])
+        return float(np.vdot(w, value)), slope * spread(w, slope)
 
-    def value_and_gradient(self, coef, raw):
-        """One read of X; the predictions are computed on the way where they are not known."""
-        if raw is None:
-            value, gradient = self.design.sweep(self._residual, coef)
-        else:
-            value, gradient = self.design.sweep(lambda s, _: self._residual(s, raw[s]))
+    def value_and_gradient(self, coef):
+        """The fused sweep: one read of X, and nothing of n_samples kept."""
+        value, gradient = self.design.sweep(self._residual, coef)
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
 
+    def gradient(self, coef, slope):
+        """The gradient from the weighted slopes of the samples: one read of X."""
+        gradient = self.design.sweep(lambda s, _: (0.0, slope[s]))[1]
+        gradient *= self.mean
+        self.penalty.add_gradient(coef, gradient)
+        return gradient
+
+    def trial(self, base, a, images, order):
+        """The loss at the predictions base + Σ aₖ imageₖ.
+
+        Returns
+        -------
+        trial : Trial
+        gradient, hessian : ndarray of shape (m,) and (m, m), or None
+            Of the data's part, along the images.
+        """
+        loss, weight = self.loss, self.weight
+        moves = [(base.dtype.type(factor), image) for factor, image in zip(a, images, strict=True) if factor]
+        arrays = [np.empty_like(base) if k <= order else None for k in range(3)]
+
+        def task(s):
+            raw, slope, bend = (None if array is None else array[s] for array in arrays)
+            if moves:
+                np.multiply(moves[0][1][s], moves[0][0], out=raw)
+                raw += base[s]
+                for factor, image in moves[1:]:
+                    raw += factor * image[s]
+            else:
+                raw[...] = base[s]
+            value, slopes, bends = loss.derivatives(self.y[s], raw, order)
+            w = None if weight is None else weight[s]
+            out = (float(value.sum(dtype=np.float64) if w is None else np.vdot(w, value)),)
+            if order:
+                np.copyto(slope, slopes) if w is None else np.multiply(slopes, spread(w, slope), out=slope)
+                parts = [image[s] for image in images]
+                out += (np.array([np.vdot(part, slope) for part in parts], dtype=np.float64),)
+                if order == 2:
+                    bend[...] = bends
+                    out += (loss.forms(bends, w, parts),)
+            return out
+
+        value, *rest = self.design.over_predictions(task)
+        gradient, hessian = (*(part * self.mean for part in rest), None, None)[:2]
+        return Trial(value * self.mean, *arrays), gradient, hessian
+
+
+class Trial(NamedTuple):
+    """The loss of the data at some predictions, and what was computed with it: the weighted slopes, and the bends."""
+
+    value: float
+    raw: np.ndarray
+    slope: np.ndarray | None
+    bend: np.ndarray | None
+
 
 class ModelPoint(Point):
-    """A place on a linear model's loss. Value and gradient are computed when first asked for, and kept."""
+    """A place on a linear model's loss.
 
-    __slots__ = ("_gradient", "_value", "coef", "model", "raw")
+    Value and gradient are computed when first asked for, and kept: in one fused sweep where the predictions are not
+    known, from the trial of the search that found the point where they are.
+    """
 
-    def __init__(self, model, coef, raw=None, value=None):
-        self.model, self.coef, self.raw = model, coef, raw
-        self._value, self._gradient = value, None
+    __slots__ = ("_gradient", "_value", "coef", "model", "trial")
 
-    def _evaluate(self):
-        self._value, self._gradient = self.model.value_and_gradient(self.coef, self.raw)
+    def __init__(self, model, coef, trial=None):
+        self.model, self.coef, self.trial = model, coef, trial
+        self._value = None if trial is None else trial.value + model.penalty.value(coef)
+        self._gradient = None
+
+    def _sweep(self):
+        self._value, self._gradient = self.model.value_and_gradient(self.coef)
 
     @property
     def value(self):
         if self._value is None:
-            self._evaluate()
+            self._sweep()
         return self._value
 
     @property
     def gradient(self):
         if self._gradient is None:
-            self._evaluate()
+            if self.trial is None or self.trial.slope is None:
+                self._sweep()
+            else:
+                self._gradient = self.model.gradient(self.coef, self.trial.slope)
         return self._gradient
 
-    def predictions(self):
-        if self.raw is None:
-            self.raw = self.model.design.forward(self.coef)
-        return self.raw
+    def known(self, order=0):
+        """The trial at this point, with derivatives up to `order`."""
+        if self.trial is None or self.trial[1 + order] is None:
+            raw = self.model.design.forward(self.coef) if self.trial is None else self.trial.raw
+            self.trial = self.model.trial(raw, (), (), order)[0]
+        return self.trial
+
+    def hessian_product(self, coef):
+        """H @ coef in one read of X."""
+        model = self.model
+        bend, weight, bent = self.known(2).bend, model.weight, model.loss.bent
+
+        def pointwise(s, image):
+            return 0.0, bent(bend[s], None if weight is None else weight[s], image)
+
+        out = model.design.sweep(pointwise, coef)[1]
+        out *= model.mean
+        model.penalty.add_gradient(coef, out)
+        return out
 
     def refreshed(self):
         """The same place, with predictions from its coefficients rather than from a sum of steps."""
@@ -172,9 +239,10 @@ class ModelPoint(Point):
     def minus(self, other):
         """The step from another point, as a direction whose image is known where both points' are."""
         image = None
-        if self.raw is not None and other.raw is not None:
-            image = np.empty_like(self.raw)
-            self.model.design.each_prediction(lambda s: np.subtract(self.raw[s], other.raw[s], out=image[s]))
+        if self.trial is not None and other.trial is not None:
+            a, b = self.trial.raw, other.trial.raw
+            image = np.empty_like(a)
+            self.model.design.each_prediction(lambda s: np.subtract(a[s], b[s], out=image[s]))
         return Direction(self.coef - other.coef, image)
 
     def along(self, *directions):
@@ -185,6 +253,7 @@ class ModelSubspace(Subspace):
     """φ for a linear model: O(n_samples) a trial, after one product a direction."""
 
     _images = None
+    _last = None
 
     def images(self):
         if self._images is None:
@@ -197,53 +266,30 @@ class ModelSubspace(Subspace):
 
     def derivatives(self, a, order=2):
         """φ(a), and its gradient and Hessian where `order` asks for them."""
-        model, images = self.origin.model, self.images()
-        base, weight = self.origin.predictions(), model.weight
-        moves = [(float(factor), image) for factor, image in zip(a, images, strict=True) if factor]
-
-        def task(s):
-            raw = base[s]
-            for factor, image in moves:
-                raw = raw + raw.dtype.type(factor) * image[s]
-            out = model.loss.along(
-                model.y[s], raw, None if weight is None else weight[s], [image[s] for image in images], order
-            )
-            return out[: order + 1]
-
-        out = model.design.over_predictions(task)
+        model = self.origin.model
+        trial, gradient, hessian = model.trial(self.origin.known().raw, a, self.images(), order)
         coef = self.coef(a)
-        value = out[0] * model.mean + model.penalty.value(coef)
-        if order == 0:
-            return value, None, None
-        gradient = out[1] * model.mean
-        for i, d in enumerate(self.directions):
-            gradient[i] += model.penalty.inner(d.coef, coef)
-        if order == 1:
-            return value, gradient, None
-        hessian = out[2] * model.mean
-        for i, d in enumerate(self.directions):
-            for j in range(i + 1):
-                hessian[i, j] = hessian[j, i] = hessian[i, j] + model.penalty.inner(d.coef, self.directions[j].coef)
+        self._last = (a, coef, trial)
+        value = trial.value + model.penalty.value(coef)
+        if order and model.penalty.alpha:
+            inner = model.penalty.inner
+            vectors = [direction.coef for direction in self.directions]
+            gradient = gradient + [inner(d, coef) for d in vectors]
+            if order == 2:
+                hessian = hessian + [[inner(d, e) for e in vectors] for d in vectors]
         return value, gradient, hessian
 
     def value(self, a):
         return self.derivatives(a, 0)[0]
 
-    def point(self, a, value=None):
+    def point(self, a):
         """The point at a; it carries its predictions where a search has computed the images."""
-        model = self.origin.model
-        raw = None
-        if self._images is not None and self.origin.raw is not None:
-            raw = np.empty_like(self.origin.raw)
-            images = self._images
-
-            def task(s):
-                np.copyto(raw[s], self.origin.raw[s])
-                for factor, image in zip(a, images, strict=True):
-                    raw[s] += raw.dtype.type(factor) * image[s]
-
-            model.design.each_prediction(task)
-        return ModelPoint(model, self.coef(a), raw, value)
+        if self._last is not None and self._last[0] is a:
+            return ModelPoint(self.origin.model, *self._last[1:])
+        if self._images is None or self.origin.trial is None:
+            return ModelPoint(self.origin.model, self.coef(a))
+        trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
+        return ModelPoint(self.origin.model, self.coef(a), trial)
 
 
 # ---------------------------------------------------------------------------------------------------- quadratics
@@ -349,7 +395,7 @@ class QuadraticSubspace(Subspace):
             out += a[..., k] * direction.coef
         return out
 
-    def point(self, a, value=None):
+    def point(self, a):
         gradient = self.origin.gradient.copy()
         for k, image in enumerate(self.images()):
             gradient += a[..., k] * image

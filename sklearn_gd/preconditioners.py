@@ -27,6 +27,8 @@ class Identity:
     """Plain gradient descent: the direction is −∇F."""
 
     name = None
+    newton = False  # whether a step of length 1 is about the best
+
 
     def adapt(self, run):
         """Renew the metric where that pays; a fixed one never does."""
@@ -280,10 +282,11 @@ class Renewed(Identity):
     """
 
     name = "full"
+    newton = True
     # What an exact metric needs from where a renewal is considered: its convergence is quadratic.
     FRESH = 2.0
-    # A metric made of enough rows shrinks the gradient at least so much in its first iteration, near the optimum.
-    GOOD = 0.25
+    # A new metric made of enough rows knows the curvature along its direction within this factor.
+    GOOD = 1.5
 
     def __init__(self, source):
         self.source = source
@@ -297,7 +300,7 @@ class Renewed(Identity):
             if not self._pays(run, shrink):
                 self.age += 1
                 return
-            if self.age == 1 and shrink > self.GOOD:
+            if self.age == 1 and not 1 / self.GOOD < run.match < self.GOOD:
                 self.source.grow()
         self.metric = self.source.metric(run.base)
         self.age = 1

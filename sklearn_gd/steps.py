@@ -342,21 +342,47 @@ def newton_steps(hessian, gradient):
 def newton_search(space, start, free, run, accuracy=0.1):
     """Minimise φ over its first `free` coordinates by a few damped Newton steps.
 
-    Stops when the Newton decrement, an estimate of what is left to gain, has fallen to `accuracy`² of the first one:
-    the next gradient says more than the last digit of this search. Near the optimum, where differences of values are
-    rounding noise, slopes decide.
+    Stops when the Newton decrement, an estimate of what is left to gain, has fallen to `accuracy`² of what the
+    direction promised: the next gradient says more than the last digit of this search. Near the optimum, where differences
+    of values are rounding noise, slopes decide.
+
+    Parameters
+    ----------
+    space : Subspace
+    start : ndarray
+        The first trial; where it is worse than the origin, the search begins at its distance from there.
+    free : int
+    run : Run
+    accuracy : float
+
+    Returns
+    -------
+    a : ndarray
+        The coordinates of the last trial.
     """
+    origin, slopes = space.origin.value, space.slopes()
+    promised = -float(slopes[..., 0].sum())
+    noise = 1000 * run.eps * abs(origin)
     a = start
     value, gradient, hessian = space.derivatives(a)
-    noise = 1000 * run.eps * abs(value)
-    first = None
+    if a[..., :free].any():
+        if slopes.ndim == 1 and promised > 0:
+            # 1 where the metric knows the curvature along its direction
+            run.match = 1 + float(gradient[0]) / promised
+        if not value <= origin + noise:
+            a = a.copy()
+            a[..., :free] = 0.0
+            value, gradient, hessian = space.derivatives(a)
     for _ in range(20):
         g = gradient[..., :free]
         step = newton_steps(hessian[..., :free, :free], g)
         decrement = -float((step * g).sum())
-        if not decrement > (0.0 if first is None else accuracy * accuracy * first):
+        if not a[..., :free].any():
+            promised = decrement
+        elif not decrement > accuracy * accuracy * promised:
             break
-        first = decrement if first is None else first
+        if not decrement > 0:
+            break
         t = 1.0
         for _ in range(30):
             trial = a.copy()
@@ -371,7 +397,7 @@ def newton_search(space, start, free, run, accuracy=0.1):
             break
         a = trial
         value, gradient, hessian = new
-    run.note_progress(value, first or 0.0)
+    run.note_progress(origin, promised)
     return a
 
 
@@ -405,7 +431,10 @@ class PlaneSearch(Rule):
             shape = (len(space.directions),)
             if not run.objective.coupled and space.origin.coef.ndim == 2:
                 shape = (space.origin.coef.shape[1], *shape)
-            return newton_search(space, np.zeros(shape), shape[-1], run), None
+            start = np.zeros(shape)
+            if run.metric.newton:  # then the direction itself is the step, as far as the metric knows
+                start[0] = 1.0
+            return newton_search(space, start, shape[-1], run), None
 
         return choose
 
