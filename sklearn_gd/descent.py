@@ -51,11 +51,12 @@ class Stopping:
         self.null_loss = 0.5 * float(np.sum(np.square(scale)))
 
     def measure(self, gradient, value, coef):
-        """The norm of a gradient, and that of its rounding errors."""
+        """The norm of a gradient, and that of its rounding errors (0 where the norm is far above them)."""
         half = self.metric.half_transposed(gradient) / self.scale
         # A loss that falls to nothing does so within its rounding errors.
         part = math.sqrt(max(value / self.null_loss, 1e-30)) if value == value else math.nan
-        return float(np.linalg.norm(half)) / part, self.floor(coef) / part
+        norm = math.sqrt(float(np.vdot(half, half)))
+        return norm / part, self.floor(coef) / part if norm < 0.01 else 0.0
 
 
 class Run:
@@ -197,8 +198,9 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None, unti
         space = base.along(*directions)
         a, point = choose(space, factor)
         point = space.point(a) if point is None else point
-        length = float(np.linalg.norm(point.coef - run.point.coef))
-        run.last = (float(np.mean(a[..., 0])), float(np.mean(a[..., 1])) if a.shape[-1] > 1 else factor, length)
+        move = point.coef - run.point.coef
+        rates = a if a.ndim == 1 else a.mean(axis=0)
+        run.last = (float(rates[0]), float(rates[1]) if len(rates) > 1 else factor, math.sqrt(float(np.vdot(move, move))))
         run.previous, run.point = run.point, point
         run.iteration += 1
 

@@ -128,12 +128,10 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             raise ValueError(f"class_weight must be None, a dict or 'balanced', got {weight!r}.")
 
     def _check_X_y(self, X, y):
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_classification_targets(y)
-        return X, y
+        return validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
 
     def _target(self, y, weight, dtype):
-        classes, index = np.unique(y, return_inverse=True)
+        classes, index = encode(y)
         k = len(classes)
         if k < 2:
             raise ValueError(
@@ -222,3 +220,19 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     @staticmethod
     def _two_columns(raw):
         return np.column_stack([np.zeros_like(raw), raw]) if raw.ndim == 1 else raw
+
+
+def encode(y):
+    """The sorted classes, and the index of each sample's; continuous targets are refused."""
+    if y.dtype.kind in "iub" and len(y):
+        low, high = int(y.min()), int(y.max())
+        if high - low < max(len(y), 256):
+            # small integers, as most labels are: counted in one pass, not sorted
+            shifted = np.subtract(y, low, dtype=np.intp)
+            present = np.flatnonzero(np.bincount(shifted, minlength=high - low + 1))
+            if len(present) == high - low + 1:
+                return (present + low).astype(y.dtype), shifted
+            return (present + low).astype(y.dtype), np.searchsorted(present, shifted)
+    else:
+        check_classification_targets(y)
+    return np.unique(y, return_inverse=True)

@@ -143,6 +143,31 @@ class LinearModel:
         """
         loss, weight = self.loss, self.weight
         moves = [(base.dtype.type(factor), image) for factor, image in zip(a, images, strict=True) if factor]
+        if not self.design.one_block:
+            value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
+        else:
+            raw = base
+            for factor, image in moves:
+                raw = raw + factor * image
+            value, slope, bend = loss.derivatives(self.y, raw, order)
+            value = float(value.sum(dtype=np.float64) if weight is None else np.vdot(weight, value))
+            gradient = hessian = None
+            if order:
+                if weight is not None:
+                    slope *= spread(weight, slope)
+                gradient = np.array([np.vdot(image, slope) for image in images], dtype=np.float64)
+                if order == 2:
+                    hessian = loss.forms(bend, weight, images)
+            arrays = (raw, slope, bend)
+        if gradient is not None:
+            gradient *= self.mean
+        if hessian is not None:
+            hessian *= self.mean
+        return Trial(value * self.mean, *arrays), gradient, hessian
+
+    def _trial_by_blocks(self, base, moves, images, order):
+        # the same for more samples than a cache holds: block by block, into arrays of their own
+        loss, weight = self.loss, self.weight
         arrays = [np.empty_like(base) if k <= order else None for k in range(3)]
 
         def task(s):
@@ -167,8 +192,8 @@ class LinearModel:
             return out
 
         value, *rest = self.design.over_predictions(task)
-        gradient, hessian = (*(part * self.mean for part in rest), None, None)[:2]
-        return Trial(value * self.mean, *arrays), gradient, hessian
+        gradient, hessian = (*rest, None, None)[:2]
+        return value, arrays, gradient, hessian
 
 
 class Trial(NamedTuple):
@@ -252,8 +277,7 @@ class ModelPoint(Point):
 class ModelSubspace(Subspace):
     """φ for a linear model: O(n_samples) a trial, after one product a direction."""
 
-    _images = None
-    _last = None
+    _images = _last = _forms = None
 
     def images(self):
         if self._images is None:
@@ -272,12 +296,20 @@ class ModelSubspace(Subspace):
         self._last = (a, coef, trial)
         value = trial.value + model.penalty.value(coef)
         if order and model.penalty.alpha:
-            inner = model.penalty.inner
-            vectors = [direction.coef for direction in self.directions]
-            gradient = gradient + [inner(d, coef) for d in vectors]
+            # the penalty's part: quadratic, so its forms are computed once
+            along, forms = self._penalty_forms()
+            gradient = gradient + along + forms @ a
             if order == 2:
-                hessian = hessian + [[inner(d, e) for e in vectors] for d in vectors]
+                hessian = hessian + forms
         return value, gradient, hessian
+
+    def _penalty_forms(self):
+        if self._forms is None:
+            inner = self.origin.model.penalty.inner
+            vectors = [direction.coef for direction in self.directions]
+            along = np.array([inner(d, self.origin.coef) for d in vectors])
+            self._forms = along, np.array([[inner(d, e) for e in vectors] for d in vectors])
+        return self._forms
 
     def value(self, a):
         return self.derivatives(a, 0)[0]

@@ -18,9 +18,9 @@ import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
-potrf, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "pocon", "trtrs"), dtype=np.float64)
+potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
 
-__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Joint", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
+__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
 
 
 class Identity:
@@ -82,8 +82,11 @@ class Centred(Identity):
         if not self.has_intercept:
             return self.solve_half_transposed(gradient)
         b = gradient[-1]
-        w = self.solve_half_transposed(gradient[:-1] - np.multiply.outer(self.centre, b))
-        return np.concatenate([w, np.reshape(b / self.root_mass, (1, *gradient.shape[1:]))])
+        out = np.empty_like(gradient)
+        shifted = self.centre * b if gradient.ndim == 1 else np.multiply.outer(self.centre, b)
+        out[:-1] = self.solve_half_transposed(gradient[:-1] - shifted)
+        out[-1] = b / self.root_mass
+        return out
 
 
 class Diagonal(Centred):
@@ -165,8 +168,8 @@ class Full(Centred):
         if failed:
             self.reciprocal_condition = 0.0
         else:
-            one_norm = np.abs(matrix).sum(axis=0).max(initial=0.0)
-            self.reciprocal_condition = float(pocon(self.factor, one_norm, uplo="L")[0]) if p else 1.0
+            # the squared pivots: small where columns depend on each other
+            self.reciprocal_condition = float(self.factor.diagonal().min(initial=1.0)) ** 2
         if self.reciprocal_condition < 16 * p * eps:
             values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
@@ -175,6 +178,32 @@ class Full(Centred):
             if self.rank < p:
                 self.null = self.root[:, None] * vectors[:, ~keep]
             self.reciprocal_condition = float(values[keep][0] / values[-1])
+
+    def condition_estimate(self):
+        """The reciprocal of the condition number, by LAPACK's estimator: p² operations."""
+        if self.vectors is not None:
+            return self.reciprocal_condition
+        # the matrix has a unit diagonal: its norm is between 1 and p, and p the cautious one
+        return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0])
+
+    def direction(self, gradient):
+        if self.vectors is not None:
+            return super().direction(gradient)
+        # both halves at once
+        if not self.has_intercept:
+            return self._solve(-gradient)
+        b = gradient[-1]
+        shifted = self.centre * b if gradient.ndim == 1 else np.multiply.outer(self.centre, b)
+        w = self._solve(shifted - gradient[:-1])
+        out = np.empty_like(gradient)
+        out[:-1] = w
+        out[-1] = -b / self.root_mass**2 - self.centre @ w
+        return out
+
+    def _solve(self, right):
+        if not len(right):
+            return right
+        return (self.root * potrs(self.factor, (self.root * right.T).T, lower=1)[0].T).T
 
     def solve_half(self, u):
         if self.vectors is None:
@@ -193,12 +222,15 @@ class Full(Centred):
 
 
 class PerOutput(Identity):
-    """One metric an output."""
+    """One metric an output: the blocks on the diagonal of a coupled Hessian."""
 
     name = "full"
 
     def __init__(self, metrics):
         self.metrics = metrics
+
+    def direction(self, gradient):
+        return np.stack([m.direction(column) for m, column in zip(self.metrics, gradient.T, strict=True)], axis=1)
 
     def half(self, u):
         return np.stack([metric.half(column) for metric, column in zip(self.metrics, u.T, strict=True)], axis=1)
@@ -261,6 +293,10 @@ class ZeroSum(Identity):
     def __init__(self, metric):
         self.metric = metric
 
+    def direction(self, gradient):
+        out = self.metric.direction(gradient - gradient.mean(axis=1, keepdims=True))
+        return out - out.mean(axis=1, keepdims=True)
+
     def half(self, u):
         out = self.metric.half(u)
         return out - out.mean(axis=1, keepdims=True)
@@ -311,6 +347,74 @@ class Renewed(Identity):
             return True
         target = max(run.stopping.tol, run.eps) / run.history["gradient_norm"][-1]
         return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
+
+    def direction(self, gradient):
+        return self.metric.direction(gradient)
+
+    def half(self, u):
+        return self.metric.half(u)
+
+    def half_transposed(self, gradient):
+        return self.metric.half_transposed(gradient)
+
+
+class Inexact(Identity):
+    """Newton's direction by conjugate gradients: as exact as the distance from the optimum deserves.
+
+    Where the whole Hessian is too large to factorise, its product with a vector still costs one read of X. Another metric
+    preconditions the inner iterations.
+
+    Parameters
+    ----------
+    metric : Renewed
+    most : int
+        Inner iterations at the most.
+
+    References
+    ----------
+    R. Dembo, S. Eisenstat and T. Steihaug, "Inexact Newton methods", SIAM Journal on Numerical Analysis 19, 1982,
+    doi:10.1137/0719025.
+    """
+
+    newton = True
+
+    def __init__(self, metric, most=100):
+        self.metric, self.most = metric, most
+        self.first = None
+        self.base = None
+
+    @property
+    def name(self):
+        return self.metric.name
+
+    def adapt(self, run):
+        self.base = run.base
+        self.metric.adapt(run)
+        norms = run.history["gradient_norm"]
+        self.first = norms[0] if self.first is None else self.first
+        # superlinear convergence: the closer, the more exact
+        self.forcing = min(0.3, np.sqrt(norms[-1] / max(norms)))
+
+    def direction(self, gradient):
+        residual = gradient
+        z = self.metric.direction(residual)
+        step = z
+        out = np.zeros_like(gradient)
+        rho = first = -np.vdot(residual, z)
+        for _ in range(self.most):
+            image = self.base.hessian_product(step)
+            bend = np.vdot(step, image)
+            if not bend > 0:
+                break
+            rate = rho / bend
+            out += rate * step
+            residual = residual + rate * image
+            z = self.metric.direction(residual)
+            last, rho = rho, -np.vdot(residual, z)
+            if not rho > self.forcing**2 * first:
+                break
+            step = z + rho / last * step
+        return out if out.any() else self.metric.direction(gradient)
 
     def half(self, u):
         return self.metric.half(u)

@@ -339,7 +339,7 @@ def newton_steps(hessian, gradient):
     return np.stack([newton_step(h, g) for h, g in zip(hessian, gradient, strict=True)])
 
 
-def newton_search(space, start, free, run, accuracy=0.1):
+def newton_search(space, start, free, run, accuracy):
     """Minimise φ over its first `free` coordinates by a few damped Newton steps.
 
     Stops when the Newton decrement, an estimate of what is left to gain, has fallen to `accuracy`² of what the
@@ -432,9 +432,16 @@ class PlaneSearch(Rule):
             if not run.objective.coupled and space.origin.coef.ndim == 2:
                 shape = (space.origin.coef.shape[1], *shape)
             start = np.zeros(shape)
-            if run.metric.newton:  # then the direction itself is the step, as far as the metric knows
+            if run.metric.newton:
+                # The direction itself is the step, as far as the metric knows; and since the next direction will know
+                # the curvature, there is little to gain from a better search (over 20 fits: 0.1 … 0.3 were alike, 0.03 took
+                # 40 % more trials, 0.7 half as many iterations again).
                 start[0] = 1.0
-            return newton_search(space, start, shape[-1], run), None
+                accuracy = 0.2
+            else:
+                # Conjugacy to the last step is lost with the digits of the search.
+                accuracy = 0.1
+            return newton_search(space, start, shape[-1], run, accuracy), None
 
         return choose
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .threads import map_ordered, n_threads, whole_blas
+from .threads import map_ordered, n_threads
 
-__all__ = ["Curvature", "RowBlocks"]
+__all__ = ["Curvature", "RowBlocks", "SymmetricProduct"]
 
 # Half of the 1 to 2 MB of second-level cache that a core has today: the block, read twice, and its predictions.
 # Measured on X @ w followed by X.T @ r (float64, p = 20 … 1000): 128 KB lost a third to the interpreter, 2 MB as much to
@@ -74,6 +74,7 @@ class RowBlocks:
         self.dtype = X.dtype
         self.size = self.n_features + fit_intercept
         self.passes = 0.0
+        self._centre = None
         n = self.n_samples
         rows = max(1, int(BLOCK_BYTES / max(row_bytes, 1)))
         if X.ndim == 2 and getattr(X, "flags", None) is not None and not X.flags.c_contiguous:
@@ -82,11 +83,14 @@ class RowBlocks:
         self.block_rows = min(rows, max(n, 1))
         n_blocks = -(-n // self.block_rows)
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
+        self.one_block = n <= 2 * PREDICTION_ROWS  # predictions of all samples at once
         self.threads = n_threads() if n * row_bytes > SERIAL_BYTES else 1
 
     # -- the shape of a pass ----------------------------------------------------------------------------------
 
     def _chunks(self, task, chunk_rows=None):
+        if self.n_samples <= (chunk_rows or self.chunk_rows):
+            return [task(slice(0, self.n_samples))]
         return map_ordered(task, cut(self.n_samples, chunk_rows or self.chunk_rows), self.threads)
 
     def _blocks(self, chunk):
@@ -97,7 +101,7 @@ class RowBlocks:
     def over_predictions(self, task):
         """Sum `task(slice)`, a tuple of floats and small arrays, over the samples; nothing of X is read."""
         n = self.n_samples
-        if n <= 2 * PREDICTION_ROWS:
+        if self.one_block:
             return task(slice(0, n))
 
         def chunk_task(chunk):
@@ -109,7 +113,7 @@ class RowBlocks:
     def each_prediction(self, task):
         """Call `task(slice)` on blocks of samples that together are all of them."""
         n = self.n_samples
-        if n <= 2 * PREDICTION_ROWS:
+        if self.one_block:
             task(slice(0, n))
             return
 
@@ -204,6 +208,11 @@ class RowBlocks:
 
     def provisional_centre(self, weight=None):
         """About the mean of the rows, from a few of them: subtracting it leaves nothing large to cancel."""
+        if self._centre is None:
+            self._centre = self._mean_of_few(weight)
+        return self._centre
+
+    def _mean_of_few(self, weight):
         if not self.fit_intercept:
             return np.zeros(self.n_features)
         if weight is None:
@@ -242,7 +251,8 @@ class RowBlocks:
         low = shift.astype(self.dtype)
         root = None if weight is None else np.sqrt(weight, dtype=self.dtype)
 
-        def block_moments(s):
+        def prepared(s):
+            # the block about the shift, times the roots of the weights; with its column sums and its weight
             Z = self.block_dense(s)
             if extra:
                 joined = np.empty((Z.shape[0], total), dtype=self.dtype)
@@ -254,12 +264,15 @@ class RowBlocks:
             elif root is not None:
                 Z = Z.copy()
             if root is None:
-                sums = Z.sum(axis=0, dtype=np.float64) if self.fit_intercept else 0.0
-                return Z.T @ Z, sums, float(Z.shape[0])
+                sums = np.ones(Z.shape[0], dtype=self.dtype) @ Z if self.fit_intercept else 0.0
+                return Z, sums, float(Z.shape[0])
             w = root[s]
             Z *= w[:, None]
-            sums = w @ Z if self.fit_intercept else 0.0
-            return Z.T @ Z, sums, float(np.vdot(w, w))
+            return Z, w @ Z if self.fit_intercept else 0.0, float(np.vdot(w, w))
+
+        def block_moments(s):
+            Z, sums, mass = prepared(s)
+            return Z.T @ Z, sums, mass
 
         if total <= 256:
             rows = max(64, BLOCK_BYTES // (8 * total))
@@ -270,9 +283,12 @@ class RowBlocks:
             # p² numbers a chunk: no more chunks than threads need
             matrix, sums, mass = _add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
-            # Large enough products for BLAS to share between its threads.
-            with whole_blas():
-                matrix, sums, mass = _add_up(block_moments(s) for s in cut(n, max(256, GRAM_BYTES // (8 * total))))
+            product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
+            for s in cut(n, max(256, GRAM_BYTES // (8 * total))):
+                Z, *more = prepared(s)
+                product.add(Z)
+                sums, mass = sums + more[0], mass + more[1]
+            matrix = product.whole()
         matrix = matrix.astype(np.float64, copy=False)
         if weight is None:
             matrix /= n
@@ -341,7 +357,8 @@ class RowBlocks:
         if not self.fit_intercept:
             return Curvature(squares, np.zeros(self.n_features), 0.0)
         offset = np.asarray(sums, dtype=np.float64) / mass
-        return Curvature(np.maximum(squares - mass * offset**2, 0.0), low + offset, mass)
+        self._centre = low + offset
+        return Curvature(np.maximum(squares - mass * offset**2, 0.0), self._centre, mass)
 
     def row_spread(self, moments):
         """Mean square of the standardised features of each row: how far it lies from the centre."""
@@ -361,6 +378,33 @@ class RowBlocks:
         return out
 
 
+class SymmetricProduct:
+    """Σ ZᵀZ over blocks of rows, its lower triangle by tiles of columns on threads of ours.
+
+    Not on BLAS's own: a thread of OpenBLAS waits for the others by spinning, and with a third process on two cores a
+    product of 20 ms took 900.
+    """
+
+    TILES = 8
+
+    def __init__(self, size, threads):
+        self.matrix = np.zeros((size, size))
+        self.threads = threads
+        self.tiles = cut(size, -(-size // self.TILES))
+
+    def add(self, Z):
+        def task(tile):
+            self.matrix[tile.start :, tile] += Z[:, tile.start :].T @ Z[:, tile]
+
+        map_ordered(task, self.tiles, self.threads)
+
+    def whole(self):
+        """The matrix, both its triangles."""
+        for tile in self.tiles:
+            self.matrix[tile, tile.stop :] = self.matrix[tile.stop :, tile].T
+        return self.matrix
+
+
 def _times(raw, weight):
     return raw * (weight if raw.ndim == 1 else weight[:, None])
 
@@ -372,6 +416,8 @@ def _sub(chunk, step):
 
 def _add_up(parts):
     """Sum tuples entry by entry, in their order, in double precision."""
+    if isinstance(parts, list) and len(parts) == 1:
+        return parts[0]
     total = None
     for part in parts:
         if total is None:

@@ -49,7 +49,7 @@ class SparseDesign(RowBlocks):
         """The same design on a copy of some rows."""
         return SparseDesign(self.X[rows], self.fit_intercept)
 
-    def provisional_centre(self, weight=None):
+    def _mean_of_few(self, weight):
         # Zero: most entries are, and what a shift would save from cancellation it would fill in.
         return np.zeros(self.n_features)
 
