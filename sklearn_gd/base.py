@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -96,7 +97,14 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             check_integer("verbose", self.verbose, 0)
         if isinstance(self.init, str):
             check_choice("init", self.init, ("zeros", "random"), ", or arrays of coefficients")
-        check_random_state(self.random_state)
+        elif isinstance(self.init, tuple) and len(self.init) != 2:
+            raise ValueError(f"init must be 'zeros', 'random', coefficients, or a pair (coef, intercept), got a tuple of {len(self.init)}.")
+        elif not isinstance(self.init, tuple) and not hasattr(self.init, "__len__"):
+            raise TypeError(f"init must be 'zeros', 'random', coefficients, or a pair (coef, intercept), got {self.init!r}.")
+        try:
+            check_random_state(self.random_state)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"random_state must be None, an integer of at least 0, or a RandomState: {error}") from error
         rule = self._rule()
         momentum = self._momentum(rule)
         name = self.preconditioner
@@ -149,12 +157,13 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is None:
             return None
         n = X.shape[0]
-        if np.ndim(sample_weight) == 0 and not hasattr(sample_weight, "__array__"):
-            check_number("sample_weight", sample_weight, 0, left=False, right=False)
-            return None
+        if isinstance(sample_weight, Real):
+            sample_weight = np.full(n, sample_weight)
         weight = check_array(
             sample_weight, accept_sparse=False, ensure_2d=False, dtype=X.dtype, input_name="sample_weight", estimator=self
         )
+        if weight.ndim != 1:
+            raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
         if weight.shape != (n,):
             raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight a sample.")
         if (weight < 0).any():
@@ -167,33 +176,38 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         """The first coefficients, the intercept last, in double precision."""
         p = shape[0] - bool(self.fit_intercept)
         if self.warm_start and hasattr(self, "coef_"):
-            coef, intercept = self.coef_, self.intercept_
-            name = "the coefficients of the last fit (warm_start=True)"
+            given, name = (self.coef_, self.intercept_), "the coefficients of the last fit (warm_start=True)"
         elif isinstance(self.init, str):
             if self.init == "zeros":
                 return np.zeros(shape)
             return check_random_state(self.random_state).standard_normal(shape)
         else:
-            coef, intercept = self.init if isinstance(self.init, tuple) and len(self.init) == 2 else (self.init, None)
-            name = "init"
+            given, name = (self.init if isinstance(self.init, tuple) else (self.init, None)), "init"
+        coef, intercept = (None if array is None else self._start_array(array, name) for array in given)
         outputs = shape[1:]
-        out = np.zeros(shape)
-        coef = check_array(np.asarray(coef), ensure_2d=False, dtype=np.float64, input_name="init", estimator=self)
         expected = (*outputs, p)
-        if coef.shape != expected and coef.shape != (1, p) * (not outputs):
+        if coef.size != int(np.prod(expected)) or coef.shape[-1:] != (p,) or coef.ndim > 2:
             raise ValueError(f"{name}: coefficients of shape {coef.shape}, expected {expected}.")
+        out = np.zeros(shape)
         out[:p] = coef.reshape(expected).T
         if intercept is not None:
-            intercept = np.asarray(intercept, dtype=np.float64)
-            if intercept.shape not in ((), (1,), outputs):
+            if intercept.size not in (1, int(np.prod(outputs))) or intercept.ndim > 1:
                 raise ValueError(f"{name}: an intercept of shape {intercept.shape}, expected {outputs}.")
-            if not np.isfinite(intercept).all():
-                raise ValueError(f"{name}: the intercept contains NaN or infinity.")
             if self.fit_intercept:
-                out[p] = intercept.reshape(-1) if outputs else intercept.reshape(-1)[0]
+                out[p] = np.broadcast_to(intercept.ravel(), outputs) if outputs else intercept.ravel()[0]
             elif intercept.any() and name == "init":
                 raise ValueError("init: an intercept was given, and fit_intercept=False.")
         return out
+
+    def _start_array(self, array, name):
+        try:
+            return check_array(array, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="init", estimator=self)
+        except (TypeError, ValueError) as error:
+            # NumPy scalars and 0-d arrays are intercepts, which check_array refuses
+            scalar = np.asarray(array)
+            if scalar.ndim == 0 and scalar.dtype.kind in "fiu" and np.isfinite(scalar):
+                return scalar.astype(np.float64).reshape(1)
+            raise type(error)(f"{name} must be arrays of finite numbers: {error}") from error
 
     # -- the fit --------------------------------------------------------------------------------------------------------
 
@@ -245,6 +259,10 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         X, y = self._check_X_y(X, y)
         weight = self._check_weight(sample_weight, X)
+        if weight is not None and not weight.all():
+            # A weight of zero removes the row: also from what decides how the problem is solved.
+            rows = np.flatnonzero(weight)
+            X, y, weight = X[rows], y[rows], weight[rows]
         loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
         if weight is not None:
             weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)

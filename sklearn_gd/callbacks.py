@@ -33,7 +33,9 @@ class Tasks:
 
     def before(self, run):
         self.context = self.root.subcontext(task_name="iteration")
-        self.context.call_on_fit_task_begin(**self.data)
+        # from the second iteration on there is a model to look at
+        known = {"reconstruction_attributes": lambda: self.attributes(run)} if run.iteration else {}
+        self.context.call_on_fit_task_begin(**known, **self.data)
 
     def after(self, run):
         """Whether a callback asks to stop."""

@@ -8,9 +8,11 @@ Everything here is of coefficient size. Where the data live, and what a pass ove
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 
+from .momentum import NoMomentum
 from .preconditioners import largest_eigenvalue
 
 __all__ = ["HISTORY", "Run", "Stopping", "descend"]
@@ -22,6 +24,8 @@ HISTORY = ("loss", "gradient_norm", "learning_rate", "momentum", "step_length", 
 # quadratic's loss grow at every iteration from some point on; on a logistic loss a large rate rises for a few iterations,
 # often once, and comes back (Wu et al., 2024, arXiv:2402.15926). Twenty leave room for that, and end long before 1e308.
 RISES = 20
+# Iterations without a smaller gradient, where its square is at the rounding errors of the loss, that count as the end.
+STAGNATION = 50
 # Predictions carried along as sums of steps are computed afresh after so many iterations: their rounding errors add up
 # like a random walk, so 32 steps cost at most a digit.
 REFRESH = 32
@@ -44,17 +48,20 @@ class Stopping:
     tol : float
     floor : callable (coef) -> float
         The norm that the rounding errors of a gradient at `coef` have.
+    eps : float
+        The precision of the arithmetic.
     """
 
-    def __init__(self, metric, scale, tol, floor):
+    def __init__(self, metric, scale, tol, floor, eps):
         self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
+        self.exact = math.sqrt(eps)
         self.null_loss = 0.5 * float(np.sum(np.square(scale)))
 
     def measure(self, gradient, value, coef):
         """The norm of a gradient, and that of its rounding errors (0 where the norm is far above them)."""
         half = self.metric.half_transposed(gradient) / self.scale
-        # A loss that falls to nothing does so within its rounding errors.
-        part = math.sqrt(max(value / self.null_loss, 1e-30)) if value == value else math.nan
+        # Where the loss falls to nothing, 1 − 1e-8 of the null loss explained counts as all of it.
+        part = math.sqrt(max(value / self.null_loss, self.exact)) if value == value else math.nan
         norm = math.sqrt(float(np.vdot(half, half)))
         return norm / part, self.floor(coef) / part if norm < 0.01 else 0.0
 
@@ -85,13 +92,16 @@ class Run:
         self.base = self.previous = None
         self.iteration = 0
         self.reason = None
+        self.started = time.perf_counter()
         self.history = {name: [] for name in HISTORY}
         self.best_value, self.best_coef = math.inf, start
         self.flattest_norm, self.flattest_coef = math.inf, start
         self.last = (0.0, 0.0, 0.0)  # learning rate, momentum and length of the last step
         self.refreshed = 0
-        self.stalled = 0
+        self.exhausted = False
         self.rises = 0
+        self.improved = 0
+        self.accelerated = False
         self.match = 1.0  # the curvature along the last direction over what its metric took it for
 
     def observe(self, base):
@@ -106,21 +116,40 @@ class Run:
         if finite:
             if value < self.best_value:
                 self.best_value, self.best_coef = value, base.coef
+            shrunk = norm < 0.5 * self.flattest_norm
+            if norm < 0.9 * self.flattest_norm:
+                self.improved = self.iteration
             if norm < self.flattest_norm:
                 self.flattest_norm, self.flattest_coef = norm, base.coef
             for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
                 self.history[name].append(entry)
+        if self.verbose and finite:
+            self._report(value, norm)
         if not finite or grown:
             self.reason = "diverged"
         else:
             if norm <= self.stopping.tol:
                 self.reason = "gradient"
-            elif norm <= floor or self.stalled >= 2:
+            elif norm <= floor or (self.exhausted and not shrunk) or self._stagnates(norm):
                 self.reason = "precision"
             elif self.iteration >= self.max_iter:
                 self.reason = "max_iter"
             else:
                 self.reason = None
+
+    def _report(self, value, norm):
+        """One line an iteration; every tenth, hundredth, ... with verbose=1, all with more."""
+        k = self.iteration
+        if self.verbose > 1 or k % 10 ** max(0, len(str(k)) - 1) == 0:
+            seconds = time.perf_counter() - self.started
+            print(
+                f"iteration {k:5d}  loss {value:.8g}  gradient {norm:.2e}  learning rate {self.last[0]:.3g}  "
+                f"passes {self.objective.passes:.1f}  {seconds:.2f} s"
+            )
+
+    def _stagnates(self, norm):
+        """Whether the gradient has stopped shrinking where the objective's gap is below its rounding errors."""
+        return self.iteration - self.improved >= STAGNATION and norm * norm <= 100 * self.eps
 
     def forget(self):
         """Take the last row of the history back: the point will be observed again."""
@@ -131,7 +160,7 @@ class Run:
         """Go on from the end of a run on another form of the same problem."""
         self.forget()
         self.objective, self.point, self.previous = objective, objective.at(coef), None
-        self.reason, self.stalled, self.refreshed = None, 0, self.iteration
+        self.reason, self.exhausted, self.refreshed = None, False, self.iteration
 
     def move_start(self, coef):
         """Begin at another place, if its loss is lower."""
@@ -140,8 +169,8 @@ class Run:
             self.point = point
 
     def note_progress(self, value, promised):
-        """Count searches in a row that were promised nothing but rounding errors to gain."""
-        self.stalled = self.stalled + 1 if promised <= 0.1 * self.eps * abs(value) else 0
+        """Note whether the last search was promised nothing but rounding errors to gain: then slopes alone can tell."""
+        self.exhausted = promised <= self.eps * abs(value)
 
     def smoothness(self):
         """L: the largest eigenvalue of the objective's curvature bound in the run's metric."""
@@ -173,6 +202,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None, unti
     Run
         The same, ended.
     """
+    run.accelerated = not isinstance(momentum, NoMomentum)
     choose = learning_rate.begin(run)
     look = momentum.begin(run)
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -55,6 +56,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         check_number("alpha", self.alpha, 0, right=False)
 
     def _check_X_y(self, X, y):
+        if scipy.sparse.issparse(y):
+            raise TypeError("y is sparse; a dense array is required: use y.toarray().")
         return validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
@@ -69,7 +72,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
 
     def _shaped(self, coef, intercept):
-        return coef, float(intercept) if intercept.ndim == 0 else intercept
+        return coef, intercept[()]
 
     def predict(self, X):
         """Predict the target.
@@ -140,10 +143,12 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             )
         if self.class_weight is not None:
             per_class = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
+            if not (np.isfinite(per_class).all() and (per_class >= 0).all() and per_class.any()):
+                raise ValueError(
+                    f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
+                )
             factor = per_class[index].astype(dtype)
             weight = factor if weight is None else weight * factor
-            if (weight < 0).any() or not weight.any():
-                raise ValueError(f"class_weight leaves no positive weight, or a negative one: {self.class_weight!r}.")
         total = float(len(y) if weight is None else weight.sum(dtype=np.float64))
         alpha = 0.0 if math.isinf(self.C) else 1.0 / (float(self.C) * total)
         share = np.bincount(index, weights=weight, minlength=k) / total

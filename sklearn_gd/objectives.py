@@ -232,7 +232,7 @@ class ModelPoint(Point):
     def gradient(self):
         if self._gradient is None:
             if self.trial is None or self.trial.slope is None:
-                self._sweep()
+                self._sweep()  # a trial of order 0 has no slopes
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial.slope)
         return self._gradient
@@ -256,6 +256,12 @@ class ModelPoint(Point):
         out *= model.mean
         model.penalty.add_gradient(coef, out)
         return out
+
+    def release(self):
+        """Keep of the trial what a step needs: the predictions."""
+        self.gradient  # computed from the slopes, which go
+        self.known()
+        self.trial = self.trial._replace(slope=None, bend=None)
 
     def refreshed(self):
         """The same place, with predictions from its coefficients rather than from a sum of steps."""
@@ -291,6 +297,8 @@ class ModelSubspace(Subspace):
     def derivatives(self, a, order=2):
         """φ(a), and its gradient and Hessian where `order` asks for them."""
         model = self.origin.model
+        self.origin.release()
+        self._last = None
         trial, gradient, hessian = model.trial(self.origin.known().raw, a, self.images(), order)
         coef = self.coef(a)
         self._last = (a, coef, trial)

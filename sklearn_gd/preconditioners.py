@@ -328,15 +328,18 @@ class Renewed(Identity):
         self.source = source
         self.metric = None
         self.age = 0
+        self.poor = False  # whether the metric, when new, mistook the curvature along its direction
 
     def adapt(self, run):
         if self.metric is not None:
             norms = run.history["gradient_norm"]
             shrink = norms[-1] / norms[-2]
+            if self.age == 1:
+                self.poor = not 1 / self.GOOD < run.match < self.GOOD
             if not self._pays(run, shrink):
                 self.age += 1
                 return
-            if self.age == 1 and not 1 / self.GOOD < run.match < self.GOOD:
+            if self.poor:
                 self.source.grow()
         self.metric = self.source.metric(run.base)
         self.age = 1

@@ -507,6 +507,8 @@ class Backtracking(Rule):
 
     def begin(self, run):
         rate = 1.0
+        # Accelerated methods need the descent lemma, η ≤ 1/L, and rates that do not grow again.
+        sufficient, growth = (0.5, 1.0) if run.accelerated else (self.sufficient, self.growth)
 
         def choose(space, factor):
             nonlocal rate
@@ -516,15 +518,15 @@ class Backtracking(Rule):
             for _ in range(200):
                 a = coordinates(rate, factor, space)
                 new = space.value(a)
-                if new <= value + self.sufficient * rate * slope:
+                if new <= value + sufficient * rate * slope:
                     break
                 if new <= value + noise:
                     new_slope = float(space.derivatives(a, 1)[1][0])
-                    if slope <= new_slope <= (2 * self.sufficient - 1) * slope:
+                    if abs(new_slope) <= -slope:
                         break
                 rate *= self.shrink
             run.note_progress(value, -rate * slope)
-            rate *= self.growth
+            rate *= growth
             return a, None
 
         return choose
