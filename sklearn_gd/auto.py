@@ -148,17 +148,16 @@ def rotated(problem):
     design = problem.design
     n, p = design.n_samples, design.n_features
     products, centre = design.row_products()
-    size = np.trace(products) / n
-    if design.fit_intercept:
-        products += size or 1.0
-    L, inverse = row_root(products, problem.eps)
+    size = np.trace(products) / n or 1.0
+    L, inverse, shift = row_root(products, size if design.fit_intercept else 0.0, problem.eps)
 
     def back(v):
-        w = design.centred_adjoint(inverse(v[: L.shape[1]]), centre)
+        u = inverse(v[: L.shape[1]])
+        w = design.centred_adjoint(u, centre)
         if not design.fit_intercept:
             return w
-        b = v[-1:] - np.reshape(centre @ w, (1, *w.shape[1:]))
-        return np.concatenate([w, b])
+        b = v[-1] + shift * u.sum(axis=0) - centre @ w
+        return np.concatenate([w, np.reshape(b, (1, *w.shape[1:]))])
 
     outputs = problem.start.shape[1:]
     inner = DenseDesign(L.astype(design.dtype), design.fit_intercept)
@@ -200,18 +199,20 @@ def rotated(problem):
     return run
 
 
-def row_root(products, eps):
-    """L with L Lᵀ = products, and v ↦ u with L u' = ... such that X̃ᵀu has the predictions Lv."""
+def row_root(products, shift, eps):
+    """L with L Lᵀ = products + shift, the map from v to the u for which (X̃X̃ᵀ + shift) u = L v, and the shift that was used.
+
+    By Cholesky where the rows are independent enough; else by eigenvectors, without those in which nothing varies and then
+    without the shift, of which there is no need.
+    """
     n = len(products)
-    L, failed = potrf(products, lower=1, clean=1)
-    if not failed:
-        diagonal = L.diagonal()
-        if diagonal.min() > 1e-3 * diagonal.max():
-            return L, lambda v: trtrs(L, v, lower=1, trans=1)[0]
+    L, failed = potrf(products + shift, lower=1, clean=1)
+    if not failed and L.diagonal().min() > 1e-3 * L.diagonal().max():
+        return L, lambda v: trtrs(L, v, lower=1, trans=1)[0], shift
     values, vectors = scipy.linalg.eigh(products, check_finite=False)
-    keep = values > 16 * n * eps * values[-1]
+    keep = values > 16 * n * eps * max(values[-1], np.finfo(np.float64).tiny)
     root, vectors = np.sqrt(values[keep]), vectors[:, keep]
-    return vectors * root, lambda v: vectors @ (v.T / root).T
+    return vectors * root, lambda v: vectors @ (v.T / root).T, 0.0
 
 
 # -------------------------------------------------------------------------------------------------- squared error

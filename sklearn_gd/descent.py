@@ -117,10 +117,8 @@ class Run:
             if value < self.best_value:
                 self.best_value, self.best_coef = value, base.coef
             shrunk = norm < 0.5 * self.flattest_norm
-            if norm < 0.9 * self.flattest_norm:
-                self.improved = self.iteration
             if norm < self.flattest_norm:
-                self.flattest_norm, self.flattest_coef = norm, base.coef
+                self.flattest_norm, self.flattest_coef, self.improved = norm, base.coef, self.iteration
             for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
                 self.history[name].append(entry)
         if self.verbose and finite:
@@ -168,6 +166,10 @@ class Run:
         if point.value < self.point.value:
             self.point = point
 
+    def noise(self, value):
+        """Rounding errors of a value of the loss, with room: of its sum, and of the residuals it is made of."""
+        return 100 * self.eps * (abs(value) + math.sqrt(abs(value) * self.stopping.null_loss))
+
     def note_progress(self, value, promised):
         """Note whether the last search was promised nothing but rounding errors to gain: then slopes alone can tell."""
         self.exhausted = promised <= self.eps * abs(value)
@@ -208,7 +210,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None, unti
     while True:
         base, factor = look(run)
         run.observe(base)
-        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 4:
+        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 8:
             # Believe the end only from predictions that no sum of steps has blurred.
             base = refresh(run, base)
         if callback is not None and run.iteration and callback.after(run) and run.reason is None:

@@ -212,10 +212,10 @@ class ModelPoint(Point):
     known, from the trial of the search that found the point where they are.
     """
 
-    __slots__ = ("_gradient", "_value", "coef", "model", "trial")
+    __slots__ = ("_gradient", "_value", "coef", "model", "step", "trial")
 
-    def __init__(self, model, coef, trial=None):
-        self.model, self.coef, self.trial = model, coef, trial
+    def __init__(self, model, coef, trial=None, step=None):
+        self.model, self.coef, self.trial, self.step = model, coef, trial, step
         self._value = None if trial is None else trial.value + model.penalty.value(coef)
         self._gradient = None
 
@@ -268,12 +268,19 @@ class ModelPoint(Point):
         return ModelPoint(self.model, self.coef)
 
     def minus(self, other):
-        """The step from another point, as a direction whose image is known where both points' are."""
-        image = None
-        if self.trial is not None and other.trial is not None:
-            a, b = self.trial.raw, other.trial.raw
-            image = np.empty_like(a)
-            self.model.design.each_prediction(lambda s: np.subtract(a[s], b[s], out=image[s]))
+        """The step from another point, as a direction whose image is known where a search has computed the parts."""
+        if self.step is None:
+            return Direction(self.coef - other.coef)
+        a, images = self.step
+        image = np.empty_like(images[0])
+
+        def task(s):
+            # the combination of the parts rather than the difference of two sums: no errors but its own
+            np.multiply(images[0][s], image.dtype.type(a[0]), out=image[s])
+            for factor, part in zip(a[1:], images[1:], strict=True):
+                image[s] += image.dtype.type(factor) * part[s]
+
+        self.model.design.each_prediction(task)
         return Direction(self.coef - other.coef, image)
 
     def along(self, *directions):
@@ -325,11 +332,11 @@ class ModelSubspace(Subspace):
     def point(self, a):
         """The point at a; it carries its predictions where a search has computed the images."""
         if self._last is not None and self._last[0] is a:
-            return ModelPoint(self.origin.model, *self._last[1:])
+            return ModelPoint(self.origin.model, *self._last[1:], (a, self._images))
         if self._images is None or self.origin.trial is None:
             return ModelPoint(self.origin.model, self.coef(a))
         trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
-        return ModelPoint(self.origin.model, self.coef(a), trial)
+        return ModelPoint(self.origin.model, self.coef(a), trial, (a, self._images))
 
 
 # ---------------------------------------------------------------------------------------------------- quadratics

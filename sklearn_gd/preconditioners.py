@@ -23,6 +23,10 @@ potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "p
 __all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
 
 
+# Rounding errors of its centre that a column must exceed to count as varying.
+CONSTANT = 64
+
+
 class Identity:
     """Plain gradient descent: the direction is −∇F."""
 
@@ -108,7 +112,7 @@ class Diagonal(Centred):
         super().__init__(curvature.centre, factor * curvature.mass)
         diagonal = factor * curvature.matrix + alpha
         # A column constant up to rounding has no direction of its own: its variance is the square of a rounding error.
-        noise = (8 * np.finfo(np.float64).eps * np.abs(curvature.centre)) ** 2
+        noise = (CONSTANT * np.finfo(np.float64).eps * curvature.centre) ** 2
         usable = diagonal > factor * noise
         self.root = np.divide(1.0, np.sqrt(diagonal), out=np.zeros_like(diagonal), where=usable & (diagonal > 0))
 
@@ -154,7 +158,7 @@ class Full(Centred):
         super().__init__(centre, mass)
         p = matrix.shape[0]
         # a column constant up to rounding: its variance is the square of a rounding error
-        noise = mass * (8 * eps * centre) ** 2
+        noise = mass * (CONSTANT * eps * centre) ** 2
         matrix.flat[:: p + 1] += alpha
         diagonal = matrix.diagonal()
         usable = (diagonal > noise) & (diagonal > 0)
@@ -170,7 +174,8 @@ class Full(Centred):
         else:
             # the squared pivots: small where columns depend on each other
             self.reciprocal_condition = float(self.factor.diagonal().min(initial=1.0)) ** 2
-        if self.reciprocal_condition < 16 * p * eps:
+        # Pivots that small may hide a dependence: the eigenvectors tell.
+        if self.reciprocal_condition < max(16 * p * eps, 1e-10):
             values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
             self.rank = int(keep.sum())

@@ -320,23 +320,29 @@ class Silver(Rule):
 # ---------------------------------------------------------------------------------------------------- searches
 
 
-def newton_step(hessian, gradient):
+# 1 − cos² of the angle of two directions, in the Hessian's inner product, below which the second is left out: images carry
+# rounding errors, and a step along the difference of two nearly equal directions would follow those.
+PARALLEL = {True: 1e-8, False: 1e-3}  # double precision, single precision
+
+
+def newton_step(hessian, gradient, parallel):
     """−H⁻¹g for one or two coupled numbers; a direction without curvature, or parallel to the first, is left out."""
     h, g = float(hessian[0, 0]), float(gradient[0])
     if len(gradient) == 1:
         return np.array([-g / h if h > 0 else 0.0])
     k, e, c = float(hessian[1, 1]), float(gradient[1]), float(hessian[0, 1])
     determinant = h * k - c * c
-    if determinant > 1e-12 * h * k:
+    if determinant > parallel * h * k:
         return np.array([(c * e - k * g) / determinant, (c * g - h * e) / determinant])
     return np.array([-g / h if h > 0 else 0.0, 0.0])
 
 
-def newton_steps(hessian, gradient):
+def newton_steps(hessian, gradient, eps):
     """`newton_step` where each output has numbers of its own: one row an output."""
+    parallel = PARALLEL[eps < 1e-10]
     if gradient.ndim == 1:
-        return newton_step(hessian, gradient)
-    return np.stack([newton_step(h, g) for h, g in zip(hessian, gradient, strict=True)])
+        return newton_step(hessian, gradient, parallel)
+    return np.stack([newton_step(h, g, parallel) for h, g in zip(hessian, gradient, strict=True)])
 
 
 def newton_search(space, start, free, run, accuracy):
@@ -362,7 +368,7 @@ def newton_search(space, start, free, run, accuracy):
     """
     origin, slopes = space.origin.value, space.slopes()
     promised = -float(slopes[..., 0].sum())
-    noise = 1000 * run.eps * abs(origin)
+    noise = run.noise(origin)
     a = start
     value, gradient, hessian = space.derivatives(a)
     if a[..., :free].any():
@@ -375,7 +381,7 @@ def newton_search(space, start, free, run, accuracy):
             value, gradient, hessian = space.derivatives(a)
     for _ in range(20):
         g = gradient[..., :free]
-        step = newton_steps(hessian[..., :free, :free], g)
+        step = newton_steps(hessian[..., :free, :free], g, run.eps)
         decrement = -float((step * g).sum())
         if not a[..., :free].any():
             promised = decrement
@@ -514,7 +520,7 @@ class Backtracking(Rule):
             nonlocal rate
             value, gradient, _ = space.derivatives(coordinates(0.0, factor, space), 1)
             slope = float(gradient[0])
-            noise = 100 * run.eps * abs(value)
+            noise = run.noise(value)
             for _ in range(200):
                 a = coordinates(rate, factor, space)
                 new = space.value(a)
@@ -608,7 +614,7 @@ class BarzilaiBorwein(Rule):
                 rate = seen[1] / seen[2]
             slope = float(space.slopes().sum())
             recent = max(run.history["loss"][-int(self.window) :])
-            noise = 100 * run.eps * abs(recent)
+            noise = run.noise(recent)
             for _ in range(60):
                 point = space.point(np.array([rate]))
                 if point.value <= recent + 1e-4 * rate * slope + noise:
@@ -656,18 +662,16 @@ class AdGD(Rule):
 
 
 class Polyak(Rule):
-    """η = (F − F*)/‖∇F‖², with F* given, or approached from below.
+    """η = (F − F*)/‖∇F‖², with F* given, or guessed.
 
-    Where F* is not known, it begins at the least value that a loss can have, 0. The distance to the best value seen is
-    halved whenever that many iterations have passed without reaching the level: a level below F* makes the steps
-    too long, never too short.
+    Without F* the guess begins at the least value that a loss can have, 0. A guess below F* makes the step too long:
+    where the loss would rise, half the distance to the guess is tried; where it falls, the next guess is twice as far
+    below, but never below 0.
 
     Parameters
     ----------
     optimum : float or None, default=None
         F*, where it is known.
-    patience : int, default=20
-        Iterations for which a level is tried.
 
     References
     ----------
@@ -684,34 +688,32 @@ class Polyak(Rule):
 
     momentum = False
 
-    def __init__(self, optimum=None, patience=20):
+    def __init__(self, optimum=None):
         self.optimum = optimum
-        self.patience = patience
 
     def check(self):
         if self.optimum is not None:
             check_number("optimum", self.optimum, -math.inf, left=False, right=False)
-        check_number("patience", self.patience, 1, right=False)
 
     def begin(self, run):
-        level = 0.0 if self.optimum is None else float(self.optimum)
-        best, since = math.inf, 0
+        distance = math.inf
 
         def choose(space, factor):
-            nonlocal level, best, since
+            nonlocal distance
             value = space.origin.value
             slope = -float(space.slopes().sum())
-            gap = value - level
-            if value < best - 0.1 * (best - level):
-                best, since = value, 0
-            else:
-                best, since = min(best, value), since + 1
-            if self.optimum is None and since >= self.patience:
-                level, since = level + (best - level) / 2, 0
-                gap = value - level
-            # Half of Polyak's step while the level is a guess below F*: Hazan and Kakade's choice.
-            rate = max(gap, 0.0) / slope * (1.0 if self.optimum is not None else 0.5) if slope > 0 else 0.0
-            return np.array([rate]), None
+            if not slope > 0:
+                return np.zeros(1), None
+            if self.optimum is not None:
+                return np.array([max(value - self.optimum, 0.0) / slope]), None
+            distance = min(2 * distance, value)
+            for _ in range(200):
+                a = np.array([distance / slope])
+                point = space.point(a)
+                if point.value <= value - 0.25 * distance + run.noise(value) or distance <= run.noise(value):
+                    break
+                distance /= 2
+            return a, point
 
         return choose
 

@@ -222,9 +222,17 @@ class RowBlocks:
             few = np.flatnonzero(weight)
             few = few[:: max(1, len(few) // 64)]
         with np.errstate(all="ignore"):
-            centre = self.block_dense(few).mean(axis=0, dtype=np.float64)
+            rows = self.block_dense(few)
+            centre = rows.mean(axis=0, dtype=np.float64)
         # A non-finite entry is reported by the pass that meets it, not hidden in a shift.
         return np.where(np.isfinite(centre), centre, 0.0)
+
+    def product_dtype(self):
+        """The arithmetic of products of columns: X's, unless squares of its numbers would leave the range of float32."""
+        if self.dtype == np.float64:
+            return self.dtype
+        peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
+        return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
 
     def gram(self, weight=None, targets=None):
         """Second moments of the rows, and of the targets with them, in one read of X.
@@ -243,19 +251,20 @@ class RowBlocks:
         self.passes += 1
         n, p = self.n_samples, self.n_features
         shift = self.provisional_centre(weight)
+        dtype = self.product_dtype()
         extra = 0 if targets is None else targets.shape[1]
         if extra:
             target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
             shift = np.concatenate([shift, target_shift])
         total = p + extra
-        low = shift.astype(self.dtype)
-        root = None if weight is None else np.sqrt(weight, dtype=self.dtype)
+        low = shift.astype(dtype)
+        root = None if weight is None else np.sqrt(weight, dtype=dtype)
 
         def prepared(s):
             # the block about the shift, times the roots of the weights; with its column sums and its weight
-            Z = self.block_dense(s)
+            Z = self.block_dense(s).astype(dtype, copy=False)
             if extra:
-                joined = np.empty((Z.shape[0], total), dtype=self.dtype)
+                joined = np.empty((Z.shape[0], total), dtype=dtype)
                 np.subtract(Z, low[:p], out=joined[:, :p])
                 np.subtract(targets[s], low[p:], out=joined[:, p:], casting="same_kind")
                 Z = joined
@@ -264,7 +273,7 @@ class RowBlocks:
             elif root is not None:
                 Z = Z.copy()
             if root is None:
-                sums = np.ones(Z.shape[0], dtype=self.dtype) @ Z if self.fit_intercept else 0.0
+                sums = np.ones(Z.shape[0], dtype=dtype) @ Z if self.fit_intercept else 0.0
                 return Z, sums, float(Z.shape[0])
             w = root[s]
             Z *= w[:, None]

@@ -53,6 +53,16 @@ class SparseDesign(RowBlocks):
         # Zero: most entries are, and what a shift would save from cancellation it would fill in.
         return np.zeros(self.n_features)
 
+    def row_products(self):
+        """Inner products of the rows, as `DenseDesign.row_products`; about zero."""
+        self.passes += 1
+        return (self.X @ self.X.T).toarray().astype(np.float64, copy=False), np.zeros(self.n_features)
+
+    def centred_adjoint(self, residual, centre):
+        """Xᵀ residual, as `DenseDesign.centred_adjoint`."""
+        self.passes += 1
+        return (self.X.T @ residual.astype(self.dtype, copy=False)).astype(np.float64, copy=False)
+
     def row_spread(self, moments):
         self.passes += 1
         inverse = np.zeros(self.n_features)

@@ -1,0 +1,13 @@
+"""Gradient descent against the closed-form normal equation: ``python -m benchmarks --help``.
+
+======================= =====================================================================
+`benchmarks.__main__`   the command line
+`benchmarks.real_data`  part 1: real data, every learning-rate rule
+`benchmarks.growth`     part 2: seconds against features and samples, and where the two cross
+`benchmarks.breakdown`  part 3: where the closed form breaks
+`benchmarks.methods`    the contestants
+`benchmarks.exact`      the solutions that they are measured against
+`benchmarks.measure`    fits and their seconds, taken in turn
+`benchmarks.pictures`   the pictures
+======================= =====================================================================
+"""

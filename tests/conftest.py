@@ -1,0 +1,10 @@
+"""What every test file shares."""
+
+import os
+
+# The libraries behind NumPy read this once, when they are loaded: two workers of
+# pytest-xdist that each start as many threads as there are cores only get in each
+# other's way. A test of threads sets its own limit with threadpoolctl.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")

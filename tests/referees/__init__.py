@@ -1,0 +1,1 @@
+"""scikit-learn's own tests of its linear models, run on ours."""

@@ -1,0 +1,118 @@
+"""scikit-learn's estimator checks, on every rule, momentum and metric; none is expected to fail.
+
+What is registered in `steps.RULES`, `momentum.MOMENTA` and `preconditioners.PRECONDITIONERS` is checked by that alone.
+"""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
+
+# The checks fit unscaled data, often a handful of rows. A textbook rate need not converge there in the iterations
+# it is given; warning of that, and of divergence, is what it should do.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def _configurations():
+    for rule, rule_class in steps.RULES.items():
+        yield {"learning_rate": rule} if rule == "auto" else {"learning_rate": rule, "max_iter": 100}
+        if rule == "lipschitz":
+            # A rule may be an object with parameters of its own.
+            yield {"learning_rate": rule_class(), "max_iter": 100}
+    for name in momentum.MOMENTA:
+        yield {"learning_rate": "lipschitz", "momentum": name, "max_iter": 100}
+    yield {"learning_rate": 0.1, "momentum": 0.5, "max_iter": 100}
+    for name in [None, *preconditioners.PRECONDITIONERS]:
+        yield {"preconditioner": name}
+    yield {"learning_rate": "exact", "preconditioner": "diagonal", "max_iter": 100}
+    yield {"learning_rate": 0.1, "max_iter": 100}
+    yield {"learning_rate": 1.0, "preconditioner": "full"}
+    yield {"fit_intercept": False}
+    yield {"init": "random", "random_state": 0}
+    yield {"warm_start": True}
+
+
+ESTIMATORS = [
+    *(GDLinearRegression(**params) for params in _configurations()),
+    GDLinearRegression(alpha=0.1),
+    *(GDLogisticRegression(**params) for params in _configurations()),
+    GDLogisticRegression(class_weight="balanced"),
+]
+
+
+def _not_of_this_model(estimator):
+    """Checks that no optimum can pass; the test below shows that it is not ours that cannot."""
+    if isinstance(estimator, GDLogisticRegression) and not estimator.fit_intercept:
+        reason = "asks that class weights move the boundary away from the origin, which takes an intercept"
+        return {"check_class_weight_classifiers": reason}
+    return {}
+
+
+def test_scikit_learns_own_model_without_intercept_fails_that_check_too():
+    with pytest.raises(AssertionError):
+        estimator_checks.check_class_weight_classifiers(
+            "LogisticRegression", LogisticRegression(fit_intercept=False, solver="newton-cholesky")
+        )
+
+
+# Before 1.9 scikit-learn hands pytest a generator, which pytest 9 warns of: a list is the same.
+_PAIRS = parametrize_with_checks(ESTIMATORS, expected_failed_checks=_not_of_this_model).mark
+
+
+@pytest.mark.parametrize(_PAIRS.args[0], list(_PAIRS.args[1]), **_PAIRS.kwargs)
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+# Checks that scikit-learn runs on its own estimators only. Of these `check_param_validation` reads a private
+# declaration that we do not make: test_validation.py asks the same of every parameter.
+NOT_RUN_FOR_OTHERS = ["check_dataframe_column_names_consistency", "check_inplace_ensure_writeable"]
+
+
+@pytest.mark.parametrize("check", NOT_RUN_FOR_OTHERS)
+@pytest.mark.parametrize("estimator", [GDLinearRegression(), GDLogisticRegression()], ids=["regression", "logistic"])
+def test_checks_that_are_not_run_for_others(estimator, check):
+    if not hasattr(estimator_checks, check):
+        pytest.skip("this scikit-learn has no such check")
+    getattr(estimator_checks, check)(type(estimator).__name__, clone(estimator))
+
+
+def test_check_class_weight_balanced_linear_classifier():
+    # Run by scikit-learn on subclasses of a private mixin only.
+    check = estimator_checks.check_class_weight_balanced_linear_classifier
+    takes_instances = (
+        "estimator_orig" in check.__wrapped__.__code__.co_varnames
+        if hasattr(check, "__wrapped__")
+        else "estimator_orig" in check.__code__.co_varnames
+    )
+    check("GDLogisticRegression", GDLogisticRegression() if takes_instances else GDLogisticRegression)
+
+
+@pytest.mark.parametrize("name", ["sample weights", "sparse sample weights"])
+@pytest.mark.parametrize("estimator", [GDLinearRegression(), GDLogisticRegression()], ids=["regression", "logistic"])
+def test_sample_weight_equivalence_at_other_tolerances(estimator, name):
+    """The check itself, where the run is cut off: the paths agree, not only their ends."""
+    check = getattr(
+        estimator_checks,
+        "check_sample_weight_equivalence_on_" + ("sparse_data" if name.startswith("sparse") else "dense_data"),
+    )
+    for params in ({"max_iter": 3}, {"tol": 1e-2}, {"tol": 1e-12, "max_iter": 10_000}):
+        check(type(estimator).__name__, clone(estimator).set_params(**params))
+
+
+def test_every_part_is_among_the_configurations():
+    checked = [estimator.get_params(deep=False) for estimator in ESTIMATORS]
+    for registry, parameter in (
+        (steps.RULES, "learning_rate"),
+        (momentum.MOMENTA, "momentum"),
+        (preconditioners.PRECONDITIONERS, "preconditioner"),
+    ):
+        values = [params[parameter] for params in checked if isinstance(params[parameter], str)]
+        for name in registry:
+            assert values.count(name) >= 2 or name == "auto", name
+    assert len(ESTIMATORS) >= 24
+    assert np.any([isinstance(params["learning_rate"], float) for params in checked])
