@@ -278,7 +278,11 @@ def gram_squares(problem, run=None):
     design, alpha = problem.design, problem.alpha
     p, outputs = design.n_features, problem.start.shape[1:]
     targets = problem.y.reshape(len(problem.y), -1)
-    gram = design.gram(problem.weight, targets)
+    gram, eps = design.gram(problem.weight, targets), problem.eps
+    metric = gram_metric(gram, p, alpha, eps)
+    if eps > 1e-10 and metric.condition_estimate() < SINGLE_ENOUGH:
+        gram, eps = design.gram(problem.weight, targets, np.float64), float(np.finfo(np.float64).eps)
+        metric = gram_metric(gram, p, alpha, eps)
     matrix, centre = gram.matrix[:p, :p], gram.centre[:p]
     linear, anchor = np.zeros_like(problem.start), np.zeros_like(problem.start)
     linear[:p] = gram.matrix[:p, p:].reshape(p, *outputs)
@@ -303,12 +307,12 @@ def gram_squares(problem, run=None):
         run = problem.run(objective, problem.stopping(moments))
     else:
         run.move(objective, run.base.coef)
-    metric = run.metric = Full(matrix.copy(order="F"), centre, gram.mass, alpha, problem.eps)
+    run.metric = metric
     plane_descent(problem, run)
-    if problem.eps > DIGITS_LOST * metric.condition_estimate() and run.reason in ("gradient", "precision"):
+    if eps > DIGITS_LOST * metric.condition_estimate() and run.reason in ("gradient", "precision"):
         run.move(problem.model, run.base.coef)
         plane_descent(problem, run)
-    if metric.null is not None and not alpha:
+    if metric.null is not None:
         # Among equal solutions the smallest: without the part that columns which depend on each other leave free.
         basis = scipy.linalg.orth(metric.null)
 
@@ -324,6 +328,13 @@ def gram_squares(problem, run=None):
     return run
 
 
+def gram_metric(gram, p, alpha, eps):
+    """The metric of the first p columns of a Gram matrix."""
+    return Full(gram.matrix[:p, :p].copy(order="F"), gram.centre[:p], gram.mass, alpha, eps)
+
+
+# The reciprocal condition number down to which a Gram matrix of float32 products solves for float32 coefficients.
+SINGLE_ENOUGH = 1e-4
 # The relative error of coefficients from a Gram matrix, the arithmetic's precision times its condition number, beyond
 # which the data are asked again.
 DIGITS_LOST = 1e-8

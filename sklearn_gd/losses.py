@@ -58,6 +58,8 @@ class HalfSquaredError(PointwiseLoss):
         value = 0.5 * residual * residual
         if value.ndim == 2:
             value = value.sum(axis=1)
+        if not order:
+            return value, None, None
         return value, residual, np.ones_like(residual) if order == 2 else None
 
 class Binomial(PointwiseLoss):

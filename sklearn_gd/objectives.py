@@ -43,6 +43,8 @@ class Point:
 class Subspace:
     """φ(a) = F(w + Σ aₖ dₖ) about a point: what a search over learning rate and momentum sees."""
 
+    exact = False  # whether φ is a quadratic
+
     def __init__(self, origin, directions):
         self.origin = origin
         self.directions = directions
@@ -393,7 +395,9 @@ class QuadraticPoint(Point):
     @property
     def value(self):
         model = self.model
-        return model.constant + 0.5 * float(np.vdot(self.coef - model.anchor, self.gradient - model.linear))
+        value = model.constant + 0.5 * float(np.vdot(self.coef - model.anchor, self.gradient - model.linear))
+        # a sum of squares, but for rounding errors of the size of the constant's
+        return value if not value < 0 else 0.0
 
     def refreshed(self):
         return QuadraticPoint(self.model, self.coef)
@@ -407,6 +411,8 @@ class QuadraticPoint(Point):
 
 class QuadraticSubspace(Subspace):
     """φ for a quadratic: exact, of coefficient size; a row of steps an output."""
+
+    exact = True
 
     def images(self):
         for direction in self.directions:

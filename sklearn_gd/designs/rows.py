@@ -234,7 +234,7 @@ class RowBlocks:
         peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
         return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
 
-    def gram(self, weight=None, targets=None):
+    def gram(self, weight=None, targets=None, dtype=None):
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -242,6 +242,8 @@ class RowBlocks:
         weight : None or ndarray of shape (n_samples,)
         targets : None or ndarray of shape (n_samples, n_targets)
             Treated as further columns.
+        dtype : dtype or None
+            Of the products; None for X's own, as far as its range allows.
 
         Returns
         -------
@@ -251,7 +253,7 @@ class RowBlocks:
         self.passes += 1
         n, p = self.n_samples, self.n_features
         shift = self.provisional_centre(weight)
-        dtype = self.product_dtype()
+        dtype = np.dtype(dtype or self.product_dtype())
         extra = 0 if targets is None else targets.shape[1]
         if extra:
             target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
