@@ -167,7 +167,7 @@ def rotated(problem):
         if design.fit_intercept:
             start[-1] = problem.start[-1] + centre @ problem.start[:-1]
             raw -= start[-1]
-        start[: L.shape[1]] = np.linalg.lstsq(L, raw)[0]
+        start[: L.shape[1]] = np.linalg.lstsq(L, raw, rcond=None)[0]
     moments = design.moments(problem.weight)
     true = problem.stopping(moments)
     # In the rotated coordinates a column's own curvature is not to be seen: the mean one stands for it while the run is
@@ -378,7 +378,12 @@ def model_search(problem, preconditioner):
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
     moments = design.moments(problem.weight)
-    run = problem.run(problem.model, problem.stopping(moments))
+    stopping = problem.stopping(moments)
+    run = problem.run(problem.model, stopping)
+    if problem.start.any() and not run.point.value < stopping.null_loss:
+        # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
+        # minimum is the same from everywhere.
+        run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
     if preconditioner not in ("auto", "full") or design.n_features > GRAM_SIZE // 4:
         name = "diagonal" if preconditioner in ("auto", "full") else preconditioner
         run.metric = metric_for(name, problem, moments)
@@ -423,14 +428,18 @@ class Sample:
         n, p = problem.design.n_samples, problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
         self.random = np.random.default_rng(0)
+        self.spread = None
         self._settle()
-        if not self.whole:
-            self.spread = 1 + problem.design.row_spread(moments)
 
     def _settle(self):
-        n = self.problem.design.n_samples
+        problem, n = self.problem, self.problem.design.n_samples
         self.whole = 3 * self.size > n
-        self.cost = renewal_cost(self.problem, n if self.whole else self.size)
+        self.cost = renewal_cost(problem, n if self.whole else self.size)
+        if self.whole:
+            return
+        if self.spread is None:
+            # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
+            self.spread = 1 + problem.design.row_spread(self.moments)
 
     def grow(self):
         """More rows from now on."""
@@ -440,17 +449,17 @@ class Sample:
 
     def _draw(self, share):
         """Rows drawn with a probability in proportion to their share, and the weights that make up for it."""
-        share = share * self.spread
-        chance = self.size * share / share.sum()
+        chance = share * self.spread
+        chance *= self.size / chance.sum()
         for _ in range(3):  # what is certain leaves its surplus to the others
+            if not chance.max() > 1:
+                break
             free = chance < 1
             chance = np.minimum(chance, 1)
             left = chance[free].sum()
-            if not left:
-                break
-            chance[free] *= max(self.size - np.count_nonzero(~free), 0) / left
-        rows = np.flatnonzero(self.random.random(len(chance)) < chance)
-        return rows, 1 / chance[rows]
+            chance[free] *= max(self.size - np.count_nonzero(~free), 0) / (left or 1.0)
+        rows = np.flatnonzero(self.random.random(len(chance), dtype=np.float32) < chance)
+        return rows, 1 / np.minimum(chance[rows], 1)
 
     def start(self):
         """The optimum of a sample, to its statistical accuracy."""
@@ -492,12 +501,10 @@ class Sample:
         base = problem.model.mean if problem.weight is None else problem.weight
         if self.whole:
             return None, np.asarray(base if relative else bends * base, dtype=problem.design.dtype)
-        share = bends * base
-        rows, factor = self._draw(share)
+        rows, factor = self._draw(bends * base)
         problem.design.passes += len(rows) / problem.design.n_samples
-        if relative:
-            share = np.broadcast_to(base, share.shape)
-        return rows, (share[rows] * factor).astype(problem.design.dtype)
+        weight = (base if np.ndim(base) == 0 else base[rows]) * factor
+        return rows, (weight if relative else weight * bends[rows]).astype(problem.design.dtype)
 
     def _block(self, bends):
         """The metric of one output."""
@@ -511,6 +518,8 @@ class Sample:
             total = share.sum(dtype=np.float64)
             unseen = matrix.diagonal() < 1e-3 * total * self.moments.matrix
             matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
+        if design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
+            mass = max(mass, problem.eps * problem.loss.curvature)
         return Full(matrix, centre, mass, problem.alpha, problem.eps)
 
 

@@ -163,7 +163,9 @@ class Run:
     def move_start(self, coef):
         """Begin at another place, if its loss is lower."""
         point = self.objective.at(coef)
-        if point.value < self.point.value:
+        point.known(2)  # what the first step needs, and the value with it
+        here = self.point.value if self.point.coef.any() else self.stopping.null_loss
+        if point.value < here:
             self.point = point
 
     def noise(self, value):

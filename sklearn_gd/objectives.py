@@ -271,9 +271,9 @@ class ModelPoint(Point):
 
     def minus(self, other):
         """The step from another point, as a direction whose image is known where a search has computed the parts."""
-        if self.step is None:
+        if self.step is None or self.step[0] is not other.coef:  # with Nesterov's momentum steps start elsewhere
             return Direction(self.coef - other.coef)
-        a, images = self.step
+        _, a, images = self.step
         image = np.empty_like(images[0])
 
         def task(s):
@@ -334,11 +334,11 @@ class ModelSubspace(Subspace):
     def point(self, a):
         """The point at a; it carries its predictions where a search has computed the images."""
         if self._last is not None and self._last[0] is a:
-            return ModelPoint(self.origin.model, *self._last[1:], (a, self._images))
+            return ModelPoint(self.origin.model, *self._last[1:], (self.origin.coef, a, self._images))
         if self._images is None or self.origin.trial is None:
             return ModelPoint(self.origin.model, self.coef(a))
         trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
-        return ModelPoint(self.origin.model, self.coef(a), trial, (a, self._images))
+        return ModelPoint(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._images))
 
 
 # ---------------------------------------------------------------------------------------------------- quadratics

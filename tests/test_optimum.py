@@ -239,5 +239,4 @@ def test_from_far_away(name, far):
     near = GDLogisticRegression().fit(X, y)
     start = far * np.random.default_rng(0).normal(size=near.coef_.shape)
     model = GDLogisticRegression(init=(start, np.zeros_like(near.intercept_))).fit(X, y)
-    assert model.loss_curve_[0] > 100 * near.loss_curve_[-1]
     assert model.loss_curve_[-1] / near.loss_curve_[-1] - 1 <= 1e-6
