@@ -18,11 +18,12 @@ import scipy.linalg
 from .descent import Run, Stopping, descend
 from .designs.dense import DenseDesign
 from .designs.rows import Curvature
+from .designs.threads import whole_blas
 from .losses import HalfSquaredError
 from .momentum import NoMomentum
 from .objectives import LinearModel, Quadratic
 from .penalties import L2
-from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, PerOutput, Renewed, Uniform, ZeroSum, potrf, trtrs
+from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, PerOutput, Renewed, Uniform, ZeroSum, potrf, potrs, trtrs
 from .steps import PlaneSearch
 
 __all__ = ["Problem", "automatic", "explicit"]
@@ -118,14 +119,9 @@ def automatic(problem, preconditioner):
     """The run of ``learning_rate="auto"``."""
     n, p = problem.design.n_samples, problem.design.n_features
     if preconditioner in ("auto", "full") and n < p and n <= ROWS_TO_ROTATE and hasattr(problem.design, "row_products"):
-        if not isinstance(problem.loss, HalfSquaredError) or not problem.alpha or n <= FEW_PASSES * 12:
-            return rotated(problem)
-        # With a penalty the solution is unique, and conjugate gradients often find it before the rows are multiplied.
-        moments = problem.design.moments(problem.weight)
-        run = problem.run(product_objective(problem), problem.stopping(moments))
-        run.metric = metric_for("diagonal", problem, moments)
-        plane_descent(problem, run, until=lambda run: slower_than(n / 12, run))
-        return run if run.reason is not None else rotated(replace(problem, start=run.base.coef))
+        if isinstance(problem.loss, HalfSquaredError) and problem.alpha:
+            return wide_ridge(problem)
+        return rotated(problem)
     if isinstance(problem.loss, HalfSquaredError):
         return squares(problem, preconditioner)
     return model_search(problem, preconditioner)
@@ -135,6 +131,56 @@ def automatic(problem, preconditioner):
 
 # Rows up to which their inner products are factorised: n³/3 operations, and n² numbers.
 ROWS_TO_ROTATE = 3000
+
+
+def wide_ridge(problem):
+    """Squared error with a penalty, which makes the solution unique: conjugate gradients, or the dual normal equation.
+
+    Conjugate gradients often end before the rows are multiplied; where their pace says that they will not, the
+    solution comes from the rows' inner products, and they begin again from there.
+    """
+    design = problem.design
+    n = design.n_samples
+    moments = design.moments(problem.weight)
+    run = problem.run(product_objective(problem), problem.stopping(moments))
+    run.metric = metric_for("diagonal", problem, moments)
+    price = n / 12  # of the inner products, in passes
+    if price > 4:
+        plane_descent(problem, run, until=lambda run: slower_than(price, run))
+        if run.reason is not None:
+            return run
+    solution = dual_solution(problem)
+    if solution is None:
+        return rotated(problem)
+    if run.base is not None:
+        run.move(run.objective, solution)
+    else:
+        run.point = run.objective.at(solution)
+    return plane_descent(problem, run)
+
+
+def dual_solution(problem):
+    """w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned."""
+    design = problem.design
+    n = design.n_samples
+    products, centre = design.row_products()
+    weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
+    products.flat[:: n + 1] += problem.alpha / weight
+    with whole_blas():
+        root, failed = potrf(products, lower=1, overwrite_a=1)
+    if failed or root.diagonal().min() < 1e-4 * root.diagonal().max():
+        return None
+    targets = problem.y.reshape(n, -1).astype(np.float64)
+    solved = potrs(root, np.column_stack([targets, np.ones(n)]), lower=1)[0]
+    u, ones = solved[:, :-1], solved[:, -1:]
+    b = np.zeros(targets.shape[1])
+    if design.fit_intercept:
+        b = u.sum(axis=0) / ones.sum()
+        u = u - ones * b
+    w = design.centred_adjoint(u, centre)
+    if design.fit_intercept:
+        w = np.concatenate([w, (b - centre @ w)[None]])
+    return w.reshape(problem.start.shape)
 
 
 def rotated(problem):

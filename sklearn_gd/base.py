@@ -5,6 +5,7 @@ Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, th
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Real
@@ -28,6 +29,10 @@ from .preconditioners import PRECONDITIONERS
 from .steps import RULES, Constant, Custom, PlaneSearch, Rule
 
 __all__ = ["BaseGD"]
+
+# Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
+# products of such data.
+TINY = 9216
 
 
 class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
@@ -266,7 +271,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
         if weight is not None:
             weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)
-        with one_blas_thread():
+        # A few thousand numbers are multiplied on one thread by BLAS itself, in less time than it takes to tell it.
+        with one_blas_thread() if X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
             design = design_for(X, bool(self.fit_intercept))
             shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
             start = self._start(shape)

@@ -206,7 +206,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None, unti
     Run
         The same, ended.
     """
-    run.accelerated = not isinstance(momentum, NoMomentum)
+    run.accelerated = type(momentum) is not NoMomentum
     choose = learning_rate.begin(run)
     look = momentum.begin(run)
     while True:

@@ -64,8 +64,12 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     def _target(self, y, weight, dtype):
         y = y.astype(dtype, copy=False)
-        mean = np.average(y, axis=0, weights=weight).astype(np.float64) if self.fit_intercept else 0.0
-        scale = np.sqrt(np.average(np.square(y - mean, dtype=np.float64), axis=0, weights=weight))
+        if weight is None:
+            about = y - (y.mean(axis=0, dtype=np.float64) if self.fit_intercept else 0.0)
+            scale = np.sqrt(np.einsum("i...,i...->...", about, about) / len(y))
+        else:
+            mean = np.average(y, axis=0, weights=weight) if self.fit_intercept else 0.0
+            scale = np.sqrt(np.average(np.square(y - mean, dtype=np.float64), axis=0, weights=weight))
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
         scale = np.where(scale > 0, scale, 1.0)
         n_outputs = y.shape[1] if y.ndim == 2 else None
