@@ -23,7 +23,7 @@ from .losses import HalfSquaredError
 from .momentum import NoMomentum
 from .objectives import LinearModel, Quadratic
 from .penalties import L2
-from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, PerOutput, Renewed, Uniform, ZeroSum, potrf, potrs, trtrs
+from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, Nystrom, PerOutput, Renewed, Uniform, ZeroSum, potrf, potrs, trtrs
 from .steps import PlaneSearch
 
 __all__ = ["Problem", "automatic", "explicit"]
@@ -95,6 +95,10 @@ class Problem:
         return Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
 
 
+# Numbers that a sketch may hold: 200 MB of them.
+SKETCH_NUMBERS = 25_000_000
+
+
 def metric_for(name, problem, moments):
     """The fixed preconditioner of that name on the loss's curvature bound."""
     factor, alpha = problem.loss.curvature, problem.alpha
@@ -102,6 +106,10 @@ def metric_for(name, problem, moments):
         return Identity()
     if name == "diagonal":
         return Diagonal(moments, factor, alpha)
+    if name == "nystrom":
+        diagonal = Diagonal(moments, factor, alpha)
+        most = max(16, min(256, SKETCH_NUMBERS // problem.design.size))
+        return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
     gram = problem.design.gram(problem.weight)
     return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.eps)
 
@@ -193,8 +201,9 @@ def rotated(problem):
     """
     design = problem.design
     n, p = design.n_samples, design.n_features
+    moments = design.moments(problem.weight)  # first: the rows are centred at the mean that it finds
     products, centre = design.row_products()
-    size = np.trace(products) / n or 1.0
+    size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
     L, inverse, shift = row_root(products, size if design.fit_intercept else 0.0, problem.eps)
 
     def back(v):
@@ -214,7 +223,6 @@ def rotated(problem):
             start[-1] = problem.start[-1] + centre @ problem.start[:-1]
             raw -= start[-1]
         start[: L.shape[1]] = np.linalg.lstsq(L, raw, rcond=None)[0]
-    moments = design.moments(problem.weight)
     true = problem.stopping(moments)
     # In the rotated coordinates a column's own curvature is not to be seen: the mean one stands for it while the run is
     # under way; where it ends the gradient is taken back to the columns and judged as everywhere.
@@ -276,11 +284,25 @@ def squares(problem, preconditioner):
     run = problem.run(product_objective(problem), problem.stopping(moments))
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
-        return plane_descent(problem, run)
+        return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
     plane_descent(problem, run, until=lambda run: slower_than(price, run))
     return run if run.reason is not None else gram_squares(problem, run)
 
 
+def without_matrix(problem, run, moments):
+    """Where neither X'X nor XX' can be had: the diagonal metric and, if that proves slow, a sketch."""
+    plane_descent(problem, run, until=lambda run: slower_than(SKETCH_PASSES, run))
+    if run.reason is None:
+        run.metric = metric_for("nystrom", problem, moments)
+        if problem.start.ndim == 2 and run.objective.coupled:
+            run.metric = Inexact(run.metric)
+        run.move(run.objective, run.base.coef)
+        plane_descent(problem, run)
+    return run
+
+
+# What a sketch of rank 256 costs, in passes: its products share reads of X, but not the arithmetic.
+SKETCH_PASSES = 60
 # Passes that are not worth a first try: a Gram matrix of up to some 600 columns costs less than conjugate gradients to
 # eight digits even on data of condition number 10.
 FEW_PASSES = 55
@@ -433,9 +455,11 @@ def model_search(problem, preconditioner):
     if preconditioner not in ("auto", "full") or design.n_features > GRAM_SIZE // 4:
         name = "diagonal" if preconditioner in ("auto", "full") else preconditioner
         run.metric = metric_for(name, problem, moments)
-        if problem.start.ndim == 2 and preconditioner == "auto":
+        if preconditioner != "auto":
+            return plane_descent(problem, run)
+        if problem.start.ndim == 2:
             run.metric = Inexact(run.metric)
-        return plane_descent(problem, run)
+        return without_matrix(problem, run, moments)
     sample = Sample(problem, moments)
     if not sample.whole:
         run.move_start(sample.start())

@@ -19,7 +19,220 @@ __all__ = ["GDLinearRegression", "GDLogisticRegression"]
 
 
 class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
-    """Least squares by batch gradient descent."""
+    """Least squares and ridge regression by batch gradient descent.
+
+    Minimises the mean half squared error, plus a penalty if one is asked for:
+
+        F(w, b) = 1/S · Σᵢ sᵢ ½ (xᵢ·w + b − yᵢ)² + alpha/2 ‖w‖²,    S = Σᵢ sᵢ,
+
+    with sᵢ the sample weights. By default there is nothing to tune: the fit chooses its learning rates, its momentum
+    and its metric, and ends at the optimum on raw, unscaled data. With a number as `learning_rate` it is the textbook's
+    gradient descent.
+
+    Parameters
+    ----------
+    alpha : float, default=0.0
+        Strength of the L2 penalty, at least 0; 0 is ordinary least squares. The loss is a mean: the optimum is that of
+        scikit-learn's ``Ridge(alpha=S * alpha)``.
+
+    learning_rate : float, str, callable or rule, default="auto"
+        How far each iteration goes. A number alone is the textbook, w ← w − learning_rate·∇F(w), iterate for iterate:
+        nothing is searched, scaled or added to it.
+
+        - ``"auto"``: the best rate of each iteration, together with the best momentum, in closed form. Needs no
+          scaling.
+        - a number greater than 0: that rate at every iteration.
+        - a callable ``rate(k)`` of the iteration k = 0, 1, 2, ...: its values, at least 0.
+        - ``"constant"``, ``"inverse-time"``, ``"exponential"``, ``"step"``, ``"cosine"``: a schedule from 0.1
+          downwards; other figures by its object, as in ``sklearn_gd.steps.InverseTime(0.5, decay=0.1)``.
+        - ``"lipschitz"``: 1/L, with L the largest curvature that the loss can have on these data.
+        - ``"backtracking"``: halved until the loss falls by a part of what the slope promises (Armijo).
+        - ``"exact"``: the best rate along the direction, O(n_samples) a trial.
+        - ``"barzilai-borwein"``: from the change of the last two gradients, with a non-monotone safeguard.
+        - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
+        - ``"adgd"``: from the local curvature, without a search and without a value of the loss.
+        - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
+
+        A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
+        searches reach its parameters.
+
+    momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
+        How much of the last step is repeated.
+
+        - ``"auto"``: chosen with the learning rate by ``learning_rate="auto"``; none for every other learning rate.
+        - a number in [0, 1): heavy ball, w ← w − learning_rate·∇F(w) + momentum·(last step).
+        - ``"nesterov"``: the gradient is taken ahead, where the last step leads; restarted when it points uphill there.
+        - an object of `sklearn_gd.momentum`.
+        - None: none; ``learning_rate="auto"`` keeps its own.
+
+        A number and ``"nesterov"`` go with numbers, callables, schedules, ``"lipschitz"``, ``"backtracking"`` and
+        ``"exact"``; the other rules choose their steps by themselves and refuse them.
+
+    preconditioner : {"auto", "diagonal", "full"} or None, default="auto"
+        The metric in which descent is steepest: w ← w − learning_rate·P·∇F(w). It changes how many iterations are
+        needed, never the optimum: the penalty stays on the user's coefficients.
+
+        - ``"auto"``: with ``learning_rate="auto"`` by the problem, see Notes; none with a number, a callable or a
+          schedule; ``"diagonal"`` with the other rules.
+        - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
+          sparse.
+        - ``"full"``: the Gram matrix. With ``learning_rate=1`` one step is the normal equation.
+        - None: P = 1, plain gradients.
+
+        What was chosen is ``preconditioner_``.
+
+    fit_intercept : bool, default=True
+        Whether to add an intercept, which is not penalised.
+
+    max_iter : int, default=1000
+        Iterations at the most, at least 0. Ending there is a `ConvergenceWarning` that names the cause and the way out.
+
+    tol : float, default=1e-6
+        When the gradient counts as zero, at least 0; its square estimates the relative gap between the objective and
+        its minimum. The exact criterion is in Notes; it is the same for every learning rate.
+
+    init : {"zeros", "random"}, array-like or tuple, default="zeros"
+        The first coefficients: zeros; standard normal numbers; an array of the shape of ``coef_``; or a pair of arrays
+        (coef, intercept). With an array alone the intercept starts at 0. Where several
+        coefficients are optimal, ``learning_rate="auto"`` may begin elsewhere, to find the smallest.
+
+    random_state : int, RandomState instance or None, default=None
+        Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.
+
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit rather than from `init`.
+
+    on_divergence : {"warn", "raise"}, default="warn"
+        What to do when the loss rises without end or leaves the finite numbers: keep the best finite iterate and issue
+        a `DivergenceWarning` that names the largest safe learning rate, or raise `DivergenceError`, for which a
+        `GridSearchCV` scores the candidate NaN and ranks it last.
+
+    verbose : int, default=0
+        0 is silent; 1 prints a line for the iterations 0 to 9, then every tenth to 90, every hundredth, and so on; 2
+        and more print all of them.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients; of two dimensions where y has two.
+
+    intercept_ : float or ndarray of shape (n_targets,)
+        The intercept; 0 with ``fit_intercept=False``.
+
+    n_iter_ : int
+        Steps taken.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`; defined only where X has feature names that are all strings.
+
+    loss_curve_ : list of float
+        The objective at the start and after each iteration: ``n_iter_ + 1`` numbers, less a last one that is not
+        finite.
+
+    history_ : dict of str to list of float
+        What was observed, an entry for each of ``loss_curve_``: ``"loss"``, the same numbers; ``"gradient_norm"``, as
+        `tol` measures it; ``"learning_rate"``, ``"momentum"`` and ``"step_length"`` of the step that led there (0 at
+        the start; the length is that of the step in the coefficients); ``"passes"``, the reads of X so far. A run that
+        solved another form of the problem (see Notes) has that form's rates and lengths.
+
+    preconditioner_ : {"diagonal", "full"} or None
+        The metric at the end.
+
+    stop_reason_ : {"gradient", "precision", "max_iter", "diverged", "callback"}
+        Why the fit ended.
+
+        - ``"gradient"``: the gradient is within `tol`, so this is the optimum.
+        - ``"precision"``: the gradient is within its rounding errors, or nothing is left to gain but those, before it
+          was within `tol`. This is as close as the arithmetic comes.
+        - ``"max_iter"``: iterations ran out; a `ConvergenceWarning` was issued.
+        - ``"diverged"``: the loss grew without end or was not finite; the coefficients are those of the best iterate.
+        - ``"callback"``: a callback of scikit-learn's asked to stop.
+
+    See Also
+    --------
+    GDLogisticRegression : The same for classes.
+    sklearn.linear_model.LinearRegression : Least squares by an orthogonal factorisation.
+    sklearn.linear_model.Ridge : Least squares with an L2 penalty, in closed form or iteratively.
+    sklearn.linear_model.SGDRegressor : Descent along the gradients of single samples.
+
+    Notes
+    -----
+    **Weights.** A sample weight of 2 is the same as the row twice, a weight of 0 the same as the row removed; only the
+    ratios of weights count. The intercept is never penalised.
+
+    **The end of a fit.** With ∇F taken with respect to the coefficients of the centred columns, the fit ends when
+
+        ‖D^(−1/2) ∇F(w, b)‖ / √(2 F(w, b)) ≤ tol,
+
+    where D is diagonal: c·var(xⱼ) + alpha for a feature, c for the intercept, with c the bound of the loss's second
+    derivative, 1 for squared error. With several targets each column of ∇F is divided by √(2 F₀) of its own target, F₀
+    the loss of the best constant prediction, and the whole by √(F/F₀). It does not depend on the number of samples, on
+    the scale of the weights, or on the units of features and target. Where F falls below √eps·F₀ (eps is the precision
+    of X: 1.5e-8 F₀ in double precision), with F₀ the loss of the best constant prediction, or of 0 without an
+    intercept, √eps·F₀ takes its place.
+
+    Several targets are problems of their own that share the passes over the data, and every one may have its own units.
+
+    **What "auto" does.** The gradient of squared error is linear in the coefficients, so the best learning rate and the
+    best momentum of an iteration are known in closed form: the iterates are those of conjugate gradients. The metric:
+
+    - One symmetric product of X gives its Gram matrix, after which an iteration is free of n_samples. In the metric of
+      that matrix *one step of length 1 is the solution of the normal equation*. Where the matrix has lost too many
+      digits, a few more steps in the same metric follow gradients that are computed from the data. Among equal
+      solutions the smallest is returned.
+    - Where the matrix costs more than 55 passes over X (some 600 columns), conjugate gradients in the diagonal metric
+      are tried first; if their pace says that they need longer than the matrix, they hand over. Beyond 8000 columns
+      they do not.
+    - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
+      span: n coordinates instead of p, by the inner products of the rows. With a penalty conjugate gradients are tried
+      before, and the inner products give the dual normal equation.
+
+    Where columns depend on each other almost exactly, from a condition number of 1e8 on, no method that is based on
+    gradients gets all digits of the coefficients right; scikit-learn's `LinearRegression` does.
+
+    Dense X in float32 or float64 and C or Fortran order is not copied, read-only memory maps included; sparse X is
+    converted to compressed rows where it is not, and never made dense. A fit in float32 returns float32.
+
+    References
+    ----------
+    .. [1] A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", Comptes rendus de
+       l'Académie des Sciences 25, 1847.
+
+    .. [2] G. Narkiss and M. Zibulevsky, "Sequential subspace optimization method for large-scale unconstrained
+       problems", Technion CCIT report 559, 2005.
+
+    .. [3] B. Shea and M. Schmidt, "Why line search when you can plane search? SO-friendly neural networks allow
+       per-iteration optimization of learning and momentum rates for every layer", 2024, arXiv:2406.17954.
+
+    The sources of the other learning rates and of momentum are given at their classes in `sklearn_gd.steps` and
+    `sklearn_gd.momentum`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_gd import GDLinearRegression
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = GDLinearRegression().fit(X, y)
+    >>> round(model.score(X, y), 4)
+    0.5177
+
+    It took one step: the normal equation.
+
+    >>> model.n_iter_, model.preconditioner_, model.stop_reason_
+    (1, 'full', 'gradient')
+
+    The textbook, with a learning rate of its own:
+
+    >>> from sklearn.preprocessing import scale
+    >>> textbook = GDLinearRegression(learning_rate=0.1, tol=1e-2).fit(scale(X), y)
+    >>> textbook.stop_reason_
+    'gradient'
+    >>> textbook.history_["learning_rate"][:3]
+    [0.0, 0.1, 0.1]
+    """
 
     def __init__(
         self,
@@ -84,16 +297,245 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            ``X @ coef_.T + intercept_``.
         """
         return self._raw(X)
 
 
 class GDLogisticRegression(ClassifierMixin, BaseGD):
-    """Logistic regression by batch gradient descent."""
+    """Logistic regression, binomial and multinomial, by batch gradient descent.
+
+    Minimises the mean log loss plus a penalty:
+
+        F(W, b) = 1/S · Σᵢ sᵢ ℓ(yᵢ, xᵢ·W + b) + 1/(2·C·S) ‖W‖²,    S = Σᵢ sᵢ,
+
+    with sᵢ the sample weights times the class weights. ℓ is log(1 + exp(−y·raw)), y = ±1, for two classes, and the
+    negative logarithm of the softmax for more. The optimum is that of scikit-learn's ``LogisticRegression(C=C)``. By
+    default there is nothing to tune: the fit chooses its learning rates, its momentum and its metric, and ends at the
+    optimum on raw, unscaled data. With a number as `learning_rate` it is the textbook's gradient descent.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the L2 penalty, greater than 0; ``C=inf`` is no penalty. It weighs the *sum* of the losses
+        against ½‖W‖², as in scikit-learn: twice the data are penalised half as much.
+
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the sample weights, ``{class: factor}``; classes that are left out have 1. ``"balanced"`` is S /
+        (K·S_class), inversely proportional to the weighted frequencies. None is 1 for all.
+
+    learning_rate : float, str, callable or rule, default="auto"
+        How far each iteration goes. A number alone is the textbook, w ← w − learning_rate·∇F(w), iterate for iterate:
+        nothing is searched, scaled or added to it.
+
+        - ``"auto"``: the best rate of each iteration, together with the best momentum, by a search that reads no X.
+          Needs no scaling.
+        - a number greater than 0: that rate at every iteration.
+        - a callable ``rate(k)`` of the iteration k = 0, 1, 2, ...: its values, at least 0.
+        - ``"constant"``, ``"inverse-time"``, ``"exponential"``, ``"step"``, ``"cosine"``: a schedule from 0.1
+          downwards; other figures by its object, as in ``sklearn_gd.steps.InverseTime(0.5, decay=0.1)``.
+        - ``"lipschitz"``: 1/L, with L the largest curvature that the loss can have on these data.
+        - ``"backtracking"``: halved until the loss falls by a part of what the slope promises (Armijo).
+        - ``"exact"``: the best rate along the direction, O(n_samples) a trial.
+        - ``"barzilai-borwein"``: from the change of the last two gradients, with a non-monotone safeguard.
+        - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
+        - ``"adgd"``: from the local curvature, without a search and without a value of the loss.
+        - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
+
+        A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
+        searches reach its parameters.
+
+    momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
+        How much of the last step is repeated.
+
+        - ``"auto"``: chosen with the learning rate by ``learning_rate="auto"``; none for every other learning rate.
+        - a number in [0, 1): heavy ball, w ← w − learning_rate·∇F(w) + momentum·(last step).
+        - ``"nesterov"``: the gradient is taken ahead, where the last step leads; restarted when it points uphill there.
+        - an object of `sklearn_gd.momentum`.
+        - None: none; ``learning_rate="auto"`` keeps its own.
+
+        A number and ``"nesterov"`` go with numbers, callables, schedules, ``"lipschitz"``, ``"backtracking"`` and
+        ``"exact"``; the other rules choose their steps by themselves and refuse them.
+
+    preconditioner : {"auto", "diagonal", "full"} or None, default="auto"
+        The metric in which descent is steepest: w ← w − learning_rate·P·∇F(w). It changes how many iterations are
+        needed, never the optimum: the penalty stays on the user's coefficients.
+
+        - ``"auto"``: with ``learning_rate="auto"`` by the problem, see Notes; none with a number, a callable or a
+          schedule; ``"diagonal"`` with the other rules.
+        - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
+          sparse.
+        - ``"full"``: the bound of the Hessian by Böhning and Lindsay [1]_; with ``learning_rate="auto"`` the Hessian
+          itself, renewed, up to 2000 features, and ``"diagonal"`` beyond.
+        - None: P = 1, plain gradients.
+
+        What was chosen is ``preconditioner_``.
+
+    fit_intercept : bool, default=True
+        Whether to add an intercept, which is not penalised.
+
+    max_iter : int, default=1000
+        Iterations at the most, at least 0. Ending there is a `ConvergenceWarning` that names the cause and the way out.
+
+    tol : float, default=1e-6
+        When the gradient counts as zero, at least 0; its square estimates the relative gap between the objective and
+        its minimum. The exact criterion is in Notes; it is the same for every learning rate.
+
+    init : {"zeros", "random"}, array-like or tuple, default="zeros"
+        The first coefficients: zeros; standard normal numbers; an array of the shape of ``coef_``; or a pair of arrays
+        (coef, intercept). With an array alone the intercept starts at 0. ``learning_rate="auto"``
+        may begin at a better place.
+
+    random_state : int, RandomState instance or None, default=None
+        Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.
+
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit rather than from `init`.
+
+    on_divergence : {"warn", "raise"}, default="warn"
+        What to do when the loss rises without end or leaves the finite numbers: keep the best finite iterate and issue
+        a `DivergenceWarning` that names the largest safe learning rate, or raise `DivergenceError`, for which a
+        `GridSearchCV` scores the candidate NaN and ranks it last.
+
+    verbose : int, default=0
+        0 is silent; 1 prints a line for the iterations 0 to 9, then every tenth to 90, every hundredth, and so on; 2
+        and more print all of them.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients; one row for two classes, of the log-odds of the second.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts; 0 with ``fit_intercept=False``.
+
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted.
+
+    n_iter_ : int
+        Steps taken.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`; defined only where X has feature names that are all strings.
+
+    loss_curve_ : list of float
+        The objective at the start and after each iteration: ``n_iter_ + 1`` numbers, less a last one that is not
+        finite.
+
+    history_ : dict of str to list of float
+        What was observed, an entry for each of ``loss_curve_``: ``"loss"``, the same numbers; ``"gradient_norm"``, as
+        `tol` measures it; ``"learning_rate"``, ``"momentum"`` and ``"step_length"`` of the step that led there (0 at
+        the start; the length is that of the step in the coefficients); ``"passes"``, the reads of X so far. A run that
+        solved another form of the problem (see Notes) has that form's rates and lengths.
+
+    preconditioner_ : {"diagonal", "full"} or None
+        The metric at the end.
+
+    stop_reason_ : {"gradient", "precision", "max_iter", "diverged", "callback"}
+        Why the fit ended.
+
+        - ``"gradient"``: the gradient is within `tol`, so this is the optimum.
+        - ``"precision"``: the gradient is within its rounding errors, or nothing is left to gain but those, before it
+          was within `tol`. This is as close as the arithmetic comes.
+        - ``"max_iter"``: iterations ran out; a `ConvergenceWarning` was issued.
+        - ``"diverged"``: the loss grew without end or was not finite; the coefficients are those of the best iterate.
+        - ``"callback"``: a callback of scikit-learn's asked to stop.
+
+    See Also
+    --------
+    GDLinearRegression : The same for numbers.
+    sklearn.linear_model.LogisticRegression : Quasi-Newton, Newton and stochastic solvers of the same problem.
+    sklearn.linear_model.SGDClassifier : Descent along the gradients of single samples.
+
+    Notes
+    -----
+    **Weights.** A sample weight of 2 is the same as the row twice, a weight of 0 the same as the row removed. Since S
+    grows with the weights, doubling all of them is the same as doubling C. The intercept is never penalised.
+
+    **The end of a fit.** With ∇F taken with respect to the coefficients of the centred columns, the fit ends when
+
+        ‖D^(−1/2) ∇F(w, b)‖ / √(2 F(w, b)) ≤ tol,
+
+    where D is diagonal: c·var(xⱼ) + 1/(C·S) for a feature, c for the intercept, with c the bound of the loss's second
+    derivative, 1/4 for two classes and 1/2 for more. It does not depend on the number of samples, on the scale of the
+    weights, or on the units of the features. Where F falls below √eps·F₀ (eps is the precision of X: 1.5e-8 F₀ in
+    double precision), with F₀ the loss of the best constant prediction, or of 0 without an intercept, √eps·F₀ takes its
+    place.
+
+    **What "auto" does.** The raw predictions are linear in the coefficients, and those of the last step are known. So
+    once per iteration the loss is minimised over the plane of the direction and the last step, by a few Newton steps on
+    two numbers, O(n_samples) each: learning rate and momentum together. The metric:
+
+    - Up to 2000 features, the Hessian at the current coefficients, computed anew when the decrease slows and a new one
+      pays. For tall data it is made of a sample of the rows (50 a feature, at least 2000), drawn by their share of the
+      Hessian, and the fit starts at the optimum of a sample; the sample grows when its metric is found wanting.
+    - For three classes and more, the whole Hessian over all classes up to 200 coefficients. Beyond, Newton's directions
+      by inner conjugate gradients, one read of X each, preconditioned by every class's own block, of sampled rows.
+    - Beyond 2000 features, the diagonal metric; with inner conjugate gradients for three classes and more.
+    - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
+      span: n coordinates instead of p, by the inner products of the rows. There the above applies.
+
+    A loss that rises for a few iterations has not diverged: with a large learning rate it may, and still converge [4]_.
+
+    Data that a hyperplane separates have no optimum with ``C=inf``: the coefficients grow without end, and the fit ends
+    when the loss is close enough to 0, or at `max_iter`.
+
+    Dense X in float32 or float64 and C or Fortran order is not copied, read-only memory maps included; sparse X is
+    converted to compressed rows where it is not, and never made dense. A fit in float32 returns float32.
+
+    References
+    ----------
+    .. [1] D. Böhning and B. Lindsay, "Monotonicity of quadratic-approximation algorithms", Annals of the Institute of
+       Statistical Mathematics 40, 1988, doi:10.1007/BF00049423 (the bound of the Hessian).
+
+    .. [2] D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics
+       44, 1992, doi:10.1007/BF00048682.
+
+    .. [3] B. Shea and M. Schmidt, "Why line search when you can plane search? SO-friendly neural networks allow
+       per-iteration optimization of learning and momentum rates for every layer", 2024, arXiv:2406.17954.
+
+    .. [4] J. Wu, P. Bartlett, M. Telgarsky and B. Yu, "Large stepsize gradient descent for logistic loss:
+       non-monotonicity of the loss improves optimization efficiency", COLT 2024, arXiv:2402.15926.
+
+    .. [5] P. Xu, J. Yang, F. Roosta-Khorasani, C. Ré and M. Mahoney, "Sub-sampled Newton methods with non-uniform
+       sampling", NeurIPS 2016, arXiv:1607.00559.
+
+    .. [6] R. Dembo, S. Eisenstat and T. Steihaug, "Inexact Newton methods", SIAM Journal on Numerical Analysis 19,
+       1982, doi:10.1137/0719025.
+
+    The sources of the other learning rates and of momentum are given at their classes in `sklearn_gd.steps` and
+    `sklearn_gd.momentum`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_gd import GDLogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = GDLogisticRegression().fit(X, y)
+    >>> round(model.score(X, y), 3)
+    0.958
+    >>> model.stop_reason_
+    'gradient'
+
+    The textbook, on standardised features:
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> textbook = GDLogisticRegression(learning_rate=0.5, tol=1e-2)
+    >>> pipeline = make_pipeline(StandardScaler(), textbook).fit(X, y)
+    >>> pipeline[-1].stop_reason_
+    'gradient'
+    >>> pipeline[-1].history_["learning_rate"][:3]
+    [0.0, 0.5, 0.5]
+    """
 
     def __init__(
         self,
@@ -169,15 +611,18 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return (coef[None, :], np.reshape(intercept, (1,))) if coef.ndim == 1 else (coef, intercept)
 
     def decision_function(self, X):
-        """Raw predictions: the log-odds, or one score a class.
+        """Compute the raw predictions: the log-odds, or one score a class.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
         raw : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes the log-odds of the second, ``classes_[1]``; for more, scores whose softmax are the
+            probabilities.
         """
         raw = self._raw(X)
         return raw.ravel() if raw.shape[1] == 1 else raw
@@ -188,20 +633,23 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
         y : ndarray of shape (n_samples,)
+            Members of ``classes_``.
         """
         raw = self.decision_function(X)
         return self.classes_[(raw > 0).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
 
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Compute the probabilities of the classes.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
@@ -212,11 +660,12 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return Multinomial.probabilities(self._two_columns(raw))[0]
 
     def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes, exact where a probability rounds to 0.
+        """Compute the logarithms of the probabilities of the classes, exact where a probability rounds to 0.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------

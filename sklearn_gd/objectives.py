@@ -381,10 +381,11 @@ class Quadratic:
 class QuadraticPoint(Point):
     """A place on a quadratic. Its gradient is H w − b at first, and then follows the steps."""
 
-    __slots__ = ("_gradient", "coef", "model")
+    __slots__ = ("_gradient", "_value", "coef", "model", "step")
 
-    def __init__(self, model, coef, gradient=None):
-        self.model, self.coef, self._gradient = model, coef, gradient
+    def __init__(self, model, coef, gradient=None, step=None):
+        self.model, self.coef, self._gradient, self.step = model, coef, gradient, step
+        self._value = None
 
     @property
     def gradient(self):
@@ -394,16 +395,20 @@ class QuadraticPoint(Point):
 
     @property
     def value(self):
-        model = self.model
-        value = model.constant + 0.5 * float(np.vdot(self.coef - model.anchor, self.gradient - model.linear))
-        # a sum of squares, but for rounding errors of the size of the constant's
-        return value if not value < 0 else 0.0
+        if self._value is None:
+            model = self.model
+            value = model.constant + 0.5 * float(np.vdot(self.coef - model.anchor, self.gradient - model.linear))
+            # a sum of squares, but for rounding errors of the size of the constant's
+            self._value = value if not value < 0 else 0.0
+        return self._value
 
     def refreshed(self):
         return QuadraticPoint(self.model, self.coef)
 
     def minus(self, other):
-        return Direction(self.coef - other.coef, self.gradient - other.gradient)
+        # The image of the step itself: the difference of the gradients is the same but for errors of their size, and
+        # those grow from step to step.
+        return self.step if self.step is not None else Direction(self.coef - other.coef, self.gradient - other.gradient)
 
     def along(self, *directions):
         return QuadraticSubspace(self, directions)
@@ -415,9 +420,19 @@ class QuadraticSubspace(Subspace):
     exact = True
 
     def images(self):
+        product = self.origin.model.product
+        first, *rest = self.directions
+        if first.image is None and rest:
+            # The product is taken of the combination that the search will choose, the one conjugate to the last step, and
+            # the last step's part subtracted. So the image of the next step is a product of its own: carried along by a
+            # recurrence alone, its errors double every few steps where the matrix is badly conditioned.
+            last = rest[0]
+            last_form = column_sums(last.coef * last.image)
+            beta = -column_sums(first.coef * last.image) / np.where(last_form > 0, last_form, 1.0)
+            first.image = product(first.coef + beta * last.coef) - beta * last.image
         for direction in self.directions:
             if direction.image is None:
-                direction.image = self.origin.model.product(direction.coef)
+                direction.image = product(direction.coef)
         return [direction.image for direction in self.directions]
 
     def slopes(self):
@@ -443,13 +458,23 @@ class QuadraticSubspace(Subspace):
         return self.derivatives(a, 0)[0]
 
     def coef(self, a):
-        out = self.origin.coef.copy()
-        for k, direction in enumerate(self.directions):
-            out += a[..., k] * direction.coef
+        return self.origin.coef + self._combine(a, [direction.coef for direction in self.directions])
+
+    @staticmethod
+    def _combine(a, vectors):
+        out = a[..., 0] * vectors[0]
+        for k in range(1, len(vectors)):
+            out += a[..., k] * vectors[k]
         return out
 
     def point(self, a):
-        gradient = self.origin.gradient.copy()
-        for k, image in enumerate(self.images()):
-            gradient += a[..., k] * image
-        return QuadraticPoint(self.origin.model, self.coef(a), gradient)
+        origin = self.origin
+        step = Direction(
+            self._combine(a, [direction.coef for direction in self.directions]), self._combine(a, self.images())
+        )
+        return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.image, step)
+
+
+def column_sums(array):
+    """The sum of a vector, or of each column."""
+    return array.sum(axis=0)

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
 
-__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
+__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "Nystrom", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
 
 
 # Rounding errors of its centre that a column must exceed to count as varying.
@@ -224,6 +224,82 @@ class Full(Centred):
         out = np.zeros_like(scaled)
         out[: self.rank] = self.vectors.T @ scaled
         return out
+
+
+class Nystrom(Identity):
+    """A low-rank sketch of the matrix about another metric: for both sides large.
+
+    The leading eigenvectors of the curvature, in coordinates in which the other metric is the identity, from its product
+    with a few random vectors: one read of X for all of them. The rank is doubled until the sketch reaches down to what is
+    left of the curvature.
+
+    Parameters
+    ----------
+    metric : preconditioner
+        The diagonal one.
+    product : callable (coef) -> ndarray
+        The curvature, of coefficients of shape (size, n_vectors).
+    size : int
+        Of a coefficient vector.
+    most : int
+        The largest rank.
+
+    Attributes
+    ----------
+    rank : int
+
+    References
+    ----------
+    Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis and
+    Applications 44, 2023, doi:10.1137/21M1466244.
+    """
+
+    name = "nystrom"
+    newton = False
+    # A sketch whose last eigenvalue is this part of the first has caught what a condition number is made of; twice the
+    # rank would save fewer iterations than it costs passes.
+    CAUGHT = 1e-3
+
+    def __init__(self, metric, product, size, most=256):
+        self.metric = metric
+        random = np.random.default_rng(0)
+        most = min(most, size)
+        test, image = np.zeros((size, 0)), np.zeros((size, 0))
+        rank = min(16, most)
+        while True:
+            # only the new vectors are multiplied
+            fresh = random.standard_normal((size, rank - test.shape[1]))
+            fresh -= test @ (test.T @ fresh)
+            fresh = np.linalg.qr(fresh)[0]
+            test = np.concatenate([test, fresh], axis=1)
+            image = np.concatenate([image, metric.half_transposed(product(metric.half(fresh)))], axis=1)
+            values, vectors = sketch(test, image)
+            if rank == most or values[-1] <= self.CAUGHT * values[0]:
+                break
+            rank = min(2 * rank, most)
+        self.rank = rank
+        self.vectors = vectors
+        self.shrink = np.sqrt(values[-1] / values) - 1 if values[-1] > 0 else np.zeros(rank)
+
+    def _bend(self, u):
+        # the root of the sketch's inverse, up to a factor: 1 beyond the sketch, less along it
+        return u + self.vectors @ (self.shrink * (self.vectors.T @ u).T).T
+
+    def half(self, u):
+        return self.metric.half(self._bend(u))
+
+    def half_transposed(self, gradient):
+        return self._bend(self.metric.half_transposed(gradient))
+
+
+def sketch(test, image):
+    """Eigenvalues, falling, and eigenvectors of the Nyström approximation image (testᵀ image)⁻¹ imageᵀ."""
+    # a small multiple of the identity, taken off again, keeps Cholesky's pivots positive
+    shift = np.sqrt(len(test)) * np.finfo(np.float64).eps * np.linalg.norm(image, 2)
+    image = image + shift * test
+    root = np.linalg.cholesky((test.T @ image + image.T @ test) / 2)
+    vectors, values, _ = np.linalg.svd(scipy.linalg.solve_triangular(root, image.T, lower=True).T, full_matrices=False)
+    return np.maximum(values**2 - shift, 0.0), vectors
 
 
 class PerOutput(Identity):
@@ -457,4 +533,4 @@ def largest_eigenvalue(product, metric, shape):
 
 
 #: name -> class; what is registered is tested
-PRECONDITIONERS = {"diagonal": Diagonal, "full": Full}
+PRECONDITIONERS = {"diagonal": Diagonal, "full": Full, "nystrom": Nystrom}
