@@ -23,7 +23,7 @@ from .losses import HalfSquaredError
 from .momentum import NoMomentum
 from .objectives import LinearModel, Quadratic
 from .penalties import L2
-from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, Nystrom, PerOutput, Renewed, Uniform, ZeroSum, potrf, potrs, trtrs
+from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, Nystrom, PerOutput, Renewed, ZeroSum, potrf, potrs, trtrs
 from .steps import PlaneSearch
 
 __all__ = ["Problem", "automatic", "explicit"]
@@ -231,7 +231,7 @@ def rotated(problem):
     def floor(v):
         return 2 * problem.eps * (1 + np.linalg.norm(L @ v[: L.shape[1]]) / math.sqrt(n) / np.min(problem.scale))
 
-    criterion = Stopping(Uniform(spread or 1.0), problem.scale, 0.1 * problem.tol, floor, problem.eps)
+    criterion = Stopping(RowSpan(spread or 1.0, shift, design.fit_intercept), problem.scale, 0.1 * problem.tol, floor, problem.eps)
     inner_problem = replace(problem, design=inner, start=start, criterion=criterion)
     run = automatic(inner_problem, "auto")
     smallest = run.back
@@ -251,6 +251,20 @@ def rotated(problem):
         run.move(run.objective, run.base.coef)
         plane_descent(inner_problem, run)
     return run
+
+
+class RowSpan:
+    """The norm of a gradient in the space of the rows, without the constant column that `rotated` adds."""
+
+    def __init__(self, spread, shift, has_intercept):
+        self.spread, self.shift, self.has_intercept = spread, shift, has_intercept
+
+    def half_transposed(self, gradient):
+        if not self.has_intercept:
+            return gradient / math.sqrt(self.spread)
+        rows, intercept = gradient[:-1], gradient[-1]
+        squares = (rows * rows).sum(axis=0) - self.shift * intercept**2
+        return np.stack([np.sqrt(np.maximum(squares, 0) / self.spread), intercept])
 
 
 def row_root(products, shift, eps):

@@ -93,8 +93,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients: zeros; standard normal numbers; an array of the shape of ``coef_``; or a pair of arrays
-        (coef, intercept). With an array alone the intercept starts at 0. Where several
-        coefficients are optimal, ``learning_rate="auto"`` may begin elsewhere, to find the smallest.
+        (coef, intercept). With an array alone the intercept starts at 0.
 
     random_state : int, RandomState instance or None, default=None
         Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.
@@ -168,13 +167,13 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         ‖D^(−1/2) ∇F(w, b)‖ / √(2 F(w, b)) ≤ tol,
 
     where D is diagonal: c·var(xⱼ) + alpha for a feature, c for the intercept, with c the bound of the loss's second
-    derivative, 1 for squared error. With several targets each column of ∇F is divided by √(2 F₀) of its own target, F₀
-    the loss of the best constant prediction, and the whole by √(F/F₀). It does not depend on the number of samples, on
-    the scale of the weights, or on the units of features and target. Where F falls below √eps·F₀ (eps is the precision
-    of X: 1.5e-8 F₀ in double precision), with F₀ the loss of the best constant prediction, or of 0 without an
-    intercept, √eps·F₀ takes its place.
+    derivative, 1 for squared error. Where F falls below √eps·F₀, that takes its place: F₀ is the loss of the best
+    constant prediction (of 0 without an intercept), eps the precision of X, so √eps is 1.5e-8 in double precision. With
+    several targets each column of ∇F is divided by √(2 F₀) of its own target, and the whole by √(F/F₀). The criterion
+    does not depend on the number of samples, on the scale of the weights, or on the units of features and target.
 
-    Several targets are problems of their own that share the passes over the data, and every one may have its own units.
+    Several targets are problems of their own that share the passes over the data, and every one may have its own units;
+    ``history_`` has the means of their rates.
 
     **What "auto" does.** The gradient of squared error is linear in the coefficients, so the best learning rate and the
     best momentum of an iteration are known in closed form: the iterates are those of conjugate gradients. The metric:
@@ -183,9 +182,9 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
       that matrix *one step of length 1 is the solution of the normal equation*. Where the matrix has lost too many
       digits, a few more steps in the same metric follow gradients that are computed from the data. Among equal
       solutions the smallest is returned.
-    - Where the matrix costs more than 55 passes over X (some 600 columns), conjugate gradients in the diagonal metric
-      are tried first; if their pace says that they need longer than the matrix, they hand over. Beyond 8000 columns
-      they do not.
+    - Where the matrix costs more than 55 passes over X (some 600 columns of dense data), conjugate gradients in the
+      diagonal metric are tried first; if their pace says that they need longer than the matrix, they hand over. Beyond
+      8000 columns the matrix is not formed.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
       span: n coordinates instead of p, by the inner products of the rows. With a penalty conjugate gradients are tried
       before, and the inner products give the dual normal equation.
@@ -465,10 +464,10 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         ‖D^(−1/2) ∇F(w, b)‖ / √(2 F(w, b)) ≤ tol,
 
     where D is diagonal: c·var(xⱼ) + 1/(C·S) for a feature, c for the intercept, with c the bound of the loss's second
-    derivative, 1/4 for two classes and 1/2 for more. It does not depend on the number of samples, on the scale of the
-    weights, or on the units of the features. Where F falls below √eps·F₀ (eps is the precision of X: 1.5e-8 F₀ in
-    double precision), with F₀ the loss of the best constant prediction, or of 0 without an intercept, √eps·F₀ takes its
-    place.
+    derivative, 1/4 for two classes and 1/2 for more. Where F falls below √eps·F₀, that takes its place: F₀ is the loss
+    of the best constant prediction (of 0 without an intercept), eps the precision of X, so √eps is 1.5e-8 in double
+    precision. The criterion does not depend on the number of samples, on the scale of the weights, or on the units of
+    the features.
 
     **What "auto" does.** The raw predictions are linear in the coefficients, and those of the last step are known. So
     once per iteration the loss is minimised over the plane of the direction and the last step, by a few Newton steps on

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
 
-__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "Nystrom", "PerOutput", "Renewed", "Uniform", "ZeroSum", "largest_eigenvalue"]
+__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "Nystrom", "PerOutput", "Renewed", "ZeroSum", "largest_eigenvalue"]
 
 
 # Rounding errors of its centre that a column must exceed to count as varying.
@@ -46,18 +46,6 @@ class Identity:
 
     def half_transposed(self, gradient):
         return gradient
-
-
-class Uniform(Identity):
-    """The same curvature in every direction."""
-
-    def __init__(self, curvature):
-        self.root = 1 / np.sqrt(curvature)
-
-    def half(self, u):
-        return self.root * u
-
-    half_transposed = half
 
 
 class Centred(Identity):
