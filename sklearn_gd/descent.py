@@ -212,7 +212,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None, unti
     while True:
         base, factor = look(run)
         run.observe(base)
-        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 8:
+        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 4:
             # Believe the end only from predictions that no sum of steps has blurred.
             base = refresh(run, base)
         if callback is not None and run.iteration and callback.after(run) and run.reason is None:

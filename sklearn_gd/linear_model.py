@@ -68,7 +68,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         A number and ``"nesterov"`` go with numbers, callables, schedules, ``"lipschitz"``, ``"backtracking"`` and
         ``"exact"``; the other rules choose their steps by themselves and refuse them.
 
-    preconditioner : {"auto", "diagonal", "full"} or None, default="auto"
+    preconditioner : {"auto", "diagonal", "full", "nystrom"} or None, default="auto"
         The metric in which descent is steepest: w ← w − learning_rate·P·∇F(w). It changes how many iterations are
         needed, never the optimum: the penalty stays on the user's coefficients.
 
@@ -77,6 +77,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
           sparse.
         - ``"full"``: the Gram matrix. With ``learning_rate=1`` one step is the normal equation.
+        - ``"nystrom"``: the diagonal metric and a low-rank sketch of what it leaves, for data with many samples and
+          many features; its rank, up to 256, is doubled until the sketch has caught the leading part.
         - None: P = 1, plain gradients.
 
         What was chosen is ``preconditioner_``.
@@ -137,7 +139,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         the start; the length is that of the step in the coefficients); ``"passes"``, the reads of X so far. A run that
         solved another form of the problem (see Notes) has that form's rates and lengths.
 
-    preconditioner_ : {"diagonal", "full"} or None
+    preconditioner_ : {"diagonal", "full", "nystrom"} or None
         The metric at the end.
 
     stop_reason_ : {"gradient", "precision", "max_iter", "diverged", "callback"}
@@ -184,7 +186,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
       solutions the smallest is returned.
     - Where the matrix costs more than 55 passes over X (some 600 columns of dense data), conjugate gradients in the
       diagonal metric are tried first; if their pace says that they need longer than the matrix, they hand over. Beyond
-      8000 columns the matrix is not formed.
+      8000 columns the matrix is not formed, and a Nyström sketch takes its place [4]_.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
       span: n coordinates instead of p, by the inner products of the rows. With a penalty conjugate gradients are tried
       before, and the inner products give the dual normal equation.
@@ -205,6 +207,9 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     .. [3] B. Shea and M. Schmidt, "Why line search when you can plane search? SO-friendly neural networks allow
        per-iteration optimization of learning and momentum rates for every layer", 2024, arXiv:2406.17954.
+
+    .. [4] Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis
+       and Applications 44, 2023, doi:10.1137/21M1466244.
 
     The sources of the other learning rates and of momentum are given at their classes in `sklearn_gd.steps` and
     `sklearn_gd.momentum`.
@@ -361,7 +366,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         A number and ``"nesterov"`` go with numbers, callables, schedules, ``"lipschitz"``, ``"backtracking"`` and
         ``"exact"``; the other rules choose their steps by themselves and refuse them.
 
-    preconditioner : {"auto", "diagonal", "full"} or None, default="auto"
+    preconditioner : {"auto", "diagonal", "full", "nystrom"} or None, default="auto"
         The metric in which descent is steepest: w ← w − learning_rate·P·∇F(w). It changes how many iterations are
         needed, never the optimum: the penalty stays on the user's coefficients.
 
@@ -371,6 +376,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
           sparse.
         - ``"full"``: the bound of the Hessian by Böhning and Lindsay [1]_; with ``learning_rate="auto"`` the Hessian
           itself, renewed, up to 2000 features, and ``"diagonal"`` beyond.
+        - ``"nystrom"``: the diagonal metric and a low-rank sketch of what it leaves, for data with many samples and
+          many features; its rank, up to 256, is doubled until the sketch has caught the leading part.
         - None: P = 1, plain gradients.
 
         What was chosen is ``preconditioner_``.
@@ -435,7 +442,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         the start; the length is that of the step in the coefficients); ``"passes"``, the reads of X so far. A run that
         solved another form of the problem (see Notes) has that form's rates and lengths.
 
-    preconditioner_ : {"diagonal", "full"} or None
+    preconditioner_ : {"diagonal", "full", "nystrom"} or None
         The metric at the end.
 
     stop_reason_ : {"gradient", "precision", "max_iter", "diverged", "callback"}
@@ -478,7 +485,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
       Hessian, and the fit starts at the optimum of a sample; the sample grows when its metric is found wanting.
     - For three classes and more, the whole Hessian over all classes up to 200 coefficients. Beyond, Newton's directions
       by inner conjugate gradients, one read of X each, preconditioned by every class's own block, of sampled rows.
-    - Beyond 2000 features, the diagonal metric; with inner conjugate gradients for three classes and more.
+    - Beyond 2000 features, the diagonal metric and, if its pace says that it needs longer than that costs, a Nyström
+      sketch [7]_; both precondition inner conjugate gradients for three classes and more.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
       span: n coordinates instead of p, by the inner products of the rows. There the above applies.
 
@@ -509,6 +517,9 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
     .. [6] R. Dembo, S. Eisenstat and T. Steihaug, "Inexact Newton methods", SIAM Journal on Numerical Analysis 19,
        1982, doi:10.1137/0719025.
+
+    .. [7] Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis
+       and Applications 44, 2023, doi:10.1137/21M1466244.
 
     The sources of the other learning rates and of momentum are given at their classes in `sklearn_gd.steps` and
     `sklearn_gd.momentum`.

@@ -309,23 +309,27 @@ class ModelSubspace(Subspace):
         self.origin.release()
         self._last = None
         trial, gradient, hessian = model.trial(self.origin.known().raw, a, self.images(), order)
-        coef = self.coef(a)
-        self._last = (a, coef, trial)
-        value = trial.value + model.penalty.value(coef)
-        if order and model.penalty.alpha:
-            # the penalty's part: quadratic, so its forms are computed once
-            along, forms = self._penalty_forms()
-            gradient = gradient + along + forms @ a
-            if order == 2:
-                hessian = hessian + forms
+        self._last = (a, trial)
+        value = trial.value
+        if model.penalty.alpha:
+            # the penalty's part is quadratic: its forms are computed once
+            start, along, forms = self._penalty_forms()
+            bent = forms @ a
+            value += start + float((along + 0.5 * bent) @ a)
+            if order:
+                gradient += along
+                gradient += bent
+                if order == 2:
+                    hessian += forms
         return value, gradient, hessian
 
     def _penalty_forms(self):
         if self._forms is None:
-            inner = self.origin.model.penalty.inner
+            penalty, origin = self.origin.model.penalty, self.origin.coef
             vectors = [direction.coef for direction in self.directions]
-            along = np.array([inner(d, self.origin.coef) for d in vectors])
-            self._forms = along, np.array([[inner(d, e) for e in vectors] for d in vectors])
+            along = np.array([penalty.inner(d, origin) for d in vectors])
+            forms = np.array([[penalty.inner(d, e) for e in vectors] for d in vectors])
+            self._forms = penalty.value(origin), along, forms
         return self._forms
 
     def value(self, a):
@@ -334,7 +338,7 @@ class ModelSubspace(Subspace):
     def point(self, a):
         """The point at a; it carries its predictions where a search has computed the images."""
         if self._last is not None and self._last[0] is a:
-            return ModelPoint(self.origin.model, *self._last[1:], (self.origin.coef, a, self._images))
+            return ModelPoint(self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._images))
         if self._images is None or self.origin.trial is None:
             return ModelPoint(self.origin.model, self.coef(a))
         trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
