@@ -6,6 +6,7 @@ Two uses: the estimators' constructor parameters, and those of the rules that ar
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy as np
 __all__ = ["check_boolean", "check_choice", "check_integer", "check_number"]
 
 
-def check_number(name, value, low, high=math.inf, *, left=True, right=True):
+def check_number(
+    name: str, value: object, low: float, high: float = math.inf, *, left: bool = True, right: bool = True
+) -> None:
     """Refuse what is not a real number in the interval; NaN is in none."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
@@ -24,7 +27,7 @@ def check_number(name, value, low, high=math.inf, *, left=True, right=True):
         raise ValueError(f"{name} must be in {interval}, got {value!r}.")
 
 
-def check_integer(name, value, low):
+def check_integer(name: str, value: object, low: int) -> None:
     """Refuse what is not an integer of at least `low`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
@@ -32,13 +35,13 @@ def check_integer(name, value, low):
         raise ValueError(f"{name} must be at least {low}, got {value!r}.")
 
 
-def check_boolean(name, value):
+def check_boolean(name: str, value: object) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
-def check_choice(name, value, choices, also=""):
+def check_choice(name: str, value: object, choices: Collection[str], also: str = "") -> None:
     """Refuse a string that names none of the choices."""
     if value not in choices:
         names = ", ".join(repr(choice) for choice in choices)

@@ -7,20 +7,22 @@ names; they are used here and nowhere else. On older versions there is nothing t
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["CallbackSupportMixin", "callback_root", "with_callbacks"]
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class CallbackSupportMixin:  # type: ignore[no-redef, unused-ignore]
         """Nothing: this scikit-learn has no callbacks."""
 
-    def with_callbacks(fit):  # type: ignore[misc]
+    def with_callbacks(fit: Any) -> Any:
         return fit
 
 
-def callback_root(estimator, max_subtasks):
+def callback_root(estimator: Any, max_subtasks: int) -> Any:
     """The root context of a fit, or None where no callback is set: then a fit pays nothing."""
     if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
         return estimator._init_callback_context(max_subtasks=max_subtasks)

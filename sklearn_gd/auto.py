@@ -10,7 +10,9 @@ what a product with X costs, and neither tower may know both.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -24,6 +26,7 @@ from .momentum import NoMomentum
 from .objectives import LinearModel, Quadratic
 from .penalties import L2
 from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, Nystrom, PerOutput, Renewed, ZeroSum, potrf, potrs, trtrs
+from .protocols import Array, Callback, Design, Loss, Moments, Momentum, Objective, Preconditioner, StepRule
 from .steps import PlaneSearch
 
 __all__ = ["Problem", "automatic", "explicit"]
@@ -49,25 +52,25 @@ class Problem:
         As the estimator has them.
     """
 
-    design: object
-    loss: object
-    y: np.ndarray
-    weight: np.ndarray | None
+    design: Design
+    loss: Loss
+    y: Array
+    weight: Array | None
     alpha: float
-    scale: object
-    start: np.ndarray
+    scale: float | Array
+    start: Array
     tol: float
     max_iter: int
     verbose: int = 0
-    callback: object = None
+    callback: Callback | None = None
     criterion: Stopping | None = None
     model: LinearModel = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.eps = float(np.finfo(self.design.dtype).eps)
         self.model = LinearModel(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 
-    def stopping(self, moments):
+    def stopping(self, moments: Moments) -> Stopping:
         """The one criterion, from the columns' moments."""
         if self.criterion is not None:
             return self.criterion
@@ -82,7 +85,7 @@ class Problem:
         spread = math.sqrt((p + 1) / n)
         size = float(np.min(self.scale))
 
-        def floor(coef):
+        def floor(coef: Array) -> float:
             # Rounding errors of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that
             # are far from zero; both are independent between samples, hence 1/√n, and add up over p columns.
             w = coef[:p]
@@ -91,7 +94,7 @@ class Problem:
 
         return Stopping(metric, self.scale, self.tol, floor, self.eps)
 
-    def run(self, objective, stopping, start=None):
+    def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
         return Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
 
 
@@ -99,7 +102,7 @@ class Problem:
 SKETCH_NUMBERS = 25_000_000
 
 
-def metric_for(name, problem, moments):
+def metric_for(name: str | None, problem: Problem, moments: Moments) -> Preconditioner:
     """The fixed preconditioner of that name on the loss's curvature bound."""
     factor, alpha = problem.loss.curvature, problem.alpha
     if name is None:
@@ -114,7 +117,7 @@ def metric_for(name, problem, moments):
     return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.eps)
 
 
-def explicit(problem, rule, momentum, preconditioner):
+def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:
     """The run of a rule that the user has chosen."""
     moments = problem.design.moments(problem.weight)
     metric = metric_for(preconditioner, problem, moments)
@@ -123,7 +126,7 @@ def explicit(problem, rule, momentum, preconditioner):
     return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
 
 
-def automatic(problem, preconditioner):
+def automatic(problem: Problem, preconditioner: str | None) -> Run:
     """The run of ``learning_rate="auto"``."""
     n, p = problem.design.n_samples, problem.design.n_features
     if preconditioner in ("auto", "full") and n < p and n <= ROWS_TO_ROTATE and hasattr(problem.design, "row_products"):
@@ -141,7 +144,7 @@ def automatic(problem, preconditioner):
 ROWS_TO_ROTATE = 3000
 
 
-def wide_ridge(problem):
+def wide_ridge(problem: Problem) -> Run:
     """Squared error with a penalty, which makes the solution unique: conjugate gradients, or the dual normal equation.
 
     Conjugate gradients often end before the rows are multiplied; where their pace says that they will not, the
@@ -167,7 +170,7 @@ def wide_ridge(problem):
     return plane_descent(problem, run)
 
 
-def dual_solution(problem):
+def dual_solution(problem: Problem) -> Array | None:
     """w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned."""
     design = problem.design
     n = design.n_samples
@@ -191,7 +194,7 @@ def dual_solution(problem):
     return w.reshape(problem.start.shape)
 
 
-def rotated(problem):
+def rotated(problem: Problem) -> Run:
     """The same problem in coordinates of the space that the rows span.
 
     With the rows' inner products X̃X̃ᵀ + γ11ᵀ = LLᵀ the predictions X̃w of any w in that space are Lv with ‖v‖ = ‖w‖: the same
@@ -206,7 +209,7 @@ def rotated(problem):
     size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
     L, inverse, shift = row_root(products, size if design.fit_intercept else 0.0, problem.eps)
 
-    def back(v):
+    def back(v: Array) -> Array:
         u = inverse(v[: L.shape[1]])
         w = design.centred_adjoint(u, centre)
         if not design.fit_intercept:
@@ -228,7 +231,7 @@ def rotated(problem):
     # under way; where it ends the gradient is taken back to the columns and judged as everywhere.
     spread = problem.loss.curvature * float(moments.matrix.mean()) + problem.alpha
 
-    def floor(v):
+    def floor(v: Array) -> float:
         return 2 * problem.eps * (1 + np.linalg.norm(L @ v[: L.shape[1]]) / math.sqrt(n) / np.min(problem.scale))
 
     criterion = Stopping(RowSpan(spread or 1.0, shift, design.fit_intercept), problem.scale, 0.1 * problem.tol, floor, problem.eps)
@@ -256,10 +259,10 @@ def rotated(problem):
 class RowSpan:
     """The norm of a gradient in the space of the rows, without the constant column that `rotated` adds."""
 
-    def __init__(self, spread, shift, has_intercept):
+    def __init__(self, spread: float, shift: float, has_intercept: bool) -> None:
         self.spread, self.shift, self.has_intercept = spread, shift, has_intercept
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         if not self.has_intercept:
             return gradient / math.sqrt(self.spread)
         rows, intercept = gradient[:-1], gradient[-1]
@@ -267,7 +270,7 @@ class RowSpan:
         return np.stack([np.sqrt(np.maximum(squares, 0) / self.spread), intercept])
 
 
-def row_root(products, shift, eps):
+def row_root(products: Array, shift: float, eps: float) -> tuple[Array, Callable[[Array], Array], float]:
     """L with L Lᵀ = products + shift, the map from v to the u for which (X̃X̃ᵀ + shift) u = L v, and the shift that was used.
 
     By Cholesky where the rows are independent enough; else by eigenvectors, without those in which nothing varies and then
@@ -286,7 +289,7 @@ def row_root(products, shift, eps):
 # -------------------------------------------------------------------------------------------------- squared error
 
 
-def squares(problem, preconditioner):
+def squares(problem: Problem, preconditioner: str | None) -> Run:
     """Squared error: the gradient is linear in the coefficients, and the search exact."""
     design = problem.design
     n, p = design.n_samples, design.n_features
@@ -303,7 +306,7 @@ def squares(problem, preconditioner):
     return run if run.reason is not None else gram_squares(problem, run)
 
 
-def without_matrix(problem, run, moments):
+def without_matrix(problem: Problem, run: Run, moments: Moments) -> Run:
     """Where neither X'X nor XX' can be had: the diagonal metric and, if that proves slow, a sketch."""
     plane_descent(problem, run, until=lambda run: slower_than(SKETCH_PASSES, run))
     if run.reason is None:
@@ -324,7 +327,7 @@ FEW_PASSES = 55
 GRAM_SIZE = 8000
 
 
-def slower_than(price, run):
+def slower_than(price: float, run: Run) -> bool:
     """Whether the end of a run, at its pace so far, is further away than so many passes."""
     norms = run.history["gradient_norm"]
     if len(norms) < 12:
@@ -333,7 +336,7 @@ def slower_than(price, run):
     return not pace < 1 or np.log(run.stopping.tol / norms[-1]) / np.log(pace) > 1.5 * price
 
 
-def plane_descent(problem, run, until=None):
+def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | None = None) -> Run:
     """Descend by plane searches in the run's metric."""
     return descend(
         run,
@@ -345,7 +348,7 @@ def plane_descent(problem, run, until=None):
     )
 
 
-def gram_squares(problem, run=None):
+def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     """One symmetric product of X, after which everything is of coefficient size.
 
     In the metric of the Gram matrix one step of length 1 is the solution of the normal equation. Where that matrix has lost
@@ -371,7 +374,7 @@ def gram_squares(problem, run=None):
     if design.fit_intercept:
         anchor[p] = gram.centre[p:].reshape(outputs)
 
-    def product(coef):
+    def product(coef: Array) -> Array:
         w = coef[:p]
         out = np.empty_like(coef)
         out[:p] = matrix @ w + alpha * w
@@ -398,7 +401,7 @@ def gram_squares(problem, run=None):
         # Among equal solutions the smallest: without the part that columns which depend on each other leave free.
         basis = scipy.linalg.orth(metric.null)
 
-        def smallest(coef):
+        def smallest(coef: Array) -> Array:
             coef = coef.copy()
             free = basis @ (basis.T @ coef[:p])
             coef[:p] -= free
@@ -410,7 +413,7 @@ def gram_squares(problem, run=None):
     return run
 
 
-def gram_metric(gram, p, alpha, eps):
+def gram_metric(gram: Moments, p: int, alpha: float, eps: float) -> Full:
     """The metric of the first p columns of a Gram matrix."""
     return Full(gram.matrix[:p, :p].copy(order="F"), gram.centre[:p], gram.mass, alpha, eps)
 
@@ -422,7 +425,7 @@ SINGLE_ENOUGH = 1e-4
 DIGITS_LOST = 1e-8
 
 
-def product_objective(problem):
+def product_objective(problem: Problem) -> Quadratic:
     """The quadratic whose Hessian product is one read of X."""
     design, weight, alpha, y = problem.design, problem.weight, problem.alpha, problem.y
     p = design.n_features
@@ -431,12 +434,12 @@ def product_objective(problem):
         anchor[p] = np.average(y, axis=0, weights=weight)
     about = y - anchor[p].astype(y.dtype) if design.fit_intercept else y
 
-    def product(coef):
+    def product(coef: Array) -> Array:
         out = design.normal(coef, weight)
         out[:p] += alpha * coef[:p]
         return out
 
-    def weighted(s, raw):
+    def weighted(s: slice, raw: Array | None) -> tuple[float, Array]:
         part = about[s] if weight is None else times(about[s], weight[s])
         return float(np.vdot(part, about[s])), part
 
@@ -446,14 +449,14 @@ def product_objective(problem):
     )
 
 
-def times(values, weight):
+def times(values: Array, weight: Array) -> Array:
     return values * (weight if values.ndim == 1 else weight[:, None])
 
 
 # ---------------------------------------------------------------------------------------------------- other losses
 
 
-def model_search(problem, preconditioner):
+def model_search(problem: Problem, preconditioner: str | None) -> Run:
     """Plane searches on the linear model's loss."""
     design = problem.design
     if problem.start.ndim == 2:
@@ -507,15 +510,15 @@ class Sample:
     2016, arXiv:1607.00559.
     """
 
-    def __init__(self, problem, moments):
+    def __init__(self, problem: Problem, moments: Moments) -> None:
         self.problem, self.moments = problem, moments
         n, p = problem.design.n_samples, problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
         self.random = np.random.default_rng(0)
-        self.spread = None
+        self.spread: Array | None = None
         self._settle()
 
-    def _settle(self):
+    def _settle(self) -> None:
         problem, n = self.problem, self.problem.design.n_samples
         self.whole = 3 * self.size > n
         self.cost = renewal_cost(problem, n if self.whole else self.size)
@@ -525,13 +528,13 @@ class Sample:
             # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
             self.spread = 1 + problem.design.row_spread(self.moments)
 
-    def grow(self):
+    def grow(self) -> None:
         """More rows from now on."""
         if not self.whole:
             self.size *= 4
             self._settle()
 
-    def _draw(self, share):
+    def _draw(self, share: Array) -> tuple[Array, Array]:
         """Rows drawn with a probability in proportion to their share, and the weights that make up for it."""
         chance = share * self.spread
         chance *= self.size / chance.sum()
@@ -545,7 +548,7 @@ class Sample:
         rows = np.flatnonzero(self.random.random(len(chance), dtype=np.float32) < chance)
         return rows, 1 / np.minimum(chance[rows], 1)
 
-    def start(self):
+    def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""
         problem = self.problem
         n = problem.design.n_samples
@@ -564,7 +567,7 @@ class Sample:
         )
         return model_search(sampled, "full").coef
 
-    def metric(self, point):
+    def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
         problem, design = self.problem, self.problem.design
         bend = point.known(2).bend
@@ -579,7 +582,7 @@ class Sample:
         metrics = [self._block(column) for column in columns.T.reshape(-1, len(columns))]
         return metrics[0] if bend.ndim == 1 else ZeroSum(PerOutput(metrics))
 
-    def _part(self, bends, relative=False):
+    def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
         """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
         problem = self.problem
         base = problem.model.mean if problem.weight is None else problem.weight
@@ -590,7 +593,7 @@ class Sample:
         weight = (base if np.ndim(base) == 0 else base[rows]) * factor
         return rows, (weight if relative else weight * bends[rows]).astype(problem.design.dtype)
 
-    def _block(self, bends):
+    def _block(self, bends: Array) -> Full:
         """The metric of one output."""
         problem, design = self.problem, self.problem.design
         rows, share = self._part(bends)
@@ -612,7 +615,7 @@ class Sample:
 JOINT_SIZE = 200
 
 
-def needs_inner(problem):
+def needs_inner(problem: Problem) -> bool:
     """Whether the whole Hessian over coupled outputs is too large to factorise."""
     return problem.start.ndim == 2 and problem.start.size > JOINT_SIZE
 
@@ -622,7 +625,7 @@ NOMINAL_SAMPLES = 5000
 INNER = 8
 
 
-def renewal_cost(problem, rows):
+def renewal_cost(problem: Problem, rows: float) -> float:
     """What a new metric from so many rows costs, in iterations."""
     n, p = problem.design.n_samples, problem.design.n_features
     if n <= NOMINAL_SAMPLES:

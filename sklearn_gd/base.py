@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -21,14 +24,19 @@ from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import CallbackSupportMixin, with_callbacks
 from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
+from .descent import Run
 from .designs import design_for
 from .designs.threads import one_blas_thread
 from .exceptions import DivergenceError, DivergenceWarning
 from .momentum import MOMENTA, HeavyBall, NoMomentum
 from .preconditioners import PRECONDITIONERS
+from .protocols import Array, Loss, Momentum, StepRule
 from .steps import RULES, Constant, Custom, PlaneSearch, Rule
 
 __all__ = ["BaseGD"]
+
+#: what `BaseGD._target` returns
+Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | Array, int | None, dict[str, Any]]"
 
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
@@ -38,21 +46,30 @@ TINY = 9216
 class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
     """Batch gradient descent for linear models; see the estimators for the parameters."""
 
+    coef_: Array
+    intercept_: Any
+    n_iter_: int
+    n_features_in_: int
+    loss_curve_: list[float]
+    history_: dict[str, list[float]]
+    preconditioner_: str | None
+    stop_reason_: str
+
     def __init__(
         self,
         *,
-        learning_rate="auto",
-        momentum="auto",
-        preconditioner="auto",
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-6,
-        init="zeros",
-        random_state=None,
-        warm_start=False,
-        on_divergence="warn",
-        verbose=0,
-    ):
+        learning_rate: str | float | Callable[[int], float] | StepRule = "auto",
+        momentum: str | float | Momentum | None = "auto",
+        preconditioner: str | None = "auto",
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        on_divergence: str = "warn",
+        verbose: int = 0,
+    ) -> None:
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.preconditioner = preconditioner
@@ -68,15 +85,15 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
     # -- what an estimator adds -------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _check_own_parameters(self):
+    def _check_own_parameters(self) -> None:
         """Refuse the estimator's own parameters."""
 
     @abstractmethod
-    def _check_X_y(self, X, y):
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         """Validated X and y."""
 
     @abstractmethod
-    def _target(self, y, weight, dtype):
+    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         """What the loss sees.
 
         Returns
@@ -90,7 +107,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
 
     # -- parameters ---------------------------------------------------------------------------------------------------
 
-    def _parts(self):
+    def _parts(self) -> tuple[StepRule, Momentum, str | None]:
         """The rule, the momentum and the preconditioner's name, all parameters checked."""
         self._check_own_parameters()
         check_integer("max_iter", self.max_iter, 0)
@@ -121,8 +138,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             name = None if rule.scheduled else "diagonal"
         return rule, momentum, name
 
-    def _rule(self):
-        rate = self.learning_rate
+    def _rule(self) -> Rule:
+        rate: Any = self.learning_rate
         if isinstance(rate, str):
             check_choice("learning_rate", rate, RULES, ", a positive number, a callable or a rule of sklearn_gd.steps")
             return RULES[rate]()
@@ -137,8 +154,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         rule.check()
         return rule
 
-    def _momentum(self, rule):
-        momentum = self.momentum
+    def _momentum(self, rule: StepRule) -> Momentum:
+        momentum: Any = self.momentum
         if momentum is None or (isinstance(momentum, str) and momentum == "auto"):
             return NoMomentum()
         if isinstance(momentum, str):
@@ -158,7 +175,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
-    def _check_weight(self, sample_weight, X):
+    def _check_weight(self, sample_weight: Any, X: Any) -> Array | None:
         if sample_weight is None:
             return None
         n = X.shape[0]
@@ -177,7 +194,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError("Sample weights must not all be zero: at least one sample must have a positive weight.")
         return weight
 
-    def _start(self, shape):
+    def _start(self, shape: tuple[int, ...]) -> Array:
         """The first coefficients, the intercept last, in double precision."""
         p = shape[0] - bool(self.fit_intercept)
         if self.warm_start and hasattr(self, "coef_"):
@@ -204,7 +221,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
                 raise ValueError("init: an intercept was given, and fit_intercept=False.")
         return out
 
-    def _start_array(self, array, name):
+    def _start_array(self, array: Any, name: str) -> Array:
         try:
             return check_array(array, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="init", estimator=self)
         except (TypeError, ValueError) as error:
@@ -217,7 +234,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
     # -- the fit --------------------------------------------------------------------------------------------------------
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -259,7 +276,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             raise
         return self
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         X, y = self._check_X_y(X, y)
@@ -277,7 +294,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
             start = self._start(shape)
 
-            def results(run):
+            def results(run: Run) -> dict[str, Any]:
                 return {**attributes, **self._results(run, shape, X.dtype)}
 
             tasks = tasks_for(self, given, results)
@@ -295,7 +312,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         if tasks is not None:
             tasks.finish()
 
-    def _report(self, run, rule):
+    def _report(self, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
         if run.reason == "diverged":
             text = messages.diverged(run, rule, 2 / run.smoothness())
@@ -306,7 +323,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             limit = 2 / run.smoothness() if rule.scheduled else None
             warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
 
-    def _results(self, run, shape, dtype):
+    def _results(self, run: Run, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""
         coef = run.coef.astype(dtype)
         if self.fit_intercept:
@@ -324,23 +341,23 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             "stop_reason_": run.reason,
         }
 
-    def _shaped(self, coef, intercept):
+    def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         """Coefficients of shape (n_outputs, n_features) or (n_features,) in the estimator's convention."""
         return coef, intercept
 
     # -- predictions ----------------------------------------------------------------------------------------------------
 
-    def _raw(self, X):
+    def _raw(self, X: Any) -> Array:
         """X @ coef_.T + intercept_."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return X @ self.coef_.T + self.intercept_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
 
-def _is_fitted_attribute(name):
+def _is_fitted_attribute(name: str) -> bool:
     return name.endswith("_") and not name.startswith("_")

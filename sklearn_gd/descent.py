@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from .momentum import NoMomentum
 from .preconditioners import largest_eigenvalue
+from .protocols import Array, Callback, Momentum, Objective, Point, Preconditioner, StepRule
 
 __all__ = ["HISTORY", "Run", "Stopping", "descend"]
 
@@ -52,12 +55,14 @@ class Stopping:
         The precision of the arithmetic.
     """
 
-    def __init__(self, metric, scale, tol, floor, eps):
+    def __init__(
+        self, metric: Preconditioner, scale: float | Array, tol: float, floor: Callable[[Array], float], eps: float
+    ) -> None:
         self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
         self.exact = math.sqrt(eps)
         self.null_loss = 0.5 * float(np.sum(np.square(scale)))
 
-    def measure(self, gradient, value, coef):
+    def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The norm of a gradient, and that of its rounding errors (0 where the norm is far above them)."""
         half = self.metric.half_transposed(gradient) / self.scale
         # Where the loss falls to nothing, 1 − 1e-8 of the null loss explained counts as all of it.
@@ -83,17 +88,20 @@ class Run:
     reason : {None, "gradient", "precision", "max_iter", "diverged", "callback"}
     """
 
-    def __init__(self, objective, start, stopping, max_iter, eps, verbose=0):
+    def __init__(
+        self, objective: Objective, start: Array, stopping: Stopping, max_iter: int, eps: float, verbose: int = 0
+    ) -> None:
         self.objective, self.stopping, self.max_iter = objective, stopping, max_iter
         self.eps, self.verbose = eps, verbose
-        self.metric = None
-        self.back = lambda coef: coef  # to the user's coefficients, where the run is in others
+        self.metric: Any = None
+        self.back: Callable[[Array], Array] = lambda coef: coef  # to the user's coefficients, where the run is in others
         self.point = objective.at(start)
-        self.base = self.previous = None
+        self.base: Any = None
+        self.previous: Point | None = None
         self.iteration = 0
-        self.reason = None
+        self.reason: str | None = None
         self.started = time.perf_counter()
-        self.history = {name: [] for name in HISTORY}
+        self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
         self.best_value, self.best_coef = math.inf, start
         self.flattest_norm, self.flattest_coef = math.inf, start
         self.last = (0.0, 0.0, 0.0)  # learning rate, momentum and length of the last step
@@ -104,7 +112,7 @@ class Run:
         self.accelerated = False
         self.match = 1.0  # the curvature along the last direction over what its metric took it for
 
-    def observe(self, base):
+    def observe(self, base: Point) -> None:
         """Note what is known at a point, and whether it is the end."""
         self.base = base
         value = base.value
@@ -135,7 +143,7 @@ class Run:
             else:
                 self.reason = None
 
-    def _report(self, value, norm):
+    def _report(self, value: float, norm: float) -> None:
         """One line an iteration; every tenth, hundredth, ... with verbose=1, all with more."""
         k = self.iteration
         if self.verbose > 1 or k % 10 ** max(0, len(str(k)) - 1) == 0:
@@ -145,50 +153,58 @@ class Run:
                 f"passes {self.objective.passes:.1f}  {seconds:.2f} s"
             )
 
-    def _stagnates(self, norm):
+    def _stagnates(self, norm: float) -> bool:
         """Whether the gradient has stopped shrinking where the objective's gap is below its rounding errors."""
         return self.iteration - self.improved >= STAGNATION and norm * norm <= 100 * self.eps
 
-    def forget(self):
+    def forget(self) -> None:
         """Take the last row of the history back: the point will be observed again."""
         for column in self.history.values():
             column.pop()
 
-    def move(self, objective, coef):
+    def move(self, objective: Objective, coef: Array) -> None:
         """Go on from the end of a run on another form of the same problem."""
         self.forget()
         self.objective, self.point, self.previous = objective, objective.at(coef), None
         self.reason, self.exhausted, self.refreshed = None, False, self.iteration
 
-    def move_start(self, coef):
+    def move_start(self, coef: Array) -> None:
         """Begin at another place, if its loss is lower."""
-        point = self.objective.at(coef)
+        point: Any = self.objective.at(coef)
         point.known(2)  # what the first step needs, and the value with it
         here = self.point.value if self.point.coef.any() else self.stopping.null_loss
         if point.value < here:
             self.point = point
 
-    def noise(self, value):
+    def noise(self, value: float) -> float:
         """Rounding errors of a value of the loss, with room: of its sum, and of the residuals it is made of."""
         return 100 * self.eps * (abs(value) + math.sqrt(abs(value) * self.stopping.null_loss))
 
-    def note_progress(self, value, promised):
+    def note_progress(self, value: float, promised: float) -> None:
         """Note whether the last search was promised nothing but rounding errors to gain: then slopes alone can tell."""
         self.exhausted = promised <= self.eps * abs(value)
 
-    def smoothness(self):
+    def smoothness(self) -> float:
         """L: the largest eigenvalue of the objective's curvature bound in the run's metric."""
         return largest_eigenvalue(self.objective.curvature_product, self.metric, self.point.coef.shape)
 
     @property
-    def coef(self):
+    def coef(self) -> Array:
         """The result: where the run ended; its best finite iterate where it diverged, or wandered among rounding errors."""
         if self.reason == "diverged":
             return self.back(self.best_coef)
         return self.back(self.flattest_coef if self.reason == "precision" else self.base.coef)
 
 
-def descend(run, *, learning_rate, momentum, preconditioner, callback=None, until=None):
+def descend(
+    run: Run,
+    *,
+    learning_rate: StepRule,
+    momentum: Momentum,
+    preconditioner: Preconditioner,
+    callback: Callback | None = None,
+    until: Callable[[Run], bool] | None = None,
+) -> Run:
     """Descend until the run has a reason to end.
 
     Parameters
@@ -239,7 +255,7 @@ def descend(run, *, learning_rate, momentum, preconditioner, callback=None, unti
         run.iteration += 1
 
 
-def refresh(run, base):
+def refresh(run: Run, base: Point) -> Point:
     """The same point from its coefficients alone; the last row of the history is corrected."""
     run.forget()
     fresh = base.refreshed()

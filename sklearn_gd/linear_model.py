@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._checks import check_number
-from .base import BaseGD
+from .base import BaseGD, Target
 from .losses import Binomial, HalfSquaredError, Multinomial
+from .protocols import Array, Momentum, StepRule
 
 __all__ = ["GDLinearRegression", "GDLogisticRegression"]
 
@@ -241,19 +245,19 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     def __init__(
         self,
         *,
-        alpha=0.0,
-        learning_rate="auto",
-        momentum="auto",
-        preconditioner="auto",
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-6,
-        init="zeros",
-        random_state=None,
-        warm_start=False,
-        on_divergence="warn",
-        verbose=0,
-    ):
+        alpha: float = 0.0,
+        learning_rate: str | float | Callable[[int], float] | StepRule = "auto",
+        momentum: str | float | Momentum | None = "auto",
+        preconditioner: str | None = "auto",
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        on_divergence: str = "warn",
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             learning_rate=learning_rate,
             momentum=momentum,
@@ -269,17 +273,17 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         )
         self.alpha = alpha
 
-    def _check_own_parameters(self):
+    def _check_own_parameters(self) -> None:
         check_number("alpha", self.alpha, 0, right=False)
 
-    def _check_X_y(self, X, y):
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         if scipy.sparse.issparse(y):
             raise TypeError("y is sparse; a dense array is required: use y.toarray().")
         return validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
 
-    def _target(self, y, weight, dtype):
+    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         y = y.astype(dtype, copy=False)
         if weight is None:
             about = y - (y.mean(axis=0, dtype=np.float64) if self.fit_intercept else 0.0)
@@ -292,10 +296,10 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
 
-    def _shaped(self, coef, intercept):
+    def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return coef, intercept[()]
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Array:
         """Predict the target.
 
         Parameters
@@ -550,20 +554,20 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     def __init__(
         self,
         *,
-        C=1.0,
-        class_weight=None,
-        learning_rate="auto",
-        momentum="auto",
-        preconditioner="auto",
-        fit_intercept=True,
-        max_iter=1000,
-        tol=1e-6,
-        init="zeros",
-        random_state=None,
-        warm_start=False,
-        on_divergence="warn",
-        verbose=0,
-    ):
+        C: float = 1.0,
+        class_weight: dict[Any, float] | str | None = None,
+        learning_rate: str | float | Callable[[int], float] | StepRule = "auto",
+        momentum: str | float | Momentum | None = "auto",
+        preconditioner: str | None = "auto",
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        on_divergence: str = "warn",
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             learning_rate=learning_rate,
             momentum=momentum,
@@ -580,16 +584,16 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         self.C = C
         self.class_weight = class_weight
 
-    def _check_own_parameters(self):
+    def _check_own_parameters(self) -> None:
         check_number("C", self.C, 0, left=False)
         weight = self.class_weight
         if not (weight is None or isinstance(weight, dict) or (isinstance(weight, str) and weight == "balanced")):
             raise ValueError(f"class_weight must be None, a dict or 'balanced', got {weight!r}.")
 
-    def _check_X_y(self, X, y):
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         return validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
 
-    def _target(self, y, weight, dtype):
+    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         classes, index = encode(y)
         k = len(classes)
         if k < 2:
@@ -617,10 +621,10 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             return Binomial(), (2 * index - 1).astype(dtype), weight, alpha, scale, None, attributes
         return Multinomial(), index, weight, alpha, scale, k, attributes
 
-    def _shaped(self, coef, intercept):
+    def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return (coef[None, :], np.reshape(intercept, (1,))) if coef.ndim == 1 else (coef, intercept)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Array:
         """Compute the raw predictions: the log-odds, or one score a class.
 
         Parameters
@@ -637,7 +641,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self._raw(X)
         return raw.ravel() if raw.shape[1] == 1 else raw
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Array:
         """Predict the most probable class.
 
         Parameters
@@ -653,7 +657,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self.decision_function(X)
         return self.classes_[(raw > 0).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Array:
         """Compute the probabilities of the classes.
 
         Parameters
@@ -669,7 +673,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self.decision_function(X)
         return Multinomial.probabilities(self._two_columns(raw))[0]
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Array:
         """Compute the logarithms of the probabilities of the classes, exact where a probability rounds to 0.
 
         Parameters
@@ -686,11 +690,11 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return raw - Multinomial.probabilities(raw)[1][:, None]
 
     @staticmethod
-    def _two_columns(raw):
+    def _two_columns(raw: Array) -> Array:
         return np.column_stack([np.zeros_like(raw), raw]) if raw.ndim == 1 else raw
 
 
-def encode(y):
+def encode(y: Array) -> tuple[Array, Array]:
     """The sorted classes, and the index of each sample's; continuous targets are refused."""
     if y.dtype.kind in "iub" and len(y):
         low, high = int(y.min()), int(y.max())

@@ -9,9 +9,17 @@ A loss never sees X, and sums over samples in `forms` alone, because a search ov
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 
+from .protocols import Array
+
 __all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
+
+#: values, slopes and bends of the samples
+Derivatives: TypeAlias = tuple[Array, Array | None, Array | None]
 
 
 class PointwiseLoss:
@@ -21,15 +29,15 @@ class PointwiseLoss:
     whatever the two methods below make the Hessian of.
     """
 
-    def bent(self, bend, weight, image):
+    def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
         return bend * image if weight is None else bend * image * spread(weight, image)
 
-    def hessian_diagonal(self, bend):
+    def hessian_diagonal(self, bend: Array) -> Array:
         """The Hessian's diagonal in the raw predictions."""
         return bend
 
-    def forms(self, bend, weight, images):
+    def forms(self, bend: Array, weight: Array | None, images: Sequence[Array]) -> Array:
         """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
         m = len(images)
         out = np.empty((m, m))
@@ -40,7 +48,7 @@ class PointwiseLoss:
         return out
 
 
-def spread(weight, like):
+def spread(weight: Array, like: Array) -> Array:
     """Weights, one a sample, in a shape that multiplies `like`."""
     return weight if like.ndim == 1 else weight[:, None]
 
@@ -53,7 +61,7 @@ class HalfSquaredError(PointwiseLoss):
 
     curvature = 1.0  # the second derivative, everywhere
 
-    def derivatives(self, y, raw, order=2):
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         residual = raw - y
         value = 0.5 * residual * residual
         if value.ndim == 2:
@@ -71,7 +79,7 @@ class Binomial(PointwiseLoss):
 
     curvature = 0.25  # σ(1 − σ) has its maximum 1/4 at raw = 0 (Böhning and Lindsay, 1988)
 
-    def derivatives(self, y, raw, order=2):
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         margin = y * raw
         tail = np.abs(margin)
         np.negative(tail, out=tail)
@@ -100,7 +108,7 @@ class Multinomial(PointwiseLoss):
     curvature = 0.5  # diag(p) − ppᵀ ≤ ½ (I − 11ᵀ/K) (Böhning, 1992), whose largest eigenvalue is ½
 
     @staticmethod
-    def probabilities(raw):
+    def probabilities(raw: Array) -> tuple[Array, Array]:
         """Softmax and its log-normaliser, shapes (n_samples, n_classes) and (n_samples,)."""
         peak = raw.max(axis=1)
         p = np.exp(raw - peak[:, None])
@@ -109,7 +117,7 @@ class Multinomial(PointwiseLoss):
         p /= total[:, None]
         return p, np.log(total) + peak
 
-    def derivatives(self, y, raw, order=2):
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         p, normaliser = self.probabilities(raw)
         rows = np.arange(len(y))
         value = normaliser - raw[rows, y]
@@ -119,14 +127,14 @@ class Multinomial(PointwiseLoss):
         slope[rows, y] -= 1
         return value, slope, p
 
-    def bent(self, bend, weight, image):
+    def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         out = bend * image
         out -= bend * (out @ np.ones((out.shape[1], 1), dtype=out.dtype))
         if weight is not None:
             out *= weight[:, None]
         return out
 
-    def hessian_diagonal(self, bend):
+    def hessian_diagonal(self, bend: Array) -> Array:
         """The Hessian's diagonal, from the bends, which are the probabilities."""
         return bend * (1 - bend)
 

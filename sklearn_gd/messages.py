@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from .descent import Run
+    from .protocols import StepRule
 
 __all__ = ["diverged", "unconverged"]
 
 
-def _rate(rate):
+def _rate(rate: float) -> str:
     return f"{rate:.3g}"
 
 
-def diverged(run, rule, limit):
+def diverged(run: Run, rule: StepRule, limit: float) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
     Parameters
@@ -37,7 +43,7 @@ def diverged(run, rule, limit):
     return text + " The coefficients are those of the best iterate."
 
 
-def unconverged(run, rule, limit, tol):
+def unconverged(run: Run, rule: StepRule, limit: float, tol: float) -> str:
     """The text for a run that ended at ``max_iter``."""
     norm = run.history["gradient_norm"][-1]
     text = f"Gradient descent did not converge: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, tol={tol:.2g}. "

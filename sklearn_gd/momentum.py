@@ -10,10 +10,15 @@ the gradient is taken, and the factor of the last step that is added to the next
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
 
 from ._checks import check_number
+
+if TYPE_CHECKING:
+    from .descent import Run
+    from .protocols import Look, Point
 
 __all__ = ["MOMENTA", "HeavyBall", "Nesterov", "NoMomentum"]
 
@@ -21,10 +26,10 @@ __all__ = ["MOMENTA", "HeavyBall", "Nesterov", "NoMomentum"]
 class NoMomentum(BaseEstimator):
     """Every step follows the gradient alone."""
 
-    def check(self):
+    def check(self) -> None:
         """Nothing to refuse."""
 
-    def begin(self, run):
+    def begin(self, run: Run) -> Look:
         return lambda run: (run.point, 0.0)
 
 
@@ -48,13 +53,13 @@ class HeavyBall(BaseEstimator):
     HeavyBall(momentum=0.5)
     """
 
-    def __init__(self, momentum=0.9):
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def check(self):
+    def check(self) -> None:
         check_number("momentum", self.momentum, 0, 1, right=False)
 
-    def begin(self, run):
+    def begin(self, run: Run) -> Look:
         return lambda run: (run.point, self.momentum)
 
 
@@ -79,10 +84,10 @@ class Nesterov(NoMomentum):
     Nesterov()
     """
 
-    def begin(self, run):
+    def begin(self, run: Run) -> Look:
         t = 1.0
 
-        def look(run):
+        def look(run: Run) -> tuple[Point, float]:
             nonlocal t
             if run.previous is None:
                 return run.point, 0.0

@@ -11,11 +11,13 @@ last step is the difference of two points' and costs no pass over X.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .losses import spread
+from .protocols import Array, Design, Loss, Penalty
 
 __all__ = ["Direction", "LinearModel", "Quadratic"]
 
@@ -25,7 +27,7 @@ class Direction:
 
     __slots__ = ("coef", "image")
 
-    def __init__(self, coef, image=None):
+    def __init__(self, coef: Array, image: Array | None = None) -> None:
         self.coef = coef
         self.image = image
 
@@ -35,7 +37,7 @@ class Point:
 
     __slots__ = ()
 
-    def direction(self, coef):
+    def direction(self, coef: Array) -> Direction:
         """A vector of coefficient size as a direction from here, its image not yet known."""
         return Direction(coef)
 
@@ -45,22 +47,22 @@ class Subspace:
 
     exact = False  # whether φ is a quadratic
 
-    def __init__(self, origin, directions):
+    def __init__(self, origin: Any, directions: Sequence[Direction]) -> None:
         self.origin = origin
         self.directions = directions
 
-    def coef(self, a):
+    def coef(self, a: Array) -> Array:
         out = self.origin.coef.copy()
         for factor, direction in zip(a, self.directions, strict=True):
             out += factor * direction.coef
         return out
 
-    def slopes(self):
+    def slopes(self) -> Array:
         """The gradient of φ at a = 0, from the gradient at the origin: no work on samples."""
         g = self.origin.gradient
         return np.array([np.vdot(d.coef, g) for d in self.directions])
 
-    def point_at(self, factor):
+    def point_at(self, factor: float) -> Any:
         """The point at the same factor of every direction."""
         return self.point(np.array([factor]))
 
@@ -84,28 +86,28 @@ class LinearModel:
 
     coupled = True  # the outputs share one loss: one step for all of them
 
-    def __init__(self, design, loss, y, weight, penalty):
+    def __init__(self, design: Design, loss: Loss, y: Array, weight: Array | None, penalty: Penalty) -> None:
         self.design, self.loss, self.y, self.weight, self.penalty = design, loss, y, weight, penalty
         self.mean = 1.0 / design.n_samples if weight is None else 1.0
 
     @property
-    def passes(self):
+    def passes(self) -> float:
         return self.design.passes
 
     @property
-    def curvature(self):
+    def curvature(self) -> float:
         return self.loss.curvature
 
-    def at(self, coef):
+    def at(self, coef: Array) -> ModelPoint:
         return ModelPoint(self, coef)
 
-    def curvature_product(self, coef):
+    def curvature_product(self, coef: Array) -> Array:
         """(curvature bound of the loss · [X 1]ᵀW[X 1] + penalty) @ coef: at least the Hessian, everywhere."""
         out = self.loss.curvature * self.design.normal(coef, self.weight)
         self.penalty.add_gradient(coef, out)
         return out
 
-    def weights(self):
+    def weights(self) -> Array:
         """The weights, one a sample."""
         if self.weight is not None:
             return self.weight
@@ -113,28 +115,30 @@ class LinearModel:
 
     # -- over the samples
 
-    def _residual(self, s, raw):
+    def _residual(self, s: slice, raw: Array) -> tuple[float, Array]:
         value, slope, _ = self.loss.derivatives(self.y[s], raw, 1)
         if self.weight is None:
             return float(value.sum(dtype=np.float64)), slope
         w = self.weight[s]
         return float(np.vdot(w, value)), slope * spread(w, slope)
 
-    def value_and_gradient(self, coef):
+    def value_and_gradient(self, coef: Array) -> tuple[float, Array]:
         """The fused sweep: one read of X, and nothing of n_samples kept."""
         value, gradient = self.design.sweep(self._residual, coef)
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
 
-    def gradient(self, coef, slope):
+    def gradient(self, coef: Array, slope: Array) -> Array:
         """The gradient from the weighted slopes of the samples: one read of X."""
         gradient = self.design.sweep(lambda s, _: (0.0, slope[s]))[1]
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
 
-    def trial(self, base, a, images, order):
+    def trial(
+        self, base: Array, a: Array | tuple[()], images: Sequence[Array], order: int
+    ) -> tuple[Trial, Any, Any]:
         """The loss at the predictions base + Σ aₖ imageₖ.
 
         Returns
@@ -167,12 +171,14 @@ class LinearModel:
             hessian *= self.mean
         return Trial(value * self.mean, *arrays), gradient, hessian
 
-    def _trial_by_blocks(self, base, moves, images, order):
+    def _trial_by_blocks(
+        self, base: Array, moves: list[tuple[Any, Array]], images: Sequence[Array], order: int
+    ) -> tuple[float, list[Any], Any, Any]:
         # the same for more samples than a cache holds: block by block, into arrays of their own
         loss, weight = self.loss, self.weight
-        arrays = [np.empty_like(base) if k <= order else None for k in range(3)]
+        arrays: list[Any] = [np.empty_like(base) if k <= order else None for k in range(3)]
 
-        def task(s):
+        def task(s: slice) -> tuple[Any, ...]:
             raw, slope, bend = (None if array is None else array[s] for array in arrays)
             if moves:
                 np.multiply(moves[0][1][s], moves[0][0], out=raw)
@@ -183,7 +189,7 @@ class LinearModel:
                 raw[...] = base[s]
             value, slopes, bends = loss.derivatives(self.y[s], raw, order)
             w = None if weight is None else weight[s]
-            out = (float(value.sum(dtype=np.float64) if w is None else np.vdot(w, value)),)
+            out: tuple[Any, ...] = (float(value.sum(dtype=np.float64) if w is None else np.vdot(w, value)),)
             if order:
                 np.copyto(slope, slopes) if w is None else np.multiply(slopes, spread(w, slope), out=slope)
                 parts = [image[s] for image in images]
@@ -216,22 +222,24 @@ class ModelPoint(Point):
 
     __slots__ = ("_gradient", "_value", "coef", "model", "step", "trial")
 
-    def __init__(self, model, coef, trial=None, step=None):
+    def __init__(
+        self, model: LinearModel, coef: Array, trial: Trial | None = None, step: tuple[Any, ...] | None = None
+    ) -> None:
         self.model, self.coef, self.trial, self.step = model, coef, trial, step
         self._value = None if trial is None else trial.value + model.penalty.value(coef)
         self._gradient = None
 
-    def _sweep(self):
+    def _sweep(self) -> None:
         self._value, self._gradient = self.model.value_and_gradient(self.coef)
 
     @property
-    def value(self):
+    def value(self) -> float:
         if self._value is None:
             self._sweep()
         return self._value
 
     @property
-    def gradient(self):
+    def gradient(self) -> Array:
         if self._gradient is None:
             if self.trial is None or self.trial.slope is None:
                 self._sweep()  # a trial of order 0 has no slopes
@@ -239,19 +247,19 @@ class ModelPoint(Point):
                 self._gradient = self.model.gradient(self.coef, self.trial.slope)
         return self._gradient
 
-    def known(self, order=0):
+    def known(self, order: int = 0) -> Trial:
         """The trial at this point, with derivatives up to `order`."""
         if self.trial is None or self.trial[1 + order] is None:
             raw = self.model.design.forward(self.coef) if self.trial is None else self.trial.raw
             self.trial = self.model.trial(raw, (), (), order)[0]
         return self.trial
 
-    def hessian_product(self, coef):
+    def hessian_product(self, coef: Array) -> Array:
         """H @ coef in one read of X."""
         model = self.model
         bend, weight, bent = self.known(2).bend, model.weight, model.loss.bent
 
-        def pointwise(s, image):
+        def pointwise(s: slice, image: Array) -> tuple[float, Array]:
             return 0.0, bent(bend[s], None if weight is None else weight[s], image)
 
         out = model.design.sweep(pointwise, coef)[1]
@@ -259,24 +267,24 @@ class ModelPoint(Point):
         model.penalty.add_gradient(coef, out)
         return out
 
-    def release(self):
+    def release(self) -> None:
         """Keep of the trial what a step needs: the predictions."""
         self.gradient  # computed from the slopes, which go
         self.known()
         self.trial = self.trial._replace(slope=None, bend=None)
 
-    def refreshed(self):
+    def refreshed(self) -> ModelPoint:
         """The same place, with predictions from its coefficients rather than from a sum of steps."""
         return ModelPoint(self.model, self.coef)
 
-    def minus(self, other):
+    def minus(self, other: Any) -> Direction:
         """The step from another point, as a direction whose image is known where a search has computed the parts."""
         if self.step is None or self.step[0] is not other.coef:  # with Nesterov's momentum steps start elsewhere
             return Direction(self.coef - other.coef)
         _, a, images = self.step
         image = np.empty_like(images[0])
 
-        def task(s):
+        def task(s: slice) -> None:
             # the combination of the parts rather than the difference of two sums: no errors but its own
             np.multiply(images[0][s], image.dtype.type(a[0]), out=image[s])
             for factor, part in zip(a[1:], images[1:], strict=True):
@@ -285,16 +293,18 @@ class ModelPoint(Point):
         self.model.design.each_prediction(task)
         return Direction(self.coef - other.coef, image)
 
-    def along(self, *directions):
+    def along(self, *directions: Direction) -> ModelSubspace:
         return ModelSubspace(self, directions)
 
 
 class ModelSubspace(Subspace):
     """φ for a linear model: O(n_samples) a trial, after one product a direction."""
 
-    _images = _last = _forms = None
+    _images: list[Array] | None = None
+    _last: tuple[Array, Array, Trial] | None = None
+    _forms: tuple[Array, Array] | None = None
 
-    def images(self):
+    def images(self) -> list[Array]:
         if self._images is None:
             design = self.origin.model.design
             for direction in self.directions:
@@ -303,7 +313,7 @@ class ModelSubspace(Subspace):
             self._images = [direction.image for direction in self.directions]
         return self._images
 
-    def derivatives(self, a, order=2):
+    def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         """φ(a), and its gradient and Hessian where `order` asks for them."""
         model = self.origin.model
         self.origin.release()
@@ -323,7 +333,7 @@ class ModelSubspace(Subspace):
                     hessian += forms
         return value, gradient, hessian
 
-    def _penalty_forms(self):
+    def _penalty_forms(self) -> tuple[Array, Array]:
         if self._forms is None:
             penalty, origin = self.origin.model.penalty, self.origin.coef
             vectors = [direction.coef for direction in self.directions]
@@ -332,10 +342,10 @@ class ModelSubspace(Subspace):
             self._forms = penalty.value(origin), along, forms
         return self._forms
 
-    def value(self, a):
+    def value(self, a: Array) -> float:
         return self.derivatives(a, 0)[0]
 
-    def point(self, a):
+    def point(self, a: Array) -> ModelPoint:
         """The point at a; it carries its predictions where a search has computed the images."""
         if self._last is not None and self._last[0] is a:
             return ModelPoint(self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._images))
@@ -367,18 +377,25 @@ class Quadratic:
     curvature = 1.0
     coupled = False
 
-    def __init__(self, product, linear, anchor, constant, passes):
+    def __init__(
+        self,
+        product: Callable[[Array], Array],
+        linear: Array,
+        anchor: Array,
+        constant: float,
+        passes: Callable[[], float],
+    ) -> None:
         self.product, self.linear, self.anchor, self.constant = product, linear, anchor, constant
         self._passes = passes
 
     @property
-    def passes(self):
+    def passes(self) -> float:
         return self._passes()
 
-    def at(self, coef):
+    def at(self, coef: Array) -> QuadraticPoint:
         return QuadraticPoint(self, coef)
 
-    def curvature_product(self, coef):
+    def curvature_product(self, coef: Array) -> Array:
         return self.product(coef)
 
 
@@ -387,18 +404,20 @@ class QuadraticPoint(Point):
 
     __slots__ = ("_gradient", "_value", "coef", "model", "step")
 
-    def __init__(self, model, coef, gradient=None, step=None):
+    def __init__(
+        self, model: Quadratic, coef: Array, gradient: Array | None = None, step: Direction | None = None
+    ) -> None:
         self.model, self.coef, self._gradient, self.step = model, coef, gradient, step
         self._value = None
 
     @property
-    def gradient(self):
+    def gradient(self) -> Array:
         if self._gradient is None:
             self._gradient = self.model.product(self.coef - self.model.anchor) - self.model.linear
         return self._gradient
 
     @property
-    def value(self):
+    def value(self) -> float:
         if self._value is None:
             model = self.model
             value = model.constant + 0.5 * float(np.vdot(self.coef - model.anchor, self.gradient - model.linear))
@@ -406,15 +425,15 @@ class QuadraticPoint(Point):
             self._value = value if not value < 0 else 0.0
         return self._value
 
-    def refreshed(self):
+    def refreshed(self) -> QuadraticPoint:
         return QuadraticPoint(self.model, self.coef)
 
-    def minus(self, other):
+    def minus(self, other: Any) -> Direction:
         # The image of the step itself: the difference of the gradients is the same but for errors of their size, and
         # those grow from step to step.
         return self.step if self.step is not None else Direction(self.coef - other.coef, self.gradient - other.gradient)
 
-    def along(self, *directions):
+    def along(self, *directions: Direction) -> QuadraticSubspace:
         return QuadraticSubspace(self, directions)
 
 
@@ -423,7 +442,7 @@ class QuadraticSubspace(Subspace):
 
     exact = True
 
-    def images(self):
+    def images(self) -> list[Array]:
         product = self.origin.model.product
         first, *rest = self.directions
         if first.image is None and rest:
@@ -439,13 +458,13 @@ class QuadraticSubspace(Subspace):
                 direction.image = product(direction.coef)
         return [direction.image for direction in self.directions]
 
-    def slopes(self):
+    def slopes(self) -> Array:
         g = self.origin.gradient
         if g.ndim == 1:
             return super().slopes()
         return np.stack([np.einsum("ij,ij->j", d.coef, g) for d in self.directions], axis=1)
 
-    def derivatives(self, a, order=2):
+    def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         images = self.images()
         coefs = [d.coef for d in self.directions]
         if self.origin.gradient.ndim == 1:
@@ -458,20 +477,20 @@ class QuadraticSubspace(Subspace):
         value = self.origin.value + float(np.sum(a * (slopes + 0.5 * bent)))
         return value, slopes + bent, hessian
 
-    def value(self, a):
+    def value(self, a: Array) -> float:
         return self.derivatives(a, 0)[0]
 
-    def coef(self, a):
+    def coef(self, a: Array) -> Array:
         return self.origin.coef + self._combine(a, [direction.coef for direction in self.directions])
 
     @staticmethod
-    def _combine(a, vectors):
+    def _combine(a: Array, vectors: Sequence[Array]) -> Array:
         out = a[..., 0] * vectors[0]
         for k in range(1, len(vectors)):
             out += a[..., k] * vectors[k]
         return out
 
-    def point(self, a):
+    def point(self, a: Array) -> QuadraticPoint:
         origin = self.origin
         step = Direction(
             self._combine(a, [direction.coef for direction in self.directions]), self._combine(a, self.images())
@@ -479,6 +498,6 @@ class QuadraticSubspace(Subspace):
         return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.image, step)
 
 
-def column_sums(array):
+def column_sums(array: Array) -> Any:
     """The sum of a vector, or of each column."""
     return array.sum(axis=0)

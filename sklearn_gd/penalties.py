@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .protocols import Array
+
 __all__ = ["L2"]
 
 
@@ -22,22 +24,22 @@ class L2:
         The leading rows of the coefficients that are penalised.
     """
 
-    def __init__(self, alpha, n_features):
+    def __init__(self, alpha: float, n_features: int) -> None:
         self.alpha = float(alpha)
         self.n_features = n_features
 
-    def value(self, coef):
+    def value(self, coef: Array) -> float:
         if not self.alpha:
             return 0.0
         w = coef[: self.n_features]
         return 0.5 * self.alpha * float(np.vdot(w, w))
 
-    def add_gradient(self, coef, gradient):
+    def add_gradient(self, coef: Array, gradient: Array) -> None:
         """Add alpha·w to `gradient`, in place."""
         if self.alpha:
             gradient[: self.n_features] += self.alpha * coef[: self.n_features]
 
-    def inner(self, a, b):
+    def inner(self, a: Array, b: Array) -> float:
         """aᵀ (Hessian) b."""
         if not self.alpha:
             return 0.0

@@ -13,9 +13,17 @@ where A, c and mass are the second moments that a design computes (`designs.rows
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
+
+from .protocols import Array, MetricSource, Moments, Preconditioner
+
+if TYPE_CHECKING:
+    from .descent import Run
 
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
@@ -30,21 +38,21 @@ CONSTANT = 64
 class Identity:
     """Plain gradient descent: the direction is −∇F."""
 
-    name = None
+    name: str | None = None
     newton = False  # whether a step of length 1 is about the best
 
 
-    def adapt(self, run):
+    def adapt(self, run: Run) -> None:
         """Renew the metric where that pays; a fixed one never does."""
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         return -self.half(self.half_transposed(gradient))
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         """T u, where the metric's inverse is P = T Tᵀ."""
         return u
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         return gradient
 
 
@@ -58,19 +66,19 @@ class Centred(Identity):
         0 without an intercept.
     """
 
-    def __init__(self, centre, mass):
+    def __init__(self, centre: Array, mass: float | Array) -> None:
         self.centre = centre
         self.has_intercept = bool(np.all(np.asarray(mass) > 0))
-        self.root_mass = np.sqrt(mass) if self.has_intercept else None
+        self.root_mass: Any = np.sqrt(mass) if self.has_intercept else None
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         if not self.has_intercept:
             return self.solve_half(u)
         w = self.solve_half(u[:-1])
         b = u[-1] / self.root_mass - self.centre @ w
         return np.concatenate([w, np.reshape(b, (1, *u.shape[1:]))])
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         if not self.has_intercept:
             return self.solve_half_transposed(gradient)
         b = gradient[-1]
@@ -96,7 +104,7 @@ class Diagonal(Centred):
 
     name = "diagonal"
 
-    def __init__(self, curvature, factor, alpha):
+    def __init__(self, curvature: Moments, factor: float, alpha: float) -> None:
         super().__init__(curvature.centre, factor * curvature.mass)
         diagonal = factor * curvature.matrix + alpha
         # A column constant up to rounding has no direction of its own: its variance is the square of a rounding error.
@@ -104,7 +112,7 @@ class Diagonal(Centred):
         usable = diagonal > factor * noise
         self.root = np.divide(1.0, np.sqrt(diagonal), out=np.zeros_like(diagonal), where=usable & (diagonal > 0))
 
-    def solve_half(self, u):
+    def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T
 
     solve_half_transposed = solve_half
@@ -142,7 +150,7 @@ class Full(Centred):
 
     name = "full"
 
-    def __init__(self, matrix, centre, mass, alpha, eps):
+    def __init__(self, matrix: Array, centre: Array, mass: float, alpha: float, eps: float) -> None:
         super().__init__(centre, mass)
         p = matrix.shape[0]
         # a column constant up to rounding: its variance is the square of a rounding error
@@ -155,7 +163,9 @@ class Full(Centred):
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are
-        self.rank, self.null, self.vectors = p, None, None
+        self.rank = p
+        self.null: Array | None = None
+        self.vectors: Array | None = None
         self.factor, failed = potrf(matrix, lower=1)
         if failed:
             self.reciprocal_condition = 0.0
@@ -172,14 +182,14 @@ class Full(Centred):
                 self.null = self.root[:, None] * vectors[:, ~keep]
             self.reciprocal_condition = float(values[keep][0] / values[-1])
 
-    def condition_estimate(self):
+    def condition_estimate(self) -> float:
         """The reciprocal of the condition number, by LAPACK's estimator: p² operations."""
         if self.vectors is not None:
             return self.reciprocal_condition
         # the matrix has a unit diagonal: its norm is between 1 and p, and p the cautious one
         return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0])
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         if self.vectors is not None:
             return super().direction(gradient)
         # both halves at once
@@ -193,19 +203,19 @@ class Full(Centred):
         out[-1] = -b / self.root_mass**2 - self.centre @ w
         return out
 
-    def _solve(self, right):
+    def _solve(self, right: Array) -> Array:
         if not len(right):
             return right
         return (self.root * potrs(self.factor, (self.root * right.T).T, lower=1)[0].T).T
 
-    def solve_half(self, u):
+    def solve_half(self, u: Array) -> Array:
         if self.vectors is None:
             inner = trtrs(self.factor, u, lower=1, trans=1)[0]
         else:
             inner = self.vectors @ u[: self.rank]
         return (self.root * inner.T).T
 
-    def solve_half_transposed(self, gradient):
+    def solve_half_transposed(self, gradient: Array) -> Array:
         scaled = (self.root * gradient.T).T
         if self.vectors is None:
             return trtrs(self.factor, scaled, lower=1)[0] if len(scaled) else scaled
@@ -248,7 +258,9 @@ class Nystrom(Identity):
     # rank would save fewer iterations than it costs passes.
     CAUGHT = 1e-3
 
-    def __init__(self, metric, product, size, most=256):
+    def __init__(
+        self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int = 256
+    ) -> None:
         self.metric = metric
         random = np.random.default_rng(0)
         most = min(most, size)
@@ -269,18 +281,18 @@ class Nystrom(Identity):
         self.vectors = vectors
         self.shrink = np.sqrt(values[-1] / values) - 1 if values[-1] > 0 else np.zeros(rank)
 
-    def _bend(self, u):
+    def _bend(self, u: Array) -> Array:
         # the root of the sketch's inverse, up to a factor: 1 beyond the sketch, less along it
         return u + self.vectors @ (self.shrink * (self.vectors.T @ u).T).T
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         return self.metric.half(self._bend(u))
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         return self._bend(self.metric.half_transposed(gradient))
 
 
-def sketch(test, image):
+def sketch(test: Array, image: Array) -> tuple[Array, Array]:
     """Eigenvalues, falling, and eigenvectors of the Nyström approximation image (testᵀ image)⁻¹ imageᵀ."""
     # a small multiple of the identity, taken off again, keeps Cholesky's pivots positive
     shift = np.sqrt(len(test)) * np.finfo(np.float64).eps * np.linalg.norm(image, 2)
@@ -295,16 +307,16 @@ class PerOutput(Identity):
 
     name = "full"
 
-    def __init__(self, metrics):
+    def __init__(self, metrics: Sequence[Preconditioner]) -> None:
         self.metrics = metrics
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         return np.stack([m.direction(column) for m, column in zip(self.metrics, gradient.T, strict=True)], axis=1)
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         return np.stack([metric.half(column) for metric, column in zip(self.metrics, u.T, strict=True)], axis=1)
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         columns = zip(self.metrics, gradient.T, strict=True)
         return np.stack([metric.half_transposed(column) for metric, column in columns], axis=1)
 
@@ -327,7 +339,7 @@ class Joint(Identity):
 
     name = "full"
 
-    def __init__(self, hessian, centre, alpha, has_intercept, eps):
+    def __init__(self, hessian: Array, centre: Array, alpha: float, has_intercept: bool, eps: float) -> None:
         k, size = hessian.shape[:2]
         self.shape, self.centre, self.has_intercept = (k, size), centre, has_intercept
         diagonal = np.einsum("aibi->abi", hessian)
@@ -339,14 +351,14 @@ class Joint(Identity):
         # a full matrix is what `Full` inverts, once the intercepts are columns like the others
         self.inner = Full(matrix, np.zeros(k * size), 0.0, 0.0, eps)
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         k, size = self.shape
         out = self.inner.solve_half(u.T.ravel()).reshape(k, size).T
         if self.has_intercept:
             out[-1] -= self.centre @ out[:-1]
         return out
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         k, size = self.shape
         if self.has_intercept:
             gradient = gradient.copy()
@@ -359,18 +371,18 @@ class ZeroSum(Identity):
 
     name = "full"
 
-    def __init__(self, metric):
+    def __init__(self, metric: Preconditioner) -> None:
         self.metric = metric
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         out = self.metric.direction(gradient - gradient.mean(axis=1, keepdims=True))
         return out - out.mean(axis=1, keepdims=True)
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         out = self.metric.half(u)
         return out - out.mean(axis=1, keepdims=True)
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         return self.metric.half_transposed(gradient - gradient.mean(axis=1, keepdims=True))
 
 
@@ -393,13 +405,13 @@ class Renewed(Identity):
     # A new metric made of enough rows knows the curvature along its direction within this factor.
     GOOD = 1.5
 
-    def __init__(self, source):
+    def __init__(self, source: MetricSource) -> None:
         self.source = source
-        self.metric = None
+        self.metric: Any = None
         self.age = 0
         self.poor = False  # whether the metric, when new, mistook the curvature along its direction
 
-    def adapt(self, run):
+    def adapt(self, run: Run) -> None:
         if self.metric is not None:
             norms = run.history["gradient_norm"]
             shrink = norms[-1] / norms[-2]
@@ -413,20 +425,20 @@ class Renewed(Identity):
         self.metric = self.source.metric(run.base)
         self.age = 1
 
-    def _pays(self, run, shrink):
+    def _pays(self, run: Run, shrink: float) -> bool:
         """Whether the present metric would need more iterations to the end than a new one costs."""
         if not shrink < 0.999:
             return True
         target = max(run.stopping.tol, run.eps) / run.history["gradient_norm"][-1]
         return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         return self.metric.direction(gradient)
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         return self.metric.half(u)
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         return self.metric.half_transposed(gradient)
 
 
@@ -450,16 +462,16 @@ class Inexact(Identity):
 
     newton = True
 
-    def __init__(self, metric, most=100):
+    def __init__(self, metric: Preconditioner, most: int = 100) -> None:
         self.metric, self.most = metric, most
-        self.first = None
-        self.base = None
+        self.first: float | None = None
+        self.base: Any = None
 
     @property
-    def name(self):
+    def name(self) -> str | None:  # type: ignore[override]
         return self.metric.name
 
-    def adapt(self, run):
+    def adapt(self, run: Run) -> None:
         self.base = run.base
         self.metric.adapt(run)
         norms = run.history["gradient_norm"]
@@ -467,7 +479,7 @@ class Inexact(Identity):
         # superlinear convergence: the closer, the more exact
         self.forcing = min(0.3, np.sqrt(norms[-1] / max(norms)))
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         residual = gradient
         z = self.metric.direction(residual)
         step = z
@@ -488,14 +500,16 @@ class Inexact(Identity):
             step = z + rho / last * step
         return out if out.any() else self.metric.direction(gradient)
 
-    def half(self, u):
+    def half(self, u: Array) -> Array:
         return self.metric.half(u)
 
-    def half_transposed(self, gradient):
+    def half_transposed(self, gradient: Array) -> Array:
         return self.metric.half_transposed(gradient)
 
 
-def largest_eigenvalue(product, metric, shape):
+def largest_eigenvalue(
+    product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]
+) -> float:
     """An upper estimate of the largest eigenvalue of the Hessian bound in a metric: L.
 
     Parameters
@@ -507,7 +521,7 @@ def largest_eigenvalue(product, metric, shape):
     """
     size = int(np.prod(shape))
 
-    def apply(u):
+    def apply(u: Array) -> Array:
         return metric.half_transposed(product(metric.half(u.reshape(shape)))).ravel()
 
     if size <= 16:
@@ -521,4 +535,4 @@ def largest_eigenvalue(product, metric, shape):
 
 
 #: name -> class; what is registered is tested
-PRECONDITIONERS = {"diagonal": Diagonal, "full": Full, "nystrom": Nystrom}
+PRECONDITIONERS: dict[str, type[Identity]] = {"diagonal": Diagonal, "full": Full, "nystrom": Nystrom}

@@ -15,11 +15,17 @@ that it never looks at the function, so that the defaults of everything else are
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from ._checks import check_number
+from .protocols import Array, Choose, Point, Subspace
+
+if TYPE_CHECKING:
+    from .descent import Run
 
 __all__ = [
     "RULES",
@@ -40,7 +46,7 @@ __all__ = [
 ]
 
 
-def coordinates(rate, factor, space):
+def coordinates(rate: float, factor: float, space: Subspace) -> Array:
     """The step rate·direction + factor·(last step), in the subspace's coordinates."""
     if len(space.directions) == 1:
         return np.array([rate])
@@ -54,7 +60,7 @@ class Rule(BaseEstimator):
     momentum = True
     scheduled = False
 
-    def check(self):
+    def check(self) -> None:
         """Raise a TypeError or ValueError that names a parameter out of its range."""
 
 
@@ -66,11 +72,11 @@ class Schedule(Rule):
 
     scheduled = True
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         raise NotImplementedError
 
-    def begin(self, run):
-        def choose(space, factor):
+    def begin(self, run: Run) -> Choose:
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             return coordinates(self.rate(run.iteration), factor, space), None
 
         return choose
@@ -91,13 +97,13 @@ class Constant(Schedule):
     0.5
     """
 
-    def __init__(self, learning_rate=0.1):
+    def __init__(self, learning_rate: float = 0.1) -> None:
         self.learning_rate = learning_rate
 
-    def check(self):
+    def check(self) -> None:
         check_number("learning_rate", self.learning_rate, 0, left=False, right=False)
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         return float(self.learning_rate)
 
 
@@ -118,15 +124,15 @@ class InverseTime(Constant):
     0.1
     """
 
-    def __init__(self, learning_rate=0.1, decay=0.01):
+    def __init__(self, learning_rate: float = 0.1, decay: float = 0.01) -> None:
         super().__init__(learning_rate)
         self.decay = decay
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         check_number("decay", self.decay, 0, right=False)
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         return self.learning_rate / (1 + self.decay * k)
 
 
@@ -147,15 +153,15 @@ class Exponential(Constant):
     0.3679
     """
 
-    def __init__(self, learning_rate=0.1, decay=0.001):
+    def __init__(self, learning_rate: float = 0.1, decay: float = 0.001) -> None:
         super().__init__(learning_rate)
         self.decay = decay
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         check_number("decay", self.decay, 0, right=False)
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         return self.learning_rate * math.exp(-self.decay * k)
 
 
@@ -178,17 +184,17 @@ class StepDecay(Constant):
     0.1
     """
 
-    def __init__(self, learning_rate=0.1, factor=0.5, every=100):
+    def __init__(self, learning_rate: float = 0.1, factor: float = 0.5, every: int = 100) -> None:
         super().__init__(learning_rate)
         self.factor = factor
         self.every = every
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         check_number("factor", self.factor, 0, 1, left=False)
         check_number("every", self.every, 1, right=False)
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         return self.learning_rate * self.factor ** (k // self.every)
 
 
@@ -215,17 +221,17 @@ class Cosine(Constant):
     0.1
     """
 
-    def __init__(self, learning_rate=0.1, period=1000, floor=0.0):
+    def __init__(self, learning_rate: float = 0.1, period: int = 1000, floor: float = 0.0) -> None:
         super().__init__(learning_rate)
         self.period = period
         self.floor = floor
 
-    def check(self):
+    def check(self) -> None:
         super().check()
         check_number("period", self.period, 1, right=False)
         check_number("floor", self.floor, 0, right=False)
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         part = min(k / self.period, 1.0)
         return self.floor + (self.learning_rate - self.floor) * (1 + math.cos(math.pi * part)) / 2
 
@@ -233,10 +239,10 @@ class Cosine(Constant):
 class Custom(Schedule):
     """The user's own callable of the iteration: ``learning_rate=lambda k: 0.5 / (k + 1) ** 0.5``."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[int], float]) -> None:
         self.function = function
 
-    def rate(self, k):
+    def rate(self, k: int) -> float:
         rate = self.function(k)
         check_number(f"learning_rate({k})", rate, 0, right=False)
         return float(rate)
@@ -257,10 +263,10 @@ class Lipschitz(Rule):
     Lipschitz()
     """
 
-    def begin(self, run):
-        smoothness = None
+    def begin(self, run: Run) -> Choose:
+        smoothness: float | None = None
 
-        def choose(space, factor):
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal smoothness
             if smoothness is None:
                 smoothness = run.smoothness()
@@ -299,16 +305,16 @@ class Silver(Rule):
     momentum = False
 
     @staticmethod
-    def multiple(k):
+    def multiple(k: int) -> float:
         """η(k)·L."""
         i = k + 1
         twos = (i & -i).bit_length() - 1
         return 1 + (1 + math.sqrt(2)) ** (twos - 1)
 
-    def begin(self, run):
-        smoothness = None
+    def begin(self, run: Run) -> Choose:
+        smoothness: float | None = None
 
-        def choose(space, factor):
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal smoothness
             if smoothness is None:
                 smoothness = run.smoothness()
@@ -325,7 +331,7 @@ class Silver(Rule):
 PARALLEL = {True: 1e-8, False: 1e-3}  # double precision, single precision
 
 
-def newton_step(hessian, gradient, parallel):
+def newton_step(hessian: Array, gradient: Array, parallel: float) -> Array:
     """−H⁻¹g for one or two coupled numbers; a direction without curvature, or parallel to the first, is left out."""
     h, g = float(hessian[0, 0]), float(gradient[0])
     if len(gradient) == 1:
@@ -337,7 +343,7 @@ def newton_step(hessian, gradient, parallel):
     return np.array([-g / h if h > 0 else 0.0, 0.0])
 
 
-def newton_steps(hessian, gradient, eps):
+def newton_steps(hessian: Array, gradient: Array, eps: float) -> Array:
     """`newton_step` where each output has numbers of its own: one row an output."""
     parallel = PARALLEL[eps < 1e-10]
     if gradient.ndim == 1:
@@ -345,7 +351,7 @@ def newton_steps(hessian, gradient, eps):
     return np.stack([newton_step(h, g, parallel) for h, g in zip(hessian, gradient, strict=True)])
 
 
-def newton_search(space, start, free, run, accuracy):
+def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: float) -> Array:
     """Minimise φ over its first `free` coordinates by a few damped Newton steps.
 
     Stops when the Newton decrement, an estimate of what is left to gain, has fallen to `accuracy`² of what the
@@ -437,8 +443,8 @@ class PlaneSearch(Rule):
     plane = True
     momentum = False
 
-    def begin(self, run):
-        def choose(space, factor):
+    def begin(self, run: Run) -> Choose:
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             shape = (len(space.directions),)
             if not run.objective.coupled and space.origin.coef.ndim == 2:
                 shape = (space.origin.coef.shape[1], *shape)
@@ -471,8 +477,8 @@ class Exact(Rule):
     Exact()
     """
 
-    def begin(self, run):
-        def choose(space, factor):
+    def begin(self, run: Run) -> Choose:
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             return newton_search(space, coordinates(0.0, factor, space), 1, run, accuracy=1e-6), None
 
         return choose
@@ -506,22 +512,22 @@ class Backtracking(Rule):
     Backtracking(shrink=0.8)
     """
 
-    def __init__(self, shrink=0.5, growth=2.0, sufficient=0.1):
+    def __init__(self, shrink: float = 0.5, growth: float = 2.0, sufficient: float = 0.1) -> None:
         self.shrink = shrink
         self.growth = growth
         self.sufficient = sufficient
 
-    def check(self):
+    def check(self) -> None:
         check_number("shrink", self.shrink, 0, 1, left=False, right=False)
         check_number("growth", self.growth, 1, right=False)
         check_number("sufficient", self.sufficient, 0, 0.5, left=False, right=False)
 
-    def begin(self, run):
+    def begin(self, run: Run) -> Choose:
         rate = 1.0
         # Accelerated methods need the descent lemma, η ≤ 1/L, and rates that do not grow again.
         sufficient, growth = (0.5, 1.0) if run.accelerated else (self.sufficient, self.growth)
 
-        def choose(space, factor):
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal rate
             value, gradient, _ = space.derivatives(coordinates(0.0, factor, space), 1)
             slope = float(gradient[0])
@@ -549,10 +555,11 @@ class Backtracking(Rule):
 class Memory:
     """The last gradient and direction of a run without momentum, and what their change says of the curvature."""
 
-    def __init__(self):
-        self.gradient = self.direction = None
+    def __init__(self) -> None:
+        self.gradient: Any = None
+        self.direction: Any = None
 
-    def compare(self, space):
+    def compare(self, space: Subspace) -> tuple[float, float, float] | None:
         """(‖Δw‖² in the metric, Δwᵀ∇, ‖Δ∇‖² in the dual metric) over the last rate, or None at the first step.
 
         With Δw = η·d and d = −P∇: ‖Δw‖²/η² = −dᵀ∇, Δwᵀ(Δ∇)/η = dᵀΔ∇, and PΔ∇ is minus the change of d.
@@ -570,7 +577,7 @@ class Memory:
         return out
 
 
-def cautious(space):
+def cautious(space: Subspace) -> float:
     """A first rate that cannot overshoot by much: 1/L ≤ 2(F − F*)/‖∇F‖² for every L-smooth F ≥ F* ≥ 0."""
     slope = -float(space.slopes().sum())
     return 1e-3 * 2 * space.origin.value / slope if slope > 0 else 1.0
@@ -601,16 +608,17 @@ class BarzilaiBorwein(Rule):
 
     momentum = False
 
-    def __init__(self, window=10):
+    def __init__(self, window: int = 10) -> None:
         self.window = window
 
-    def check(self):
+    def check(self) -> None:
         check_number("window", self.window, 1, right=False)
 
-    def begin(self, run):
-        memory, rate = Memory(), None
+    def begin(self, run: Run) -> Choose:
+        memory = Memory()
+        rate: Any = None
 
-        def choose(space, factor):
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal rate
             seen = memory.compare(space)
             if seen is None:
@@ -646,10 +654,11 @@ class AdGD(Rule):
 
     momentum = False
 
-    def begin(self, run):
-        memory, rate, ratio = Memory(), None, math.inf
+    def begin(self, run: Run) -> Choose:
+        memory, ratio = Memory(), math.inf
+        rate: Any = None
 
-        def choose(space, factor):
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal rate, ratio
             seen = memory.compare(space)
             if seen is None:
@@ -693,17 +702,17 @@ class Polyak(Rule):
 
     momentum = False
 
-    def __init__(self, optimum=None):
+    def __init__(self, optimum: float | None = None) -> None:
         self.optimum = optimum
 
-    def check(self):
+    def check(self) -> None:
         if self.optimum is not None:
             check_number("optimum", self.optimum, -math.inf, left=False, right=False)
 
-    def begin(self, run):
+    def begin(self, run: Run) -> Choose:
         distance = math.inf
 
-        def choose(space, factor):
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal distance
             value = space.origin.value
             slope = -float(space.slopes().sum())
@@ -724,7 +733,7 @@ class Polyak(Rule):
 
 
 #: name -> class; what is registered is tested
-RULES = {
+RULES: dict[str, type[Rule]] = {
     "auto": PlaneSearch,
     "lipschitz": Lipschitz,
     "backtracking": Backtracking,

@@ -6,22 +6,26 @@ it never sees a loss. To add a kind of storage, write one file with these method
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
+from ..protocols import Design
 from .dense import DenseDesign
 from .sparse import SparseDesign
 
 __all__ = ["DESIGNS", "design_for"]
 
 #: (recognises, design): the first that recognises X takes it
-DESIGNS = [
+DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Design]]] = [
     (sp.issparse, SparseDesign),
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
 ]
 
 
-def design_for(X, fit_intercept):
+def design_for(X: Any, fit_intercept: bool) -> Design:
     """The design for the storage of X, an array or sparse matrix that scikit-learn's validation returned."""
     for recognises, design in DESIGNS:
         if recognises(X):

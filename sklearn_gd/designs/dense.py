@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..protocols import Array
 from .rows import RowBlocks, SymmetricProduct, cut
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -17,12 +18,12 @@ __all__ = ["DenseDesign"]
 class DenseDesign(RowBlocks):
     """A linear model's X in a NumPy array of shape (n_samples, n_features)."""
 
-    def __init__(self, X, fit_intercept):
+    def __init__(self, X: Array, fit_intercept: bool) -> None:
         super().__init__(X, fit_intercept, X.shape[1] * X.dtype.itemsize)
         # floating-point operations of one product with one vector, the unit in which costs are compared
         self.work = X.size
 
-    def block_forward(self, s, w, out=None):
+    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
         if w.ndim == 1 or len(X) <= (rows := max(16, SMALL_PRODUCT // w.size)):
             return np.matmul(X, w, out=out)
@@ -32,16 +33,16 @@ class DenseDesign(RowBlocks):
             np.matmul(X[part], w, out=out[part])
         return out
 
-    def block_adjoint(self, s, residual):
+    def block_adjoint(self, s: slice, residual: Array) -> Array:
         if residual.ndim == 1:
             return self.X[s].T @ residual
         # the other way round: the long rows of X are the columns that BLAS walks along (twice as fast, 784 by 10)
         return (residual.T @ self.X[s]).T
 
-    def block_dense(self, s):
+    def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]
 
-    def row_products(self):
+    def row_products(self) -> tuple[Array, Array]:
         """Inner products of the rows about a centre, in double precision.
 
         Returns
@@ -59,16 +60,16 @@ class DenseDesign(RowBlocks):
             product.add(Z - low[columns, None] if self.fit_intercept else Z)
         return product.whole(), centre
 
-    def centred_adjoint(self, residual, centre):
+    def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """(X − 1 centreᵀ)ᵀ residual, without the intercept."""
         self.passes += 1
         out = self.X.T @ residual.astype(self.dtype, copy=False)
         return out.astype(np.float64) - np.multiply.outer(centre, residual.sum(axis=0))
 
-    def take(self, rows):
+    def take(self, rows: Array) -> DenseDesign:
         """The same design on a copy of some rows."""
         return DenseDesign(self.X[rows], self.fit_intercept)
 
-    def is_finite(self):
+    def is_finite(self) -> bool:
         """Whether every entry is finite, read from column sums where those can be trusted."""
         return bool(np.isfinite(self.X).all())

@@ -15,18 +15,26 @@ over many rows of float32 do not drift.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from ..protocols import Array
 from .threads import map_ordered, n_threads
 
 __all__ = ["Curvature", "RowBlocks", "SymmetricProduct"]
+
+R = TypeVar("R")
+#: What one chunk adds to a sum: floats and small arrays.
+Parts: TypeAlias = tuple[Any, ...]
 
 # Half of the 1 to 2 MB of second-level cache that a core has today: the block, read twice, and its predictions.
 # Measured on X @ w followed by X.T @ r (float64, p = 20 … 1000): 128 KB lost a third to the interpreter, 2 MB as much to
 # the cache; 256 KB … 1 MB were alike.
 BLOCK_BYTES = 512 * 1024
+# A block's sums are float32 where X is: of more rows their errors would show (0.1 summed 130,000 times: 1e-5 off).
+MOST_ROWS = 1 << 14
 # Rows of a block for work on predictions alone, about ten arrays of 8 bytes a row.
 PREDICTION_ROWS = 8192
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
@@ -50,12 +58,12 @@ class Curvature(NamedTuple):
         Σ wᵢ with an intercept, 0 without.
     """
 
-    matrix: np.ndarray
-    centre: np.ndarray
+    matrix: Array
+    centre: Array
     mass: float
 
 
-def cut(n, size):
+def cut(n: int, size: int) -> list[slice]:
     """Slices of `size` that cover range(n)."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
@@ -67,16 +75,18 @@ class RowBlocks:
     faster `forward` or `moments`.
     """
 
-    def __init__(self, X, fit_intercept, row_bytes):
+    work: float  # of one product with a vector, in operations
+
+    def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
         self.X = X
         self.fit_intercept = fit_intercept
         self.n_samples, self.n_features = X.shape
         self.dtype = X.dtype
         self.size = self.n_features + fit_intercept
         self.passes = 0.0
-        self._centre = None
+        self._centre: Array | None = None
         n = self.n_samples
-        rows = max(1, int(BLOCK_BYTES / max(row_bytes, 1)))
+        rows = min(max(1, int(BLOCK_BYTES / max(row_bytes, 1))), MOST_ROWS)
         if X.ndim == 2 and getattr(X, "flags", None) is not None and not X.flags.c_contiguous:
             # Columns are contiguous: short pieces of them waste cache lines and address translations.
             rows = max(rows, 1024)
@@ -88,36 +98,36 @@ class RowBlocks:
 
     # -- the shape of a pass ----------------------------------------------------------------------------------
 
-    def _chunks(self, task, chunk_rows=None):
+    def _chunks(self, task: Callable[[slice], R], chunk_rows: int | None = None) -> list[R]:
         if self.n_samples <= (chunk_rows or self.chunk_rows):
             return [task(slice(0, self.n_samples))]
         return map_ordered(task, cut(self.n_samples, chunk_rows or self.chunk_rows), self.threads)
 
-    def _blocks(self, chunk):
+    def _blocks(self, chunk: slice) -> Iterator[slice]:
         step = self.block_rows
         for start in range(chunk.start, chunk.stop, step):
             yield slice(start, min(start + step, chunk.stop))
 
-    def over_predictions(self, task):
+    def over_predictions(self, task: Callable[[slice], Parts]) -> Parts:
         """Sum `task(slice)`, a tuple of floats and small arrays, over the samples; nothing of X is read."""
         n = self.n_samples
         if self.one_block:
             return task(slice(0, n))
 
-        def chunk_task(chunk):
+        def chunk_task(chunk: slice) -> Parts:
             return _add_up(task(s) for s in _sub(chunk, PREDICTION_ROWS))
 
         size = PREDICTION_ROWS * max(1, -(-n // (PREDICTION_ROWS * CHUNKS)))
         return _add_up(map_ordered(chunk_task, cut(n, size), self.threads))
 
-    def each_prediction(self, task):
+    def each_prediction(self, task: Callable[[slice], None]) -> None:
         """Call `task(slice)` on blocks of samples that together are all of them."""
         n = self.n_samples
         if self.one_block:
             task(slice(0, n))
             return
 
-        def chunk_task(chunk):
+        def chunk_task(chunk: slice) -> None:
             for s in _sub(chunk, PREDICTION_ROWS):
                 task(s)
 
@@ -126,19 +136,19 @@ class RowBlocks:
 
     # -- the linear map -----------------------------------------------------------------------------------------
 
-    def split(self, coef):
+    def split(self, coef: Array) -> tuple[Array, Any]:
         """Coefficients in the arithmetic of X, and the intercept or None."""
         if self.fit_intercept:
             return coef[:-1].astype(self.dtype, copy=False), coef[-1]
         return coef.astype(self.dtype, copy=False), None
 
-    def forward(self, coef):
+    def forward(self, coef: Array) -> Array:
         """Raw predictions X @ w + b."""
         w, b = self.split(coef)
         self.passes += 1
         out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
 
-        def task(chunk):
+        def task(chunk: slice) -> None:
             for s in self._blocks(chunk):
                 part = self.block_forward(s, w, out[s])
                 if b is not None:
@@ -147,7 +157,7 @@ class RowBlocks:
         self._chunks(task)
         return out
 
-    def sweep(self, pointwise, coef=None):
+    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         """One read of X: predictions of a block, `pointwise` of them, and the adjoint of the residual it returns.
 
         Parameters
@@ -164,11 +174,12 @@ class RowBlocks:
             [X 1]ᵀ residual.
         """
         self.passes += 1
-        w = b = None
+        w: Any = None
+        b: Any = None
         if coef is not None:
             w, b = self.split(coef)
 
-        def task(chunk):
+        def task(chunk: slice) -> Parts:
             total, gradient, count = 0.0, None, 0.0
             for s in self._blocks(chunk):
                 raw = None
@@ -192,11 +203,11 @@ class RowBlocks:
             gradient = np.concatenate([gradient, np.reshape(count, (1, *gradient.shape[1:]))])
         return value, gradient
 
-    def normal(self, coef, weight):
+    def normal(self, coef: Array, weight: Array | None) -> Array:
         """[X 1]ᵀ W [X 1] coef in one read of X."""
         scale = 1.0 / self.n_samples if weight is None else None
 
-        def pointwise(s, raw):
+        def pointwise(s: slice, raw: Array) -> tuple[float, Array]:
             return 0.0, raw if scale is not None else _times(raw, weight[s])
 
         out = self.sweep(pointwise, coef)[1]
@@ -206,13 +217,13 @@ class RowBlocks:
 
     # -- second moments -----------------------------------------------------------------------------------------
 
-    def provisional_centre(self, weight=None):
+    def provisional_centre(self, weight: Array | None = None) -> Array:
         """About the mean of the rows, from a few of them: subtracting it leaves nothing large to cancel."""
         if self._centre is None:
             self._centre = self._mean_of_few(weight)
         return self._centre
 
-    def _mean_of_few(self, weight):
+    def _mean_of_few(self, weight: Array | None) -> Array:
         if not self.fit_intercept:
             return np.zeros(self.n_features)
         if weight is None:
@@ -227,14 +238,14 @@ class RowBlocks:
         # A non-finite entry is reported by the pass that meets it, not hidden in a shift.
         return np.where(np.isfinite(centre), centre, 0.0)
 
-    def product_dtype(self):
+    def product_dtype(self) -> np.dtype[Any]:
         """The arithmetic of products of columns: X's, unless squares of its numbers would leave the range of float32."""
         if self.dtype == np.float64:
             return self.dtype
         peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
         return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
 
-    def gram(self, weight=None, targets=None, dtype=None):
+    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -262,7 +273,7 @@ class RowBlocks:
         low = shift.astype(dtype)
         root = None if weight is None else np.sqrt(weight, dtype=dtype)
 
-        def prepared(s):
+        def prepared(s: slice) -> Parts:
             # the block about the shift, times the roots of the weights; with its column sums and its weight
             Z = self.block_dense(s).astype(dtype, copy=False)
             if extra:
@@ -281,14 +292,14 @@ class RowBlocks:
             Z *= w[:, None]
             return Z, w @ Z if self.fit_intercept else 0.0, float(np.vdot(w, w))
 
-        def block_moments(s):
+        def block_moments(s: slice) -> Parts:
             Z, sums, mass = prepared(s)
             return Z.T @ Z, sums, mass
 
         if total <= 256:
             rows = max(64, BLOCK_BYTES // (8 * total))
 
-            def task(chunk):
+            def task(chunk: slice) -> Parts:
                 return _add_up(block_moments(s) for s in _sub(chunk, rows))
 
             # p² numbers a chunk: no more chunks than threads need
@@ -311,7 +322,7 @@ class RowBlocks:
         matrix -= mass * np.outer(offset, offset)
         return Curvature(matrix, low.astype(np.float64) + offset, mass)
 
-    def coupled_gram(self, p, scaled):
+    def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
 
         Parameters
@@ -329,7 +340,7 @@ class RowBlocks:
         centre = self.provisional_centre()
         low = centre.astype(self.dtype)
 
-        def block(s):
+        def block(s: slice) -> Parts:
             Z = self.block_dense(s)
             if self.fit_intercept:
                 Z = np.concatenate([Z - low, np.ones((Z.shape[0], 1), dtype=Z.dtype)], axis=1)
@@ -342,18 +353,18 @@ class RowBlocks:
                     out[b, :, a] = part
             return (out,)
 
-        def task(chunk):
+        def task(chunk: slice) -> Parts:
             return _add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
 
         chunk_rows = max(self.block_rows, -(-self.n_samples // 2))
         return _add_up(self._chunks(task, chunk_rows))[0], centre
 
-    def moments(self, weight=None):
+    def moments(self, weight: Array | None = None) -> Curvature:
         """The diagonal of `gram`, in one read of X."""
         self.passes += 1
         low = self.provisional_centre(weight).astype(self.dtype)
 
-        def block(s):
+        def block(s: slice) -> Parts:
             # float64: squares of small float32 numbers would vanish, of large ones overflow
             Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
             w = np.ones(Z.shape[0]) if weight is None else weight[s].astype(np.float64, copy=False)
@@ -371,7 +382,7 @@ class RowBlocks:
         self._centre = low + offset
         return Curvature(np.maximum(squares - mass * offset**2, 0.0), self._centre, mass)
 
-    def row_spread(self, moments):
+    def row_spread(self, moments: Curvature) -> Array:
         """Mean square of the standardised features of each row: how far it lies from the centre."""
         self.passes += 1
         low = moments.centre.astype(self.dtype)
@@ -379,7 +390,7 @@ class RowBlocks:
         np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
         out = np.empty(self.n_samples)
 
-        def task(chunk):
+        def task(chunk: slice) -> None:
             for s in self._blocks(chunk):
                 Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
                 Z *= Z
@@ -398,34 +409,34 @@ class SymmetricProduct:
 
     TILES = 8
 
-    def __init__(self, size, threads):
+    def __init__(self, size: int, threads: int) -> None:
         self.matrix = np.zeros((size, size))
         self.threads = threads
         self.tiles = cut(size, -(-size // self.TILES))
 
-    def add(self, Z):
-        def task(tile):
+    def add(self, Z: Array) -> None:
+        def task(tile: slice) -> None:
             self.matrix[tile.start :, tile] += Z[:, tile.start :].T @ Z[:, tile]
 
         map_ordered(task, self.tiles, self.threads)
 
-    def whole(self):
+    def whole(self) -> Array:
         """The matrix, both its triangles."""
         for tile in self.tiles:
             self.matrix[tile, tile.stop :] = self.matrix[tile.stop :, tile].T
         return self.matrix
 
 
-def _times(raw, weight):
+def _times(raw: Array, weight: Array) -> Array:
     return raw * (weight if raw.ndim == 1 else weight[:, None])
 
 
-def _sub(chunk, step):
+def _sub(chunk: slice, step: int) -> Iterator[slice]:
     for start in range(chunk.start, chunk.stop, step):
         yield slice(start, min(start + step, chunk.stop))
 
 
-def _add_up(parts):
+def _add_up(parts: Iterable[Parts]) -> Parts:
     """Sum tuples entry by entry, in their order, in double precision."""
     if isinstance(parts, list) and len(parts) == 1:
         return parts[0]

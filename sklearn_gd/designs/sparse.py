@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
+from ..protocols import Array
 from .rows import Curvature, RowBlocks
 
 __all__ = ["SparseDesign"]
@@ -13,7 +16,7 @@ __all__ = ["SparseDesign"]
 class SparseDesign(RowBlocks):
     """A linear model's X in compressed sparse rows."""
 
-    def __init__(self, X, fit_intercept):
+    def __init__(self, X: Any, fit_intercept: bool) -> None:
         n, p = X.shape
         per_row = X.nnz / max(n, 1)
         super().__init__(X, fit_intercept, per_row * (X.dtype.itemsize + X.indices.itemsize))
@@ -23,7 +26,7 @@ class SparseDesign(RowBlocks):
         self.chunk_rows = max(1, -(-n // chunks))
         # One view per chunk, made once: cutting a sparse array costs more than a small product.
         self.block_rows = self.chunk_rows
-        self._views = {}
+        self._views: dict[int, tuple[Any, Any]] = {}
         for start in range(0, n, self.block_rows):
             stop = min(start + self.block_rows, n)
             lo, hi = X.indptr[start], X.indptr[stop]
@@ -32,38 +35,34 @@ class SparseDesign(RowBlocks):
             )
             self._views[start] = (view, view.T)
 
-    def block_forward(self, s, w, out=None):
+    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         part = self._views[s.start][0] @ w
         if out is None:
             return part
         out[...] = part
         return out
 
-    def block_adjoint(self, s, residual):
+    def block_adjoint(self, s: slice, residual: Array) -> Array:
         return self._views[s.start][1] @ residual
 
-    def block_dense(self, s):
+    def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()
 
-    def take(self, rows):
+    def take(self, rows: Array) -> SparseDesign:
         """The same design on a copy of some rows."""
         return SparseDesign(self.X[rows], self.fit_intercept)
 
-    def _mean_of_few(self, weight):
-        # Zero: most entries are, and what a shift would save from cancellation it would fill in.
-        return np.zeros(self.n_features)
-
-    def row_products(self):
+    def row_products(self) -> tuple[Array, Array]:
         """Inner products of the rows, as `DenseDesign.row_products`; about zero."""
         self.passes += 1
         return (self.X @ self.X.T).toarray().astype(np.float64, copy=False), np.zeros(self.n_features)
 
-    def centred_adjoint(self, residual, centre):
+    def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """Xᵀ residual, as `DenseDesign.centred_adjoint`."""
         self.passes += 1
         return (self.X.T @ residual.astype(self.dtype, copy=False)).astype(np.float64, copy=False)
 
-    def row_spread(self, moments):
+    def row_spread(self, moments: Curvature) -> Array:
         self.passes += 1
         inverse = np.zeros(self.n_features)
         np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
@@ -72,16 +71,17 @@ class SparseDesign(RowBlocks):
         rows = np.repeat(np.arange(self.n_samples), np.diff(X.indptr))
         return np.bincount(rows, per_value, minlength=self.n_samples) + float(moments.centre**2 @ inverse)
 
-    def moments(self, weight=None):
+    def moments(self, weight: Array | None = None) -> Curvature:
         """The diagonal of `gram`, from the stored values alone."""
         self.passes += 1
         w = np.full(self.n_samples, 1.0 / self.n_samples) if weight is None else np.asarray(weight, dtype=np.float64)
         mass = float(w.sum())
-        X = self.X
-        per_value = np.repeat(w, np.diff(X.indptr)) * X.data
-        sums = np.bincount(X.indices, per_value, minlength=self.n_features)
-        squares = np.bincount(X.indices, per_value * X.data, minlength=self.n_features)
+        X, p = self.X, self.n_features
+        w = np.repeat(w, np.diff(X.indptr))
         if not self.fit_intercept:
-            return Curvature(squares, np.zeros(self.n_features), 0.0)
-        centre = sums / mass
-        return Curvature(np.maximum(squares - mass * centre**2, 0.0), centre, mass)
+            return Curvature(np.bincount(X.indices, w * np.square(X.data, dtype=np.float64), p), np.zeros(p), 0.0)
+        centre = self._centre = np.bincount(X.indices, w * X.data, p) / mass
+        # about the centre, the zeros included: nothing large cancels
+        away = np.bincount(X.indices, w * np.square(X.data - centre[X.indices]), p)
+        zeros = np.maximum(mass - np.bincount(X.indices, w, p), 0.0)
+        return Curvature(away + zeros * centre**2, centre, mass)

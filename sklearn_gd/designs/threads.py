@@ -14,26 +14,31 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 class _State:
     """The pool, the BLAS controller and the guard's count of one process."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.Lock()
         self.users = 0
-        self.limiter = None
-        self.original = None
-        self.pool = None
-        self.controller = None
+        self.limiter: Any = None
+        self.original = 1
+        self.pool: ThreadPoolExecutor | None = None
+        self.controller: Any = None
 
-    def blas(self):
+    def blas(self) -> Any:
         if self.controller is None:  # a millisecond: found once per process
             self.controller = ThreadpoolController().select(user_api="blas")
         return self.controller
@@ -42,7 +47,7 @@ class _State:
 _state = _State()
 
 
-def _forget():
+def _forget() -> None:
     # A forked child has none of the parent's threads, and a lock that it may have inherited locked.
     global _state
     _state = _State()
@@ -52,7 +57,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def n_threads():
+def n_threads() -> int:
     """Threads that a pass may use: what BLAS may, so that ``threadpool_limits`` and joblib's workers are obeyed."""
     state = _state
     with state.lock:
@@ -63,7 +68,7 @@ def n_threads():
 
 
 @contextlib.contextmanager
-def one_blas_thread():
+def one_blas_thread() -> Iterator[None]:
     """BLAS works on one thread while anybody is inside."""
     state = _state
     with state.lock:
@@ -82,7 +87,7 @@ def one_blas_thread():
 
 
 @contextlib.contextmanager
-def whole_blas():
+def whole_blas() -> Iterator[None]:
     """BLAS has its threads back for one large product or factorisation inside `one_blas_thread`."""
     state = _state
     if not state.users or state.original == 1:
@@ -92,13 +97,13 @@ def whole_blas():
         yield
 
 
-def _quiet(task, *args):
+def _quiet(task: Callable[..., R], *args: Any) -> R:
     # Floating-point error handling is per thread: overflow is found from its result, not from a warning.
     with np.errstate(all="ignore"):
         return task(*args)
 
 
-def map_ordered(task, items, threads):
+def map_ordered(task: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
     """``[task(item) for item in items]``, on `threads` threads; the order of the results is the items'."""
     if threads <= 1 or len(items) <= 1:
         return [task(item) for item in items]

@@ -1,0 +1,280 @@
+"""What the parts ask of each other: the contracts, for the type checker and for whoever writes a part.
+
+Two uses: to see what a new loss, design, learning rate, momentum or preconditioner must offer; and to annotate the one
+tower with what it sees of the other, without an import between them. Nothing here runs.
+
+Shapes: coefficients (n_features + fit_intercept,) or (n_features + fit_intercept, n_outputs), the intercept last; raw
+predictions (n_samples,) or (n_samples, n_outputs); coordinates in a subspace (m,), or (n_outputs, m) where each output
+has steps of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from .descent import Run
+
+__all__ = [
+    "Array",
+    "Callback",
+    "Choose",
+    "Design",
+    "Direction",
+    "Look",
+    "Loss",
+    "MetricSource",
+    "Momentum",
+    "Moments",
+    "Objective",
+    "Penalty",
+    "Point",
+    "Preconditioner",
+    "StepRule",
+    "Subspace",
+]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+# ------------------------------------------------------------------------ what the method tower sees of a problem
+
+
+class Direction(Protocol):
+    """A vector of coefficient size."""
+
+    @property
+    def coef(self) -> Array: ...
+
+
+class Point(Protocol):
+    """A place, and what is known there; never changed."""
+
+    @property
+    def coef(self) -> Array: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def gradient(self) -> Array: ...
+
+    def direction(self, coef: Array) -> Any:
+        """A vector of coefficient size as a `Direction` from here."""
+
+    def minus(self, other: Any) -> Any:
+        """The step from another point, as a `Direction`."""
+
+    def along(self, *directions: Any) -> Subspace:
+        """The subspace that directions span from here."""
+
+    def refreshed(self) -> Point:
+        """The same place, everything computed from its coefficients alone."""
+
+
+class Subspace(Protocol):
+    """φ(a) = F(w + Σ aₖ dₖ): what a search over learning rate and momentum sees."""
+
+    exact: bool  # whether φ is a quadratic
+
+    @property
+    def origin(self) -> Point: ...
+    @property
+    def directions(self) -> Any: ...
+
+    def slopes(self) -> Array:
+        """The gradient of φ at a = 0."""
+
+    def value(self, a: Array) -> float:
+        """φ(a)."""
+
+    def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
+        """φ(a), and its gradient and Hessian where `order` asks for them."""
+
+    def point(self, a: Array) -> Point:
+        """The point at a."""
+
+    def point_at(self, factor: float) -> Point:
+        """The point at the same factor of every direction."""
+
+
+class Objective(Protocol):
+    """A function of coefficients, somewhere."""
+
+    coupled: bool  # whether the outputs share one loss, and so one step
+
+    @property
+    def passes(self) -> float: ...
+
+    def at(self, coef: Array) -> Point:
+        """The point at some coefficients."""
+
+    def curvature_product(self, coef: Array) -> Array:
+        """(A bound of the Hessian) @ coef."""
+
+
+# ------------------------------------------------------------------------------------- the parts of the method tower
+
+#: (subspace, momentum's factor) -> the coordinates of the step, and the point there if it is known
+Choose: TypeAlias = "Callable[[Subspace, float], tuple[Array, Point | None]]"
+#: run -> the point at which the gradient is taken, and the factor of the last step
+Look: TypeAlias = "Callable[[Run], tuple[Point, float]]"
+
+
+class StepRule(Protocol):
+    """How far to go along a direction; see `steps`."""
+
+    plane: bool  # whether it chooses the momentum, too
+    momentum: bool  # whether it may be combined with one
+    scheduled: bool  # whether it never looks at the function
+
+    def check(self) -> None:
+        """Refuse parameters out of range, naming them."""
+
+    def begin(self, run: Run) -> Choose:
+        """What it does in one run."""
+
+
+class Momentum(Protocol):
+    """Where the next gradient is taken; see `momentum`."""
+
+    def check(self) -> None:
+        """Refuse parameters out of range, naming them."""
+
+    def begin(self, run: Run) -> Look:
+        """What it does in one run."""
+
+
+class Preconditioner(Protocol):
+    """The metric in which descent is steepest, P = T Tᵀ; see `preconditioners`."""
+
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def newton(self) -> bool: ...
+
+    def adapt(self, run: Run) -> None:
+        """Renew the metric where that pays."""
+
+    def direction(self, gradient: Array) -> Array:
+        """−P gradient."""
+
+    def half(self, u: Array) -> Array:
+        """T u."""
+
+    def half_transposed(self, gradient: Array) -> Array:
+        """Tᵀ gradient."""
+
+
+class MetricSource(Protocol):
+    """What makes a new metric of the Hessian at a point."""
+
+    cost: float  # of a new metric, in iterations
+
+    def metric(self, point: Any) -> Preconditioner: ...
+    def grow(self) -> None:
+        """Make better ones from now on."""
+
+
+class Callback(Protocol):
+    """Told before and after each iteration."""
+
+    def before(self, run: Run) -> None: ...
+    def after(self, run: Run) -> bool:
+        """Whether to stop."""
+
+
+# ------------------------------------------------------------------------------------ the parts of the problem tower
+
+
+class Loss(Protocol):
+    """Pointwise; never sees X. See `losses`."""
+
+    curvature: float  # an upper bound of the second derivative in the raw prediction
+
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Array, Any, Any]:
+        """The loss of each sample, its slope, and its bend, as far as `order` asks."""
+
+    def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
+        """Each sample's weighted Hessian times a direction of the raw predictions."""
+
+    def hessian_diagonal(self, bend: Array) -> Array:
+        """The Hessian's diagonal in the raw predictions."""
+
+    def forms(self, bend: Array, weight: Array | None, images: Any) -> Array:
+        """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
+
+
+class Penalty(Protocol):
+    """A term of the objective in the coefficients alone. See `penalties`."""
+
+    alpha: float
+
+    def value(self, coef: Array) -> float: ...
+    def add_gradient(self, coef: Array, gradient: Array) -> None:
+        """Add the penalty's gradient, in place."""
+
+    def inner(self, a: Array, b: Array) -> float:
+        """aᵀ (Hessian) b."""
+
+
+class Moments(Protocol):
+    """Second moments of the rows about their centre; see `designs.rows.Curvature`."""
+
+    @property
+    def matrix(self) -> Array: ...
+    @property
+    def centre(self) -> Array: ...
+    @property
+    def mass(self) -> Any: ...
+
+
+class Design(Protocol):
+    """The linear map X; never sees a loss. See `designs`."""
+
+    n_samples: int
+    n_features: int
+    size: int  # of a coefficient vector
+    fit_intercept: bool
+    dtype: np.dtype[Any]
+    passes: float  # reads of X so far
+    work: float  # of one product with a vector, in operations
+    one_block: bool  # whether work on predictions is done on all samples at once
+
+    def forward(self, coef: Array) -> Array:
+        """Raw predictions."""
+
+    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
+        """One read of X: predictions, `pointwise` of them, and the adjoint of what it returns."""
+
+    def normal(self, coef: Array, weight: Array | None) -> Array:
+        """[X 1]ᵀ W [X 1] coef."""
+
+    def over_predictions(self, task: Callable[[slice], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Sum `task(slice)` over the samples."""
+
+    def each_prediction(self, task: Callable[[slice], None]) -> None:
+        """Call `task(slice)` on blocks of samples that together are all of them."""
+
+    def moments(self, weight: Array | None = None) -> Moments:
+        """The columns' second moments, and their centre."""
+
+    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Moments:
+        """All second moments of the columns, and of the targets behind them."""
+
+    def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
+        """The multinomial Hessian over all outputs, and the centre it is about."""
+
+    def row_spread(self, moments: Any) -> Array:
+        """How far each row lies from the centre."""
+
+    def row_products(self) -> tuple[Array, Array]:
+        """Inner products of the rows, and the centre they are about."""
+
+    def centred_adjoint(self, residual: Array, centre: Array) -> Array:
+        """(X − 1 centreᵀ)ᵀ residual."""
+
+    def take(self, rows: Array) -> Design:
+        """The same design on a copy of some rows."""

@@ -1,0 +1,165 @@
+"""What "auto" is made of: conjugate gradients, the normal equation, samples, rotations, sketches."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax
+from sklearn.datasets import load_diabetes, load_digits, make_classification
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import scale
+
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto
+
+
+def _iterates(model, X, y, count):
+    out = []
+    for k in range(1, count + 1):
+        with pytest.warns(match="max_iter"):
+            out.append(model.set_params(max_iter=k, tol=0.0).fit(X, y).coef_)
+    return out
+
+
+def test_the_plane_search_on_a_quadratic_is_conjugate_gradients():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 8)) @ np.diag(np.linspace(1, 10, 8))
+    y = rng.normal(size=60)
+    # conjugate gradients on the normal equation, as in every textbook
+    A, b = X.T @ X / 60, X.T @ y / 60
+    w, r = np.zeros(8), b.copy()
+    p, expected = r.copy(), []
+    for _ in range(5):
+        step = r @ r / (p @ A @ p)
+        w = w + step * p
+        new = r - step * A @ p
+        p, r = new + (new @ new) / (r @ r) * p, new
+        expected.append(w)
+    model = GDLinearRegression(preconditioner=None, fit_intercept=False)
+    np.testing.assert_allclose(_iterates(model, X, y, 5), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rate", ["auto", "lipschitz", 1.0])
+def test_one_step_in_the_full_metric_is_the_normal_equation(rate):
+    X, y = load_diabetes(return_X_y=True)
+    full = np.column_stack([X, np.ones(len(y))])
+    expected = np.linalg.solve(full.T @ full, full.T @ y)
+    model = GDLinearRegression(learning_rate=rate, preconditioner="full", max_iter=1, tol=1e-4).fit(X, y)
+    assert model.n_iter_ == 1
+    np.testing.assert_allclose([*model.coef_, model.intercept_], expected, rtol=2e-2 if rate == "lipschitz" else 1e-8)
+
+
+def test_many_columns_are_solved_without_their_gram_matrix_and_with_it():
+    """Well conditioned: conjugate gradients. Badly: the run notices its pace and forms XᵀX."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3000, 800)), rng.normal(size=3000)
+    easy = GDLinearRegression().fit(X, y)
+    assert easy.preconditioner_ == "diagonal"
+    reference = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
+    np.testing.assert_allclose(easy.coef_, reference, atol=1e-5)
+    mixed = X @ (np.eye(800) + 3 * rng.normal(size=(800, 800)))
+    hard = GDLinearRegression().fit(mixed, y)
+    assert hard.preconditioner_ == "full"
+    np.testing.assert_allclose(hard.predict(mixed), X @ reference + y.mean() - X.mean(axis=0) @ reference, atol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [1e-6, 1e-2, 1e2])
+def test_wide_ridge_is_ridge(alpha, weighted):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 300)) + 1, rng.normal(size=90)
+    weight = rng.integers(1, 4, size=90).astype(float) if weighted else None
+    total = 90 if weight is None else weight.sum()
+    ours = GDLinearRegression(alpha=alpha, tol=1e-10).fit(X, y, sample_weight=weight)
+    theirs = Ridge(alpha=alpha * total, solver="svd").fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-8)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-7)
+
+
+def _gap(model, X, y, C):
+    """The objective over that of scikit-learn's Newton method, less one."""
+
+    def objective(coef, intercept):
+        raw = X @ coef.T + intercept
+        raw = np.column_stack([-raw, raw]) / 2 if raw.shape[1] == 1 else raw
+        index = np.searchsorted(model.classes_, y)
+        return -log_softmax(raw, axis=1)[np.arange(len(y)), index].mean() + (coef**2).sum() / (2 * C * len(y))
+
+    best = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(X, y)
+    return objective(model.coef_, model.intercept_) / objective(best.coef_, best.intercept_) - 1
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_tall_data_start_from_a_sample(classes, storage):
+    X, y = make_classification(20_000, 12, n_informative=6, n_classes=classes, random_state=0)
+    X = X * np.logspace(-3, 3, 12)
+    model = GDLogisticRegression().fit(storage(X), y)
+    # the start is the sample's optimum: at once within what 2,000 rows can know
+    assert model.loss_curve_[0] / model.loss_curve_[-1] - 1 < 0.05
+    assert model.history_["passes"][-1] < 40
+    assert abs(_gap(model, X, y, 1.0)) < 1e-9
+
+
+def test_columns_that_a_sample_does_not_see_are_fitted_all_the_same():
+    rng = np.random.default_rng(0)
+    X, y = make_classification(20_000, 6, random_state=0)
+    rare = np.zeros((20_000, 3))
+    for j, count in enumerate((1, 3, 10)):
+        rare[rng.choice(20_000, count, replace=False), j] = 1.0
+    X = np.column_stack([X, rare])
+    model = GDLogisticRegression(C=100).fit(X, y)
+    assert abs(_gap(model, X, y, 100)) < 1e-8
+
+
+def test_many_classes_take_inner_iterations():
+    X, y = load_digits(return_X_y=True)
+    assert 10 * 65 > auto.JOINT_SIZE
+    model = GDLogisticRegression(C=0.1).fit(scale(X), y)
+    assert model.n_iter_ < 20  # outer ones
+    assert abs(_gap(model, scale(X), y, 0.1)) < 1e-8
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_fewer_rows_than_columns_cost_few_passes(storage):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2000)) * np.logspace(-1, 1, 2000)
+    y = X[:, 1000] > 0
+    model = GDLogisticRegression(C=0.1).fit(storage(X), y)
+    assert model.history_["passes"][-1] <= 10
+
+    def objective(u):  # in the space of the rows, by SciPy
+        w, b = X.T @ u[:-1], u[-1]
+        margin = np.where(y, 1, -1) * (X @ w + b)
+        slope = -np.where(y, 1, -1) * expit(-margin) / 60
+        value = np.logaddexp(0, -margin).mean() + w @ w / (2 * 0.1 * 60)
+        return value, np.append(X @ (X.T @ slope + w / 6), slope.sum())
+
+    best = minimize(objective, np.zeros(61), jac=True, method="L-BFGS-B", options={"maxiter": 20_000, "ftol": 0, "gtol": 1e-9})
+    assert model.loss_curve_[-1] / best.fun - 1 < 1e-7
+
+
+@pytest.mark.parametrize("estimator", [GDLinearRegression(alpha=1e-4), GDLogisticRegression()])
+def test_a_sketch_finds_the_same_optimum_in_fewer_iterations(estimator):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 100)) @ np.diag(np.logspace(0, -2, 100)) @ np.linalg.qr(rng.normal(size=(100, 100)))[0]
+    y = X @ rng.normal(size=100) + 0.01 * rng.normal(size=400)
+    y = y if isinstance(estimator, GDLinearRegression) else (y > 0).astype(int)
+    sketched = estimator.set_params(preconditioner="nystrom").fit(X, y)
+    iterations, coef = sketched.n_iter_, sketched.coef_
+    assert sketched.preconditioner_ == "nystrom"
+    diagonal = estimator.set_params(preconditioner="diagonal").fit(X, y)
+    np.testing.assert_allclose(coef, diagonal.coef_, rtol=1e-3, atol=1e-4 * np.abs(coef).max())
+    assert iterations < diagonal.n_iter_
+
+
+def test_where_no_matrix_can_be_had_a_slow_run_is_sketched(monkeypatch):
+    """Limits lowered to the size of a test: both sides count as large."""
+    monkeypatch.setattr(auto, "GRAM_SIZE", 50)
+    monkeypatch.setattr(auto, "ROWS_TO_ROTATE", 10)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(800, 300)) @ np.diag(np.logspace(0, -3, 300)) @ np.linalg.qr(rng.normal(size=(300, 300)))[0]
+    y = X @ rng.normal(size=300) + 0.1 * rng.normal(size=800)
+    model = GDLinearRegression(alpha=1e-7).fit(X, y)
+    assert model.preconditioner_ == "nystrom"
+    best = Ridge(alpha=8e-5, solver="svd").fit(X, y)
+    np.testing.assert_allclose(model.predict(X), best.predict(X), atol=1e-4)

@@ -1,0 +1,130 @@
+"""Every kind of storage gives the same numbers as the matrix written out, on one thread or two."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from sklearn_gd.designs import design_for
+from sklearn_gd.designs.threads import n_threads, one_blas_thread
+
+STORAGE = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csr": sp.csr_array,
+    "csr, 32 bits": lambda X: sp.csr_array(X.astype(np.float32)),
+    "C, 32 bits": lambda X: X.astype(np.float32),
+    "every other row": lambda X: np.repeat(X, 2, axis=0)[::2],
+}
+
+
+def _matrix(n, p, offset=3.0):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.4)
+    X[:, 0] += offset
+    return X
+
+
+def _tolerance(X):
+    return {"rtol": 1e-4, "atol": 1e-4} if X.dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-10}
+
+
+@pytest.fixture(params=[(60, 5), (3000, 300), (40_000, 6)], ids=["small", "blocks", "chunks"])
+def shape(request):
+    return request.param
+
+
+@pytest.mark.parametrize("outputs", [(), (3,)])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("storage", STORAGE)
+def test_products(storage, intercept, outputs, shape):
+    n, p = shape
+    dense = _matrix(n, p)
+    X = STORAGE[storage](dense)
+    design = design_for(X, intercept)
+    full = np.column_stack([dense, np.ones(n)]) if intercept else dense
+    rng = np.random.default_rng(1)
+    coef = rng.normal(size=(design.size, *outputs))
+    raw = full @ coef
+    tolerance = _tolerance(X)
+    np.testing.assert_allclose(design.forward(coef), raw, **tolerance)
+    weight = rng.random(n)
+    weight = (weight / weight.sum()).astype(X.dtype)
+    expected = full.T @ (weight.reshape(-1, *(1 for _ in outputs)) * raw)
+    np.testing.assert_allclose(design.normal(coef, weight), expected, **tolerance)
+    value, gradient = design.sweep(lambda s, part: (float(np.vdot(part, part)), 2 * part), coef)
+    np.testing.assert_allclose(value, np.vdot(raw, raw), rtol=1e-4)
+    np.testing.assert_allclose(gradient / n, full.T @ (2 * raw) / n, **tolerance)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("storage", STORAGE)
+def test_second_moments(storage, intercept, weighted, shape):
+    n, p = shape
+    dense = _matrix(n, p, offset=100.0)
+    X = STORAGE[storage](dense)
+    rng = np.random.default_rng(1)
+    weight = rng.random(n)
+    weight = (weight / weight.sum()).astype(X.dtype) if weighted else None
+    w = np.full(n, 1 / n) if weight is None else weight.astype(np.float64)
+    design = design_for(X, intercept)
+    gram, moments = design.gram(weight), design.moments(weight)
+    centre = w @ dense / w.sum() if intercept else np.zeros(p)
+    expected = (dense - centre).T @ ((dense - centre) * w[:, None])
+    tolerance = {"rtol": 1e-3, "atol": 2e-3} if X.dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    np.testing.assert_allclose(gram.matrix, expected, **tolerance)
+    np.testing.assert_allclose(moments.matrix, np.diag(expected), **tolerance)
+    np.testing.assert_allclose(gram.centre, centre, **tolerance)
+    assert gram.mass == pytest.approx(w.sum() if intercept else 0.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("storage", ["C", "csr"])
+def test_rows_products_and_their_adjoint(storage):
+    dense = _matrix(30, 80)
+    design = design_for(STORAGE[storage](dense), True)
+    products, centre = design.row_products()
+    centred = dense - centre
+    np.testing.assert_allclose(products, centred @ centred.T, atol=1e-9)
+    residual = np.random.default_rng(2).normal(size=30)
+    np.testing.assert_allclose(design.centred_adjoint(residual, centre), centred.T @ residual, atol=1e-9)
+
+
+def test_a_large_offset_cancels_nothing():
+    """Columns 1e7 times farther from zero than they are wide: moments about zero would have no digit left."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(5000, 3))
+    far = design_for(X + 1e7, True)
+    np.testing.assert_allclose(far.gram().matrix, np.cov(X.T, bias=True), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(far.moments().matrix, X.var(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("storage", ["C", "F", "csr", "C, 32 bits"])
+def test_the_same_bits_on_one_thread_and_two(storage):
+    X = STORAGE[storage](_matrix(50_000, 8))
+    coef = np.arange(9.0)
+    results = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"), one_blas_thread():
+            design = design_for(X, True)
+            results.append((design.normal(coef, None), design.gram().matrix, design.moments().matrix))
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_float32_sums_do_not_drift():
+    """A running float32 sum of 0.1 over half a million rows is off in the third digit."""
+    X = np.full((500_000, 1), 0.1, dtype=np.float32)
+    design = design_for(X, True)
+    gradient = design.sweep(lambda s, raw: (0.0, np.ones(s.stop - s.start, dtype=np.float32)), np.zeros(2))[1]
+    np.testing.assert_allclose(gradient, [float(np.float32(0.1)) * 500_000, 500_000], rtol=3e-6)
+
+
+def test_blas_gets_its_threads_back_from_whoever_leaves_last():
+    before = n_threads()
+    outer, inner = one_blas_thread(), one_blas_thread()
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)  # not in the order of a stack, as fits on several threads end
+    inner.__exit__(None, None, None)
+    assert n_threads() == before
