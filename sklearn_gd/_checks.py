@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +16,20 @@ __all__ = ["check_boolean", "check_choice", "check_integer", "check_number"]
 
 
 def check_number(
-    name: str, value: object, low: float, high: float = math.inf, *, left: bool = True, right: bool = True
+    name: str, value: Any, low: float, high: float = math.inf, *, left: bool = True, right: bool = True
 ) -> None:
     """Refuse what is not a real number in the interval; NaN is in none."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
-    above = value >= low if left else value > low
-    below = value <= high if right else value < high
+    number: Any = value
+    above = number >= low if left else number > low
+    below = number <= high if right else number < high
     if not (above and below):
         interval = f"{'[' if left else '('}{low}, {high}{']' if right else ')'}"
         raise ValueError(f"{name} must be in {interval}, got {value!r}.")
 
 
-def check_integer(name: str, value: object, low: int) -> None:
+def check_integer(name: str, value: Any, low: int) -> None:
     """Refuse what is not an integer of at least `low`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")

@@ -25,7 +25,20 @@ from .losses import HalfSquaredError
 from .momentum import NoMomentum
 from .objectives import LinearModel, Quadratic
 from .penalties import L2
-from .preconditioners import Diagonal, Full, Identity, Inexact, Joint, Nystrom, PerOutput, Renewed, ZeroSum, potrf, potrs, trtrs
+from .preconditioners import (
+    Diagonal,
+    Full,
+    Identity,
+    Inexact,
+    Joint,
+    Nystrom,
+    PerOutput,
+    Renewed,
+    ZeroSum,
+    potrf,
+    potrs,
+    trtrs,
+)
 from .protocols import Array, Callback, Design, Loss, Moments, Momentum, Objective, Preconditioner, StepRule
 from .steps import PlaneSearch
 
@@ -171,7 +184,7 @@ def wide_ridge(problem: Problem) -> Run:
 
 
 def dual_solution(problem: Problem) -> Array | None:
-    """w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned."""
+    """The solution w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned."""
     design = problem.design
     n = design.n_samples
     products, centre = design.row_products()
@@ -203,7 +216,7 @@ def rotated(problem: Problem) -> Run:
     which an intercept without a penalty leaves at zero.
     """
     design = problem.design
-    n, p = design.n_samples, design.n_features
+    n = design.n_samples
     moments = design.moments(problem.weight)  # first: the rows are centred at the mean that it finds
     products, centre = design.row_products()
     size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
@@ -234,7 +247,9 @@ def rotated(problem: Problem) -> Run:
     def floor(v: Array) -> float:
         return 2 * problem.eps * (1 + np.linalg.norm(L @ v[: L.shape[1]]) / math.sqrt(n) / np.min(problem.scale))
 
-    criterion = Stopping(RowSpan(spread or 1.0, shift, design.fit_intercept), problem.scale, 0.1 * problem.tol, floor, problem.eps)
+    criterion = Stopping(
+        RowSpan(spread or 1.0, shift, design.fit_intercept), problem.scale, 0.1 * problem.tol, floor, problem.eps
+    )
     inner_problem = replace(problem, design=inner, start=start, criterion=criterion)
     run = automatic(inner_problem, "auto")
     smallest = run.back
@@ -469,11 +484,11 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
         # minimum is the same from everywhere.
         run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
-    if preconditioner not in ("auto", "full") or design.n_features > GRAM_SIZE // 4:
-        name = "diagonal" if preconditioner in ("auto", "full") else preconditioner
-        run.metric = metric_for(name, problem, moments)
-        if preconditioner != "auto":
-            return plane_descent(problem, run)
+    if preconditioner not in ("auto", "full"):
+        run.metric = metric_for(preconditioner, problem, moments)
+        return plane_descent(problem, run)
+    if preconditioner == "auto" and design.n_features > GRAM_SIZE // 4:
+        run.metric = metric_for("diagonal", problem, moments)
         if problem.start.ndim == 2:
             run.metric = Inexact(run.metric)
         return without_matrix(problem, run, moments)
@@ -512,7 +527,7 @@ class Sample:
 
     def __init__(self, problem: Problem, moments: Moments) -> None:
         self.problem, self.moments = problem, moments
-        n, p = problem.design.n_samples, problem.design.n_features
+        p = problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
         self.random = np.random.default_rng(0)
         self.spread: Array | None = None
@@ -543,8 +558,8 @@ class Sample:
                 break
             free = chance < 1
             chance = np.minimum(chance, 1)
-            left = chance[free].sum()
-            chance[free] *= max(self.size - np.count_nonzero(~free), 0) / (left or 1.0)
+            left = float(chance[free].sum())
+            chance[free] *= max(self.size - int(np.count_nonzero(~free)), 0) / (left or 1.0)
         rows = np.flatnonzero(self.random.random(len(chance), dtype=np.float32) < chance)
         return rows, 1 / np.minimum(chance[rows], 1)
 
@@ -585,7 +600,7 @@ class Sample:
     def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
         """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
         problem = self.problem
-        base = problem.model.mean if problem.weight is None else problem.weight
+        base: Any = problem.model.mean if problem.weight is None else problem.weight
         if self.whole:
             return None, np.asarray(base if relative else bends * base, dtype=problem.design.dtype)
         rows, factor = self._draw(bends * base)

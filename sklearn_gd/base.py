@@ -120,13 +120,19 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         if isinstance(self.init, str):
             check_choice("init", self.init, ("zeros", "random"), ", or arrays of coefficients")
         elif isinstance(self.init, tuple) and len(self.init) != 2:
-            raise ValueError(f"init must be 'zeros', 'random', coefficients, or a pair (coef, intercept), got a tuple of {len(self.init)}.")
+            raise ValueError(
+                f"init must be 'zeros', 'random', coefficients, or a pair (coef, intercept), got a tuple of {len(self.init)}."
+            )
         elif not isinstance(self.init, tuple) and not hasattr(self.init, "__len__"):
-            raise TypeError(f"init must be 'zeros', 'random', coefficients, or a pair (coef, intercept), got {self.init!r}.")
+            raise TypeError(
+                f"init must be 'zeros', 'random', coefficients, or a pair (coef, intercept), got {self.init!r}."
+            )
         try:
             check_random_state(self.random_state)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"random_state must be None, an integer of at least 0, or a RandomState: {error}") from error
+            raise type(error)(
+                f"random_state must be None, an integer of at least 0, or a RandomState: {error}"
+            ) from error
         rule = self._rule()
         momentum = self._momentum(rule)
         name = self.preconditioner
@@ -147,7 +153,9 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             rate.check()
             return rate
         if isinstance(rate, type):
-            raise TypeError(f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}().")
+            raise TypeError(
+                f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}()."
+            )
         if callable(rate):
             return Custom(rate)
         rule = Constant(rate)
@@ -161,7 +169,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         if isinstance(momentum, str):
             check_choice("momentum", momentum, ("auto", *MOMENTA), ", None, or a number in [0, 1)")
             momentum = MOMENTA[momentum]()
-        elif isinstance(momentum, tuple(MOMENTA.values())) or isinstance(momentum, HeavyBall):
+        elif isinstance(momentum, (HeavyBall, *MOMENTA.values())):
             pass
         else:
             momentum = HeavyBall(momentum)
@@ -182,7 +190,12 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         if isinstance(sample_weight, Real):
             sample_weight = np.full(n, sample_weight)
         weight = check_array(
-            sample_weight, accept_sparse=False, ensure_2d=False, dtype=X.dtype, input_name="sample_weight", estimator=self
+            sample_weight,
+            accept_sparse=False,
+            ensure_2d=False,
+            dtype=X.dtype,
+            input_name="sample_weight",
+            estimator=self,
         )
         if weight.ndim != 1:
             raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
@@ -198,14 +211,17 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         """The first coefficients, the intercept last, in double precision."""
         p = shape[0] - bool(self.fit_intercept)
         if self.warm_start and hasattr(self, "coef_"):
-            given, name = (self.coef_, self.intercept_), "the coefficients of the last fit (warm_start=True)"
+            given: Any = (self.coef_, self.intercept_)
+            name = "the coefficients of the last fit (warm_start=True)"
         elif isinstance(self.init, str):
             if self.init == "zeros":
                 return np.zeros(shape)
             return check_random_state(self.random_state).standard_normal(shape)
         else:
-            given, name = (self.init if isinstance(self.init, tuple) else (self.init, None)), "init"
-        coef, intercept = (None if array is None else self._start_array(array, name) for array in given)
+            given = self.init if isinstance(self.init, tuple) else (self.init, None)
+            name = "init"
+        coef = self._start_array(given[0], name)
+        intercept = None if given[1] is None else self._start_array(given[1], name)
         outputs = shape[1:]
         expected = (*outputs, p)
         if coef.size != int(np.prod(expected)) or coef.shape[-1:] != (p,) or coef.ndim > 2:
@@ -223,7 +239,9 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _start_array(self, array: Any, name: str) -> Array:
         try:
-            return check_array(array, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="init", estimator=self)
+            return check_array(
+                array, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="init", estimator=self
+            )
         except (TypeError, ValueError) as error:
             # NumPy scalars and 0-d arrays are intercepts, which check_array refuses
             scalar = np.asarray(array)
@@ -272,7 +290,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             # A refused or failed fit loses nothing that an earlier one had fitted.
             for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
                 delattr(self, name)
-            vars(self).update(before)
+            self.__dict__.update(before)
             raise
         return self
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .momentum import NoMomentum
 from .preconditioners import largest_eigenvalue
-from .protocols import Array, Callback, Momentum, Objective, Point, Preconditioner, StepRule
+from .protocols import Array, Callback, Momentum, Norm, Objective, Point, Preconditioner, StepRule
 
 __all__ = ["HISTORY", "Run", "Stopping", "descend"]
 
@@ -56,7 +56,7 @@ class Stopping:
     """
 
     def __init__(
-        self, metric: Preconditioner, scale: float | Array, tol: float, floor: Callable[[Array], float], eps: float
+        self, metric: Norm, scale: float | Array, tol: float, floor: Callable[[Array], float], eps: float
     ) -> None:
         self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
         self.exact = math.sqrt(eps)
@@ -94,7 +94,9 @@ class Run:
         self.objective, self.stopping, self.max_iter = objective, stopping, max_iter
         self.eps, self.verbose = eps, verbose
         self.metric: Any = None
-        self.back: Callable[[Array], Array] = lambda coef: coef  # to the user's coefficients, where the run is in others
+        self.back: Callable[[Array], Array] = lambda coef: (
+            coef
+        )  # to the user's coefficients, where the run is in others
         self.point = objective.at(start)
         self.base: Any = None
         self.previous: Point | None = None
@@ -250,7 +252,11 @@ def descend(
         point = space.point(a) if point is None else point
         move = point.coef - run.point.coef
         rates = a if a.ndim == 1 else a.mean(axis=0)
-        run.last = (float(rates[0]), float(rates[1]) if len(rates) > 1 else factor, math.sqrt(float(np.vdot(move, move))))
+        run.last = (
+            float(rates[0]),
+            float(rates[1]) if len(rates) > 1 else factor,
+            math.sqrt(float(np.vdot(move, move))),
+        )
         run.previous, run.point = run.point, point
         run.iteration += 1
 

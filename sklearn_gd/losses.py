@@ -70,6 +70,7 @@ class HalfSquaredError(PointwiseLoss):
             return value, None, None
         return value, residual, np.ones_like(residual) if order == 2 else None
 
+
 class Binomial(PointwiseLoss):
     """log(1 + exp(−y·raw)) with ``y`` −1 or +1: the negative log-likelihood of a logistic model.
 

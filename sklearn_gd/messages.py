@@ -43,14 +43,14 @@ def diverged(run: Run, rule: StepRule, limit: float) -> str:
     return text + " The coefficients are those of the best iterate."
 
 
-def unconverged(run: Run, rule: StepRule, limit: float, tol: float) -> str:
+def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> str:
     """The text for a run that ended at ``max_iter``."""
     norm = run.history["gradient_norm"][-1]
     text = f"Gradient descent did not converge: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, tol={tol:.2g}. "
     losses = np.array(run.history["loss"][-50:])
     rises = int((np.diff(losses) > 0).sum())
     rate = run.last[0]
-    if not rule.scheduled:
+    if not rule.scheduled or limit is None:
         return text + (
             "Raise max_iter, or tol if this is close enough, or use a stronger preconditioner "
             "('full') or learning_rate='auto' if this was not the choice already."

@@ -27,7 +27,7 @@ class Direction:
 
     __slots__ = ("coef", "image")
 
-    def __init__(self, coef: Array, image: Array | None = None) -> None:
+    def __init__(self, coef: Array, image: Any = None) -> None:
         self.coef = coef
         self.image = image
 
@@ -61,6 +61,10 @@ class Subspace:
         """The gradient of φ at a = 0, from the gradient at the origin: no work on samples."""
         g = self.origin.gradient
         return np.array([np.vdot(d.coef, g) for d in self.directions])
+
+    def point(self, a: Array) -> Any:
+        """The point at a."""
+        raise NotImplementedError
 
     def point_at(self, factor: float) -> Any:
         """The point at the same factor of every direction."""
@@ -136,9 +140,7 @@ class LinearModel:
         self.penalty.add_gradient(coef, gradient)
         return gradient
 
-    def trial(
-        self, base: Array, a: Array | tuple[()], images: Sequence[Array], order: int
-    ) -> tuple[Trial, Any, Any]:
+    def trial(self, base: Array, a: Array | tuple[()], images: Sequence[Array], order: int) -> tuple[Trial, Any, Any]:
         """The loss at the predictions base + Σ aₖ imageₖ.
 
         Returns
@@ -173,13 +175,14 @@ class LinearModel:
 
     def _trial_by_blocks(
         self, base: Array, moves: list[tuple[Any, Array]], images: Sequence[Array], order: int
-    ) -> tuple[float, list[Any], Any, Any]:
+    ) -> tuple[Any, Any, Any, Any]:
         # the same for more samples than a cache holds: block by block, into arrays of their own
         loss, weight = self.loss, self.weight
         arrays: list[Any] = [np.empty_like(base) if k <= order else None for k in range(3)]
 
         def task(s: slice) -> tuple[Any, ...]:
-            raw, slope, bend = (None if array is None else array[s] for array in arrays)
+            views: Any = (None if array is None else array[s] for array in arrays)
+            raw, slope, bend = views
             if moves:
                 np.multiply(moves[0][1][s], moves[0][0], out=raw)
                 raw += base[s]
@@ -208,9 +211,9 @@ class Trial(NamedTuple):
     """The loss of the data at some predictions, and what was computed with it: the weighted slopes, and the bends."""
 
     value: float
-    raw: np.ndarray
-    slope: np.ndarray | None
-    bend: np.ndarray | None
+    raw: Array
+    slope: Any  # an array or None
+    bend: Any
 
 
 class ModelPoint(Point):
@@ -222,12 +225,10 @@ class ModelPoint(Point):
 
     __slots__ = ("_gradient", "_value", "coef", "model", "step", "trial")
 
-    def __init__(
-        self, model: LinearModel, coef: Array, trial: Trial | None = None, step: tuple[Any, ...] | None = None
-    ) -> None:
+    def __init__(self, model: LinearModel, coef: Array, trial: Any = None, step: Any = None) -> None:
         self.model, self.coef, self.trial, self.step = model, coef, trial, step
-        self._value = None if trial is None else trial.value + model.penalty.value(coef)
-        self._gradient = None
+        self._value: Any = None if trial is None else trial.value + model.penalty.value(coef)
+        self._gradient: Any = None
 
     def _sweep(self) -> None:
         self._value, self._gradient = self.model.value_and_gradient(self.coef)
@@ -242,7 +243,8 @@ class ModelPoint(Point):
     def gradient(self) -> Array:
         if self._gradient is None:
             if self.trial is None or self.trial.slope is None:
-                self._sweep()  # a trial of order 0 has no slopes
+                # a trial of order 0 has no slopes
+                self._value, self._gradient = self.model.value_and_gradient(self.coef)
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial.slope)
         return self._gradient
@@ -269,7 +271,7 @@ class ModelPoint(Point):
 
     def release(self) -> None:
         """Keep of the trial what a step needs: the predictions."""
-        self.gradient  # computed from the slopes, which go
+        _ = self.gradient  # computed from the slopes, which go
         self.known()
         self.trial = self.trial._replace(slope=None, bend=None)
 
@@ -300,9 +302,9 @@ class ModelPoint(Point):
 class ModelSubspace(Subspace):
     """φ for a linear model: O(n_samples) a trial, after one product a direction."""
 
-    _images: list[Array] | None = None
-    _last: tuple[Array, Array, Trial] | None = None
-    _forms: tuple[Array, Array] | None = None
+    _images: Any = None
+    _last: Any = None
+    _forms: Any = None
 
     def images(self) -> list[Array]:
         if self._images is None:
@@ -333,7 +335,7 @@ class ModelSubspace(Subspace):
                     hessian += forms
         return value, gradient, hessian
 
-    def _penalty_forms(self) -> tuple[Array, Array]:
+    def _penalty_forms(self) -> tuple[float, Array, Array]:
         if self._forms is None:
             penalty, origin = self.origin.model.penalty, self.origin.coef
             vectors = [direction.coef for direction in self.directions]
@@ -404,11 +406,9 @@ class QuadraticPoint(Point):
 
     __slots__ = ("_gradient", "_value", "coef", "model", "step")
 
-    def __init__(
-        self, model: Quadratic, coef: Array, gradient: Array | None = None, step: Direction | None = None
-    ) -> None:
+    def __init__(self, model: Quadratic, coef: Array, gradient: Any = None, step: Any = None) -> None:
         self.model, self.coef, self._gradient, self.step = model, coef, gradient, step
-        self._value = None
+        self._value: Any = None
 
     @property
     def gradient(self) -> Array:

@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
 
-__all__ = ["PRECONDITIONERS", "Diagonal", "Full", "Identity", "Inexact", "Joint", "Nystrom", "PerOutput", "Renewed", "ZeroSum", "largest_eigenvalue"]
+__all__ = [
+    "PRECONDITIONERS",
+    "Diagonal",
+    "Full",
+    "Identity",
+    "Inexact",
+    "Joint",
+    "Nystrom",
+    "PerOutput",
+    "Renewed",
+    "ZeroSum",
+    "largest_eigenvalue",
+]
 
 
 # Rounding errors of its centre that a column must exceed to count as varying.
@@ -40,7 +52,6 @@ class Identity:
 
     name: str | None = None
     newton = False  # whether a step of length 1 is about the best
-
 
     def adapt(self, run: Run) -> None:
         """Renew the metric where that pays; a fixed one never does."""
@@ -70,6 +81,14 @@ class Centred(Identity):
         self.centre = centre
         self.has_intercept = bool(np.all(np.asarray(mass) > 0))
         self.root_mass: Any = np.sqrt(mass) if self.has_intercept else None
+
+    def solve_half(self, u: Array, /) -> Array:
+        """T u for the features alone, about the centre."""
+        raise NotImplementedError
+
+    def solve_half_transposed(self, gradient: Array, /) -> Array:
+        """Tᵀ gradient for the features alone, about the centre."""
+        raise NotImplementedError
 
     def half(self, u: Array) -> Array:
         if not self.has_intercept:
@@ -209,10 +228,8 @@ class Full(Centred):
         return (self.root * potrs(self.factor, (self.root * right.T).T, lower=1)[0].T).T
 
     def solve_half(self, u: Array) -> Array:
-        if self.vectors is None:
-            inner = trtrs(self.factor, u, lower=1, trans=1)[0]
-        else:
-            inner = self.vectors @ u[: self.rank]
+        cholesky = self.vectors is None
+        inner = trtrs(self.factor, u, lower=1, trans=1)[0] if cholesky else self.vectors @ u[: self.rank]
         return (self.root * inner.T).T
 
     def solve_half_transposed(self, gradient: Array) -> Array:
@@ -258,9 +275,7 @@ class Nystrom(Identity):
     # rank would save fewer iterations than it costs passes.
     CAUGHT = 1e-3
 
-    def __init__(
-        self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int = 256
-    ) -> None:
+    def __init__(self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int = 256) -> None:
         self.metric = metric
         random = np.random.default_rng(0)
         most = min(most, size)
@@ -484,7 +499,7 @@ class Inexact(Identity):
         z = self.metric.direction(residual)
         step = z
         out = np.zeros_like(gradient)
-        rho = first = -np.vdot(residual, z)
+        rho = first = -float(np.vdot(residual, z))
         for _ in range(self.most):
             image = self.base.hessian_product(step)
             bend = np.vdot(step, image)
@@ -494,7 +509,7 @@ class Inexact(Identity):
             out += rate * step
             residual = residual + rate * image
             z = self.metric.direction(residual)
-            last, rho = rho, -np.vdot(residual, z)
+            last, rho = rho, -float(np.vdot(residual, z))
             if not rho > self.forcing**2 * first:
                 break
             step = z + rho / last * step
@@ -507,9 +522,7 @@ class Inexact(Identity):
         return self.metric.half_transposed(gradient)
 
 
-def largest_eigenvalue(
-    product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]
-) -> float:
+def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]) -> float:
     """An upper estimate of the largest eigenvalue of the Hessian bound in a metric: L.
 
     Parameters

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from .descent import Run
+    from .designs.rows import Curvature
 
 __all__ = [
     "Array",
@@ -28,8 +29,9 @@ __all__ = [
     "Look",
     "Loss",
     "MetricSource",
-    "Momentum",
     "Moments",
+    "Momentum",
+    "Norm",
     "Objective",
     "Penalty",
     "Point",
@@ -147,7 +149,14 @@ class Momentum(Protocol):
         """What it does in one run."""
 
 
-class Preconditioner(Protocol):
+class Norm(Protocol):
+    """What measures a gradient: ‖Tᵀ gradient‖."""
+
+    def half_transposed(self, gradient: Array) -> Array:
+        """Tᵀ gradient."""
+
+
+class Preconditioner(Norm, Protocol):
     """The metric in which descent is steepest, P = T Tᵀ; see `preconditioners`."""
 
     @property
@@ -163,9 +172,6 @@ class Preconditioner(Protocol):
 
     def half(self, u: Array) -> Array:
         """T u."""
-
-    def half_transposed(self, gradient: Array) -> Array:
-        """Tᵀ gradient."""
 
 
 class MetricSource(Protocol):
@@ -194,7 +200,7 @@ class Loss(Protocol):
 
     curvature: float  # an upper bound of the second derivative in the raw prediction
 
-    def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Array, Any, Any]:
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
         """The loss of each sample, its slope, and its bend, as far as `order` asks."""
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
@@ -258,10 +264,10 @@ class Design(Protocol):
     def each_prediction(self, task: Callable[[slice], None]) -> None:
         """Call `task(slice)` on blocks of samples that together are all of them."""
 
-    def moments(self, weight: Array | None = None) -> Moments:
+    def moments(self, weight: Array | None = None) -> Curvature:
         """The columns' second moments, and their centre."""
 
-    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Moments:
+    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:

@@ -445,7 +445,7 @@ class PlaneSearch(Rule):
 
     def begin(self, run: Run) -> Choose:
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
-            shape = (len(space.directions),)
+            shape: tuple[int, ...] = (len(space.directions),)
             if not run.objective.coupled and space.origin.coef.ndim == 2:
                 shape = (space.origin.coef.shape[1], *shape)
             start = np.zeros(shape)

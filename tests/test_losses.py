@@ -32,7 +32,9 @@ def test_slopes_are_the_derivatives_of_the_value(name):
 def test_bends_are_the_derivatives_of_the_slopes(name):
     loss, y, raw = _case(name, n=1)
     bend = loss.derivatives(y, raw, 2)[2]
-    hessian = np.atleast_2d(approx_fprime(raw.ravel(), lambda r: loss.derivatives(y, r.reshape(raw.shape), 1)[1].ravel()))
+    hessian = np.atleast_2d(
+        approx_fprime(raw.ravel(), lambda r: loss.derivatives(y, r.reshape(raw.shape), 1)[1].ravel())
+    )
     for direction in np.eye(raw.size):
         image = direction.reshape(raw.shape)
         np.testing.assert_allclose(loss.bent(bend, None, image).ravel(), hessian @ direction, atol=1e-6)

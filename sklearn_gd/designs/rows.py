@@ -96,6 +96,24 @@ class RowBlocks:
         self.one_block = n <= 2 * PREDICTION_ROWS  # predictions of all samples at once
         self.threads = n_threads() if n * row_bytes > SERIAL_BYTES else 1
 
+    # -- what a storage adds ------------------------------------------------------------------------------------
+
+    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
+        """X[s] @ w."""
+        raise NotImplementedError
+
+    def block_adjoint(self, s: slice, residual: Array) -> Array:
+        """X[s].T @ residual."""
+        raise NotImplementedError
+
+    def block_dense(self, s: slice | Array) -> Array:
+        """X[s] as a NumPy array."""
+        raise NotImplementedError
+
+    def take(self, rows: Array) -> RowBlocks:
+        """The same design on a copy of some rows."""
+        raise NotImplementedError
+
     # -- the shape of a pass ----------------------------------------------------------------------------------
 
     def _chunks(self, task: Callable[[slice], R], chunk_rows: int | None = None) -> list[R]:
@@ -203,7 +221,7 @@ class RowBlocks:
             gradient = np.concatenate([gradient, np.reshape(count, (1, *gradient.shape[1:]))])
         return value, gradient
 
-    def normal(self, coef: Array, weight: Array | None) -> Array:
+    def normal(self, coef: Array, weight: Any) -> Array:
         """[X 1]ᵀ W [X 1] coef in one read of X."""
         scale = 1.0 / self.n_samples if weight is None else None
 
@@ -227,7 +245,7 @@ class RowBlocks:
         if not self.fit_intercept:
             return np.zeros(self.n_features)
         if weight is None:
-            few = slice(0, self.n_samples, max(1, self.n_samples // 64))
+            few: Any = slice(0, self.n_samples, max(1, self.n_samples // 64))
         else:
             # rows without weight are not there: theirs may be any numbers
             few = np.flatnonzero(weight)
@@ -245,7 +263,7 @@ class RowBlocks:
         peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
         return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
 
-    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -440,7 +458,7 @@ def _add_up(parts: Iterable[Parts]) -> Parts:
     """Sum tuples entry by entry, in their order, in double precision."""
     if isinstance(parts, list) and len(parts) == 1:
         return parts[0]
-    total = None
+    total: Any = None
     for part in parts:
         if total is None:
             total = [np.asarray(x, dtype=np.float64).copy() if isinstance(x, np.ndarray) else x for x in part]
