@@ -113,7 +113,7 @@ def test_columns_that_a_sample_does_not_see_are_fitted_all_the_same():
 
 def test_many_classes_take_inner_iterations():
     X, y = load_digits(return_X_y=True)
-    assert auto.JOINT_SIZE < 10 * 65
+    assert auto.limits.JOINT_SIZE < 10 * 65
     model = GDLogisticRegression(C=0.1).fit(scale(X), y)
     assert model.n_iter_ < 20  # outer ones
     assert abs(_gap(model, scale(X), y, 0.1)) < 1e-8
@@ -156,8 +156,8 @@ def test_a_sketch_finds_the_same_optimum_in_fewer_iterations(estimator):
 
 def test_where_no_matrix_can_be_had_a_slow_run_is_sketched(monkeypatch):
     """Limits lowered to the size of a test: both sides count as large."""
-    monkeypatch.setattr(auto, "GRAM_SIZE", 50)
-    monkeypatch.setattr(auto, "ROWS_TO_ROTATE", 10)
+    monkeypatch.setattr(auto.limits, "GRAM_SIZE", 50)
+    monkeypatch.setattr(auto.limits, "ROWS_TO_ROTATE", 10)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(800, 300)) @ np.diag(np.logspace(0, -3, 300)) @ np.linalg.qr(rng.normal(size=(300, 300)))[0]
     y = X @ rng.normal(size=300) + 0.1 * rng.normal(size=800)

@@ -26,6 +26,23 @@ def test_public_names_exist():
         assert getattr(sklearn_gd, name).__module__.startswith("sklearn_gd")
 
 
+TOWERS = {
+    "method": {"descent", "steps", "momentum", "preconditioners"},
+    "problem": {"objectives", "losses", "penalties", "designs"},
+}
+
+
+@pytest.mark.parametrize(("tower", "other"), [("method", "problem"), ("problem", "method")])
+def test_neither_tower_imports_the_other(tower, other):
+    package = pathlib.Path(sklearn_gd.__file__).parent
+    for name in TOWERS[tower]:
+        for path in [package / f"{name}.py", *package.glob(f"{name}/*.py")]:
+            if not path.exists():
+                continue
+            imported = re.findall(r"^\s*from \.+(\w+)", path.read_text(), re.MULTILINE)
+            assert not TOWERS[other].intersection(imported), path
+
+
 def test_types_are_shipped():
     assert (pathlib.Path(sklearn_gd.__file__).parent / "py.typed").exists()
 
@@ -52,7 +69,8 @@ def test_readme_installs_extras_that_exist():
 
 
 def test_changelog_knows_the_version():
-    assert (
-        f"[{sklearn_gd.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
-        or "[Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(
+        rf"^## \[{re.escape(sklearn_gd.__version__)}\] - \d{{4}}-\d\d-\d\d$",
+        (ROOT / "CHANGELOG.md").read_text(),
+        re.MULTILINE,
     )

@@ -1,0 +1,200 @@
+"""Losses with a curvature that changes: plane searches in the metric of their Hessian.
+
+Two uses: `Sample`, some of the rows, for a start and for metrics of tall data; whole Hessians of all rows for the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..descent import Run
+from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
+from ..protocols import Array, Moments, Preconditioner
+from . import limits
+from .problem import Problem, metric_for, plane_descent, without_matrix
+
+__all__ = ["Sample", "model_search"]
+
+
+def model_search(problem: Problem, preconditioner: str | None) -> Run:
+    """Plane searches on the linear model's loss."""
+    design = problem.design
+    if problem.start.ndim == 2:
+        # what is common to all classes changes no probability, and the penalty is least without
+        problem.start -= problem.start.mean(axis=1, keepdims=True)
+    moments = design.moments(problem.weight)
+    stopping = problem.stopping(moments)
+    run = problem.run(problem.model, stopping)
+    if problem.start.any() and not run.point.value < stopping.null_loss:
+        # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
+        # minimum is the same from everywhere.
+        run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
+    if preconditioner not in ("auto", "full"):
+        run.metric = metric_for(preconditioner, problem, moments)
+        return plane_descent(problem, run)
+    if preconditioner == "auto" and design.n_features > limits.GRAM_SIZE // 4:
+        run.metric = metric_for("diagonal", problem, moments)
+        if problem.start.ndim == 2:
+            run.metric = Inexact(run.metric)
+        return without_matrix(problem, run, moments)
+    sample = Sample(problem, moments)
+    if not sample.whole:
+        run.move_start(sample.start())
+    run.metric = Renewed(sample)
+    if needs_inner(problem):
+        run.metric = Inexact(run.metric)
+    return plane_descent(problem, run)
+
+
+# Rows of a sample for a column: its Gram matrix then differs from that of all rows, in the metric of the latter, by
+# about 2/√50 = 0.28, which costs the plane search an iteration or two.
+SAMPLE_ROWS = 50
+# The same where inner iterations mend what the metric lacks: it is only their preconditioner.
+INNER_SAMPLE_ROWS = 3
+
+
+class Sample:
+    """Some of the rows: where to start, and a metric, for a fraction of what all of them cost.
+
+    The optimum of m random rows is about p/2m above that of all of them in the objective; the Hessian of m rows is within
+    2√(p/m) of that of all. So the many early iterations and all matrices are computed on a sample, and a few passes over
+    all rows do the rest. Rows are drawn by their share of the Hessian, and weighted by the inverse: where most
+    samples are classified beyond doubt, few carry it.
+
+    References
+    ----------
+    A. Mokhtari, H. Daneshmand, A. Lucchi, T. Hofmann and A. Ribeiro, "Adaptive Newton method for empirical risk minimization to
+    statistical accuracy", NeurIPS 2016, arXiv:1605.07659.
+
+    P. Xu, J. Yang, F. Roosta-Khorasani, C. Ré and M. Mahoney, "Sub-sampled Newton methods with non-uniform sampling", NeurIPS
+    2016, arXiv:1607.00559.
+    """
+
+    def __init__(self, problem: Problem, moments: Moments) -> None:
+        self.problem, self.moments = problem, moments
+        p = problem.design.n_features
+        self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
+        self.random = np.random.default_rng(0)
+        self.spread: Array | None = None
+        self._settle()
+
+    def _settle(self) -> None:
+        problem, n = self.problem, self.problem.design.n_samples
+        self.whole = 3 * self.size > n
+        self.cost = renewal_cost(problem, n if self.whole else self.size)
+        if self.whole:
+            return
+        if self.spread is None:
+            # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
+            self.spread = 1 + problem.design.row_spread(self.moments)
+
+    def grow(self) -> None:
+        """More rows from now on."""
+        if not self.whole:
+            self.size *= 4
+            self._settle()
+
+    def _draw(self, share: Array) -> tuple[Array, Array]:
+        """Rows drawn with a probability in proportion to their share, and the weights that make up for it."""
+        chance = share * self.spread
+        chance *= self.size / chance.sum()
+        for _ in range(3):  # what is certain leaves its surplus to the others
+            if not chance.max() > 1:
+                break
+            free = chance < 1
+            chance = np.minimum(chance, 1)
+            left = float(chance[free].sum())
+            chance[free] *= max(self.size - int(np.count_nonzero(~free)), 0) / (left or 1.0)
+        rows = np.flatnonzero(self.random.random(len(chance), dtype=np.float32) < chance)
+        return rows, 1 / np.minimum(chance[rows], 1)
+
+    def start(self) -> Array:
+        """The optimum of a sample, to its statistical accuracy."""
+        problem = self.problem
+        n = problem.design.n_samples
+        weight = np.full(n, 1 / n) if problem.weight is None else problem.weight
+        rows, factor = self._draw(weight)
+        part = weight[rows] * factor
+        sampled = replace(
+            problem,
+            design=problem.design.take(rows),
+            y=problem.y[rows],
+            weight=(part / part.sum()).astype(problem.design.dtype, copy=False),
+            tol=max(problem.tol, 1e-3),
+            max_iter=100,
+            callback=None,
+            verbose=0,
+        )
+        return model_search(sampled, "full").coef
+
+    def metric(self, point: Any) -> Preconditioner:
+        """The metric of the Hessian at a point, from a sample of rows."""
+        problem, design = self.problem, self.problem.design
+        bend = point.known(2).bend
+        if bend.ndim == 2 and not needs_inner(problem):
+            # few coefficients: their whole Hessian
+            rows, weight = self._part(problem.loss.hessian_diagonal(bend).sum(axis=1), relative=True)
+            sample = design if rows is None else design.take(rows)
+            share = bend if rows is None else bend[rows]
+            hessian, centre = sample.coupled_gram(share, share * np.reshape(weight, (-1, 1)))
+            return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.eps))
+        columns = problem.loss.hessian_diagonal(bend)
+        metrics = [self._block(column) for column in columns.T.reshape(-1, len(columns))]
+        return metrics[0] if bend.ndim == 1 else ZeroSum(PerOutput(metrics))
+
+    def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
+        """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
+        problem = self.problem
+        base: Any = problem.model.mean if problem.weight is None else problem.weight
+        if self.whole:
+            return None, np.asarray(base if relative else bends * base, dtype=problem.design.dtype)
+        rows, factor = self._draw(bends * base)
+        problem.design.passes += len(rows) / problem.design.n_samples
+        weight = (base if np.ndim(base) == 0 else base[rows]) * factor
+        return rows, (weight if relative else weight * bends[rows]).astype(problem.design.dtype)
+
+    def _block(self, bends: Array) -> Full:
+        """The metric of one output."""
+        problem, design = self.problem, self.problem.design
+        rows, share = self._part(bends)
+        if rows is None:
+            matrix, centre, mass = design.gram(share)
+        else:
+            matrix, centre, mass = design.take(rows).gram(share)
+            # Columns that the sample does not have get their own spread.
+            total = share.sum(dtype=np.float64)
+            unseen = matrix.diagonal() < 1e-3 * total * self.moments.matrix
+            matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
+        if design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
+            mass = max(mass, problem.eps * problem.loss.curvature)
+        return Full(matrix, centre, mass, problem.alpha, problem.eps)
+
+
+def needs_inner(problem: Problem) -> bool:
+    """Whether the whole Hessian over coupled outputs is too large to factorise."""
+    return problem.start.ndim == 2 and problem.start.size > limits.JOINT_SIZE
+
+
+NOMINAL_SAMPLES = 5000
+# About the inner iterations of an outer one.
+INNER = 8
+
+
+def renewal_cost(problem: Problem, rows: float) -> float:
+    """What a new metric from so many rows costs, in iterations."""
+    n, p = problem.design.n_samples, problem.design.n_features
+    if n <= NOMINAL_SAMPLES:
+        # A weight of 2 and a row twice shall take the same path: small data decide as if they had as many rows.
+        rows, n = NOMINAL_SAMPLES * rows / n, NOMINAL_SAMPLES
+    outputs = problem.start.shape[1] if problem.start.ndim == 2 else 1
+    iteration = 2 * p + 100 + 3e5 / n
+    pairs, order = 1, p
+    if needs_inner(problem):
+        iteration, pairs = iteration * INNER, outputs
+    elif outputs > 1:
+        pairs, order = outputs * (outputs + 1), outputs * p
+    renewal = rows / n * pairs * (p * p / 12 + 4 * p + 60) + order**3 / (36 * n) + 2e5 / n
+    return renewal / (iteration * outputs)

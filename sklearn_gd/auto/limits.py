@@ -1,0 +1,22 @@
+"""Sizes at which another form of a problem becomes the cheaper one, each with what it was derived from.
+
+Two uses: the choices of `squares`, `curved` and `wide`; and tests, which lower them to reach every choice with small data.
+"""
+
+# Rows up to which their inner products are factorised: n³/3 operations, and n² numbers.
+ROWS_TO_ROTATE = 3000
+
+# What a sketch of rank 256 costs, in passes: its products share reads of X, but not the arithmetic.
+SKETCH_PASSES = 60
+# Passes that are not worth a first try: a Gram matrix of up to some 600 columns costs less than conjugate gradients to
+# eight digits even on data of condition number 10.
+FEW_PASSES = 55
+# Columns up to which p² numbers and p³/3 operations are spent.
+GRAM_SIZE = 8000
+
+# Numbers that a sketch may hold: 200 MB of them.
+SKETCH_NUMBERS = 25_000_000
+
+# Coefficients up to which the whole multinomial Hessian is computed and factorised; beyond, its blocks on the diagonal
+# precondition inner iterations. On digits (650 coefficients) the latter took a third of the time of the former.
+JOINT_SIZE = 200

@@ -1,0 +1,146 @@
+"""A validated fit as one object, its metrics, and the descent that all forms of it share.
+
+Two uses: `explicit`, a rule that the user has chosen on the loss as it stands; and every form that ``"auto"`` chooses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..descent import Run, Stopping, descend
+from ..momentum import NoMomentum
+from ..objectives import LinearModel
+from ..penalties import L2
+from ..preconditioners import Diagonal, Full, Identity, Inexact, Nystrom
+from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Objective, Preconditioner, StepRule
+from ..steps import PlaneSearch
+from . import limits
+
+__all__ = ["Problem", "explicit", "metric_for", "plane_descent", "slower_than", "without_matrix"]
+
+
+@dataclass
+class Problem:
+    """A validated fit: what is minimised, from where, and until when.
+
+    Attributes
+    ----------
+    design : design
+    loss : loss
+    y : ndarray
+    weight : ndarray of shape (n_samples,) or None
+        Sums to one.
+    alpha : float
+    scale : float or ndarray
+        The root of twice the loss of the best constant prediction, an output.
+    start : ndarray
+        Coefficients, the intercept last.
+    tol, max_iter, verbose, callback
+        As the estimator has them.
+    """
+
+    design: Design
+    loss: Loss
+    y: Array
+    weight: Array | None
+    alpha: float
+    scale: float | Array
+    start: Array
+    tol: float
+    max_iter: int
+    verbose: int = 0
+    callback: Callback | None = None
+    criterion: Stopping | None = None
+    model: LinearModel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.eps = float(np.finfo(self.design.dtype).eps)
+        self.model = LinearModel(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
+
+    def stopping(self, moments: Moments) -> Stopping:
+        """The one criterion, from the columns' moments."""
+        if self.criterion is not None:
+            return self.criterion
+        metric = Diagonal(moments, self.loss.curvature, self.alpha)
+        n, p = self.design.n_samples, self.design.n_features
+        centre = moments.centre
+        rms = np.sqrt(np.maximum(moments.matrix, 0) + centre**2)
+        sigma = np.sqrt(moments.matrix)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            offset = np.where(metric.root > 0, np.abs(centre) / sigma, 0.0)
+        amplified = float(np.sqrt(np.mean(1 + offset**2))) if p else 1.0
+        spread = math.sqrt((p + 1) / n)
+        size = float(np.min(self.scale))
+
+        def floor(coef: Array) -> float:
+            # Rounding errors of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that
+            # are far from zero; both are independent between samples, hence 1/√n, and add up over p columns.
+            w = coef[:p]
+            terms = float(np.linalg.norm((rms * w.T).T)) + float(np.linalg.norm(coef[p:]))
+            return self.eps * spread * (amplified + terms / size)
+
+        return Stopping(metric, self.scale, self.tol, floor, self.eps)
+
+    def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
+        return Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
+
+
+def metric_for(name: str | None, problem: Problem, moments: Moments) -> Preconditioner:
+    """The fixed preconditioner of that name on the loss's curvature bound."""
+    factor, alpha = problem.loss.curvature, problem.alpha
+    if name is None:
+        return Identity()
+    if name == "diagonal":
+        return Diagonal(moments, factor, alpha)
+    if name == "nystrom":
+        diagonal = Diagonal(moments, factor, alpha)
+        most = max(16, min(256, limits.SKETCH_NUMBERS // problem.design.size))
+        return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
+    gram = problem.design.gram(problem.weight)
+    return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.eps)
+
+
+def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:
+    """The run of a rule that the user has chosen."""
+    moments = problem.design.moments(problem.weight)
+    metric = metric_for(preconditioner, problem, moments)
+    run = problem.run(problem.model, problem.stopping(moments))
+    run.metric = metric
+    return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+
+
+def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | None = None) -> Run:
+    """Descend by plane searches in the run's metric."""
+    return descend(
+        run,
+        learning_rate=PlaneSearch(),
+        momentum=NoMomentum(),
+        preconditioner=run.metric,
+        callback=problem.callback,
+        until=until,
+    )
+
+
+def slower_than(price: float, run: Run) -> bool:
+    """Whether the end of a run, at its pace so far, is further away than so many passes."""
+    norms = run.history["gradient_norm"]
+    if len(norms) < 12:
+        return False
+    pace = (norms[-1] / norms[-11]) ** 0.1
+    return not pace < 1 or np.log(run.stopping.tol / norms[-1]) / np.log(pace) > 1.5 * price
+
+
+def without_matrix(problem: Problem, run: Run, moments: Moments) -> Run:
+    """Where neither X'X nor XX' can be had: the diagonal metric and, if that proves slow, a sketch."""
+    plane_descent(problem, run, until=lambda run: slower_than(limits.SKETCH_PASSES, run))
+    if run.reason is None:
+        run.metric = metric_for("nystrom", problem, moments)
+        if problem.start.ndim == 2 and run.objective.coupled:
+            run.metric = Inexact(run.metric)
+        run.move(run.objective, run.base.coef)
+        plane_descent(problem, run)
+    return run

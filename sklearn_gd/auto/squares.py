@@ -1,0 +1,142 @@
+"""Squared error: its Gram matrix, or conjugate gradients without it.
+
+Two uses: tall data, where one symmetric product of X and one step in its metric are the normal equation; and many columns,
+where a product costs as much as a hundred passes, and conjugate gradients often need fewer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from ..descent import Run
+from ..designs.rows import Curvature
+from ..objectives import Quadratic
+from ..preconditioners import Full
+from ..protocols import Array, Moments
+from . import limits
+from .problem import Problem, metric_for, plane_descent, slower_than, without_matrix
+
+__all__ = ["product_objective", "squares"]
+
+
+def squares(problem: Problem, preconditioner: str | None) -> Run:
+    """Squared error: the gradient is linear in the coefficients, and the search exact."""
+    design = problem.design
+    n, p = design.n_samples, design.n_features
+    price = n * p * (p / 12 + 4) / design.work  # of a Gram matrix, in passes
+    affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
+    if affordable and (preconditioner == "full" or price < limits.FEW_PASSES):
+        return gram_squares(problem)
+    moments = design.moments(problem.weight)
+    run = problem.run(product_objective(problem), problem.stopping(moments))
+    run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
+    if not affordable:
+        return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
+    plane_descent(problem, run, until=lambda run: slower_than(price, run))
+    return run if run.reason is not None else gram_squares(problem, run)
+
+
+def gram_squares(problem: Problem, run: Run | None = None) -> Run:
+    """One symmetric product of X, after which everything is of coefficient size.
+
+    In the metric of the Gram matrix one step of length 1 is the solution of the normal equation. Where that matrix has lost
+    too many digits, a few steps more in the same metric follow gradients that are computed from the data.
+
+    Parameters
+    ----------
+    problem : Problem
+    run : Run or None
+        One to go on with.
+    """
+    design, alpha = problem.design, problem.alpha
+    p, outputs = design.n_features, problem.start.shape[1:]
+    targets = problem.y.reshape(len(problem.y), -1)
+    gram, eps = design.gram(problem.weight, targets), problem.eps
+    metric = gram_metric(gram, p, alpha, eps)
+    if eps > 1e-10 and metric.condition_estimate() < SINGLE_ENOUGH:
+        gram, eps = design.gram(problem.weight, targets, np.float64), float(np.finfo(np.float64).eps)
+        metric = gram_metric(gram, p, alpha, eps)
+    matrix, centre = gram.matrix[:p, :p], gram.centre[:p]
+    linear, anchor = np.zeros_like(problem.start), np.zeros_like(problem.start)
+    linear[:p] = gram.matrix[:p, p:].reshape(p, *outputs)
+    if design.fit_intercept:
+        anchor[p] = gram.centre[p:].reshape(outputs)
+
+    def product(coef: Array) -> Array:
+        w = coef[:p]
+        out = np.empty_like(coef)
+        out[:p] = matrix @ w + alpha * w
+        if design.fit_intercept:
+            at_centre = coef[p] + centre @ w  # the mean prediction
+            out[p] = at_centre
+            out[:p] += np.multiply.outer(centre, at_centre)
+        return out
+
+    constant = 0.5 * float(np.trace(gram.matrix[p:, p:]))
+    objective = Quadratic(product, linear, anchor, constant, lambda: design.passes)
+    # the product is about the anchor, whose own penalty is none: the intercept alone is moved
+    moments = Curvature(matrix.diagonal(), centre, gram.mass)
+    if run is None:
+        run = problem.run(objective, problem.stopping(moments))
+    else:
+        run.move(objective, run.base.coef)
+    run.metric = metric
+    plane_descent(problem, run)
+    if eps > DIGITS_LOST * metric.condition_estimate() and run.reason in ("gradient", "precision"):
+        run.move(problem.model, run.base.coef)
+        plane_descent(problem, run)
+    if metric.null is not None:
+        # Among equal solutions the smallest: without the part that columns which depend on each other leave free.
+        basis = scipy.linalg.orth(metric.null)
+
+        def smallest(coef: Array) -> Array:
+            coef = coef.copy()
+            free = basis @ (basis.T @ coef[:p])
+            coef[:p] -= free
+            if design.fit_intercept:
+                coef[p] += centre @ free
+            return coef
+
+        run.back = smallest
+    return run
+
+
+def gram_metric(gram: Moments, p: int, alpha: float, eps: float) -> Full:
+    """The metric of the first p columns of a Gram matrix."""
+    return Full(gram.matrix[:p, :p].copy(order="F"), gram.centre[:p], gram.mass, alpha, eps)
+
+
+# The reciprocal condition number down to which a Gram matrix of float32 products solves for float32 coefficients.
+SINGLE_ENOUGH = 1e-4
+# The relative error of coefficients from a Gram matrix, the arithmetic's precision times its condition number, beyond
+# which the data are asked again.
+DIGITS_LOST = 1e-8
+
+
+def product_objective(problem: Problem) -> Quadratic:
+    """The quadratic whose Hessian product is one read of X."""
+    design, weight, alpha, y = problem.design, problem.weight, problem.alpha, problem.y
+    p = design.n_features
+    anchor = np.zeros_like(problem.start)
+    if design.fit_intercept:
+        anchor[p] = np.average(y, axis=0, weights=weight)
+    about = y - anchor[p].astype(y.dtype) if design.fit_intercept else y
+
+    def product(coef: Array) -> Array:
+        out = design.normal(coef, weight)
+        out[:p] += alpha * coef[:p]
+        return out
+
+    def weighted(s: slice, raw: Array | None) -> tuple[float, Array]:
+        part = about[s] if weight is None else times(about[s], weight[s])
+        return float(np.vdot(part, about[s])), part
+
+    constant, linear = design.sweep(weighted)
+    return Quadratic(
+        product, linear * problem.model.mean, anchor, 0.5 * constant * problem.model.mean, lambda: design.passes
+    )
+
+
+def times(values: Array, weight: Array) -> Array:
+    return values * (weight if values.ndim == 1 else weight[:, None])

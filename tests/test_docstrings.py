@@ -1,0 +1,70 @@
+"""The docstrings say what there is: every parameter, every fitted attribute, every registered name."""
+
+import ast
+import inspect
+import re
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import ClassDoc
+from numpydoc.validate import validate
+
+import sklearn_gd
+from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd.momentum import MOMENTA
+from sklearn_gd.preconditioners import PRECONDITIONERS
+from sklearn_gd.steps import RULES
+
+ESTIMATORS = [GDLinearRegression, GDLogisticRegression]
+PUBLIC = [f"sklearn_gd.{name}" for name in sklearn_gd.__all__]
+METHODS = [
+    f"sklearn_gd.{estimator.__name__}.{name}"
+    for estimator in ESTIMATORS
+    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba")
+    if hasattr(estimator, name)
+]
+# What scikit-learn does not ask for of its own docstrings, either.
+IGNORED = {
+    "GL01",  # the text begins on the first line
+    "GL02",  # and ends where it ends
+    "GL07",  # Attributes come after Parameters
+    "ES01",  # an extended summary where there is more to say
+    "SA01",  # See Also, likewise
+    "EX01",  # examples are at the class
+    "RT02",  # the value that is returned has a name
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC + METHODS)
+def test_numpydoc(name):
+    errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
+    assert not errors
+
+
+def example(estimator):
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    model = estimator().fit(X, (X[:, 0] + 0.5 * X[:, 1] ** 2 > 0).astype(int))
+    model.feature_names_in_ = None  # fitted where X has names
+    return model
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_parameters_and_attributes(estimator):
+    doc = ClassDoc(estimator)
+    signature = inspect.signature(estimator).parameters
+    assert [entry.name for entry in doc["Parameters"]] == list(signature)
+    for entry in doc["Parameters"]:
+        written = entry.type.partition("default=")[2]
+        assert ast.literal_eval(written) == signature[entry.name].default, entry.name
+    fitted = {name for name in vars(example(estimator)) if name.endswith("_") and not name.startswith("_")}
+    assert {entry.name for entry in doc["Attributes"]} == fitted
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("parameter", "registry"),
+    [("learning_rate", RULES), ("momentum", MOMENTA), ("preconditioner", PRECONDITIONERS)],
+)
+def test_registered_names(estimator, parameter, registry):
+    (entry,) = (entry for entry in ClassDoc(estimator)["Parameters"] if entry.name == parameter)
+    assert set(registry) <= set(re.findall(r'"([^"]+)"', " ".join(entry.desc)))
