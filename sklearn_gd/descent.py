@@ -258,6 +258,7 @@ def descend(
             math.sqrt(float(np.vdot(move, move))),
         )
         run.previous, run.point = run.point, point
+        run.previous.forget()
         run.iteration += 1
 
 

@@ -379,7 +379,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
           sparse.
         - ``"full"``: the bound of the Hessian by Böhning and Lindsay [1]_; with ``learning_rate="auto"`` the Hessian
-          itself, renewed, up to 2000 features, and ``"diagonal"`` beyond.
+          itself, renewed; its p² numbers are the user's choice beyond 2000 features, where ``"auto"`` does without.
         - ``"nystrom"``: the diagonal metric and a low-rank sketch of what it leaves, for data with many samples and
           many features; its rank, up to 256, is doubled until the sketch has caught the leading part.
         - None: P = 1, plain gradients.

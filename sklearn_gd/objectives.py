@@ -37,6 +37,9 @@ class Point:
 
     __slots__ = ()
 
+    def forget(self) -> None:
+        """Let go of what is as large as the samples; here there is nothing of the kind."""
+
     def direction(self, coef: Array) -> Direction:
         """A vector of coefficient size as a direction from here, its image not yet known."""
         return Direction(coef)
@@ -281,6 +284,8 @@ class ModelPoint(Point):
 
     def minus(self, other: Any) -> Direction:
         """The step from another point, as a direction whose image is known where a search has computed the parts."""
+        if isinstance(self.step, Direction):
+            return self.step
         if self.step is None or self.step[0] is not other.coef:  # with Nesterov's momentum steps start elsewhere
             return Direction(self.coef - other.coef)
         _, a, images = self.step
@@ -293,7 +298,12 @@ class ModelPoint(Point):
                 image[s] += image.dtype.type(factor) * part[s]
 
         self.model.design.each_prediction(task)
-        return Direction(self.coef - other.coef, image)
+        self.step = Direction(self.coef - other.coef, image)  # and the parts are not needed any more
+        return self.step
+
+    def forget(self) -> None:
+        """Let go of all that is as large as the samples, where the point is only remembered as a place."""
+        self.trial = self.step = None
 
     def along(self, *directions: Direction) -> ModelSubspace:
         return ModelSubspace(self, directions)

@@ -56,6 +56,8 @@ class Direction(Protocol):
 class Point(Protocol):
     """A place, and what is known there; never changed."""
 
+    def forget(self) -> None: ...
+
     @property
     def coef(self) -> Array: ...
     @property
