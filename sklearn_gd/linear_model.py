@@ -279,9 +279,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         if scipy.sparse.issparse(y):
             raise TypeError("y is sparse; a dense array is required: use y.toarray().")
-        return validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
-        )
+        return validate_data(self, X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         y = y.astype(dtype, copy=False)
@@ -591,7 +589,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             raise ValueError(f"class_weight must be None, a dict or 'balanced', got {weight!r}.")
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
-        return validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        return validate_data(self, X, y, **self._accepted(X))
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         classes, index = encode(y)

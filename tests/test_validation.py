@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.preprocessing import scale
@@ -545,3 +546,28 @@ def test_verbose_prints_and_silence_is_silent(data, capsys):
     assert capsys.readouterr().out == ""
     GDLinearRegression(verbose=1).fit(X, y)
     assert re.search(r"\d", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("rate", ["auto", 0.1])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("estimator", [GDLinearRegression(), GDLogisticRegression()])
+def test_what_is_not_finite_in_large_data_is_found_by_the_first_pass(estimator, bad, rate):
+    """Above some size X is not read once more just to look for NaN; what the user hears is the same."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50_000, 4)), rng.integers(0, 2, size=50_000)
+    X[41_003, 2] = bad
+    fitted = clone(estimator).set_params(learning_rate=rate)
+    with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
+        fitted.fit(X, y)
+    assert not hasattr(fitted, "coef_")
+    assert not hasattr(fitted, "n_features_in_")
+    weight = np.ones(50_000)
+    weight[41_003] = 0.0
+    with pytest.raises(ValueError, match="NaN" if np.isnan(bad) else "infinity"):
+        fitted.fit(X, y, sample_weight=weight)
+
+
+def test_squares_that_overflow_are_refused():
+    X = np.full((50_000, 4), 1e200) * np.arange(1, 50_001)[:, None]
+    with pytest.raises(ValueError, match="square is too large"):
+        GDLinearRegression().fit(X, np.arange(50_000.0))

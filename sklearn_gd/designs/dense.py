@@ -26,18 +26,18 @@ class DenseDesign(RowBlocks):
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
         if w.ndim == 1 or len(X) <= (rows := max(16, SMALL_PRODUCT // w.size)):
-            return np.matmul(X, w, out=out)
+            return np.dot(X, w, out=out)
         if out is None:
             out = np.empty((len(X), w.shape[1]), dtype=X.dtype)
         for part in cut(len(X), rows):
-            np.matmul(X[part], w, out=out[part])
+            np.dot(X[part], w, out=out[part])
         return out
 
     def block_adjoint(self, s: slice, residual: Array) -> Array:
         if residual.ndim == 1:
-            return self.X[s].T @ residual
+            return np.dot(self.X[s].T, residual)
         # the other way round: the long rows of X are the columns that BLAS walks along (twice as fast, 784 by 10)
-        return (residual.T @ self.X[s]).T
+        return np.dot(residual.T, self.X[s]).T
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]

@@ -29,20 +29,26 @@ R = TypeVar("R")
 #: What one chunk adds to a sum: floats and small arrays.
 Parts: TypeAlias = tuple[Any, ...]
 
-# Half of the 1 to 2 MB of second-level cache that a core has today: the block, read twice, and its predictions.
-# Measured on X @ w followed by X.T @ r (float64, p = 20 … 1000): 128 KB lost a third to the interpreter, 2 MB as much to
-# the cache; 256 KB … 1 MB were alike.
-BLOCK_BYTES = 512 * 1024
+# About the 1 to 2 MB of second-level cache that a core has today: the block is read twice while it is there. Measured
+# on two threads, over the time of X @ w with two BLAS threads (float64; p = 20, 100, 1000, 2000): 128 KB 1.8 to 4.7,
+# 256 KB 1.3 to 2.3, 512 KB 1.2 to 1.6, 1 MB 1.1 to 1.5. All with np.dot: np.matmul keeps the interpreter's lock where the
+# result has fewer than 500 entries, and two threads then take turns.
+BLOCK_BYTES = 1024 * 1024
 # A block's sums are float32 where X is: of more rows their errors would show (0.1 summed 130,000 times: 1e-5 off).
 MOST_ROWS = 1 << 14
-# Rows of a block for work on predictions alone, about ten arrays of 8 bytes a row.
-PREDICTION_ROWS = 8192
+# Rows of a block for work on predictions alone, about ten arrays of 8 bytes a row: in 8192 the interpreter's share shows,
+# 32,768 leave the second-level cache. Fewer rows altogether are worked on at once.
+PREDICTION_ROWS = 16384
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
 CHUNKS = 16
 # A copy of rows, centred and weighted, that a threaded product is made of.
 GRAM_BYTES = 1 << 24
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
 SERIAL_BYTES = 1 << 20
+
+
+class NotFiniteError(ValueError):
+    """The first pass over X met NaN, infinity, or numbers whose squares overflow."""
 
 
 class Curvature(NamedTuple):
@@ -61,6 +67,12 @@ class Curvature(NamedTuple):
     matrix: Array
     centre: Array
     mass: float
+
+
+def require_finite(squares: Array) -> None:
+    """Refuse sums of squares that are not finite: something in X is not."""
+    if not np.isfinite(squares).all():
+        raise NotFiniteError("X contains NaN, infinity or a value whose square is too large for float64.")
 
 
 def cut(n: int, size: int) -> list[slice]:
@@ -93,7 +105,7 @@ class RowBlocks:
         self.block_rows = min(rows, max(n, 1))
         n_blocks = -(-n // self.block_rows)
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
-        self.one_block = n <= 2 * PREDICTION_ROWS  # predictions of all samples at once
+        self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.threads = n_threads() if n * row_bytes > SERIAL_BYTES else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
@@ -304,15 +316,15 @@ class RowBlocks:
             elif root is not None:
                 Z = Z.copy()
             if root is None:
-                sums = np.ones(Z.shape[0], dtype=dtype) @ Z if self.fit_intercept else 0.0
+                sums = np.dot(np.ones(Z.shape[0], dtype=dtype), Z) if self.fit_intercept else 0.0
                 return Z, sums, float(Z.shape[0])
             w = root[s]
             Z *= w[:, None]
-            return Z, w @ Z if self.fit_intercept else 0.0, float(np.vdot(w, w))
+            return Z, np.dot(w, Z) if self.fit_intercept else 0.0, float(np.vdot(w, w))
 
         def block_moments(s: slice) -> Parts:
             Z, sums, mass = prepared(s)
-            return Z.T @ Z, sums, mass
+            return np.dot(Z.T, Z), sums, mass
 
         if total <= 256:
             rows = max(64, BLOCK_BYTES // (8 * total))
@@ -334,6 +346,8 @@ class RowBlocks:
             matrix /= n
             sums = sums / n
             mass = mass / n
+        if extra:  # the first pass over the data
+            require_finite(matrix.diagonal())
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
         offset = sums / mass
@@ -366,7 +380,7 @@ class RowBlocks:
             for a in range(k):
                 for b in range(a + 1):
                     w = scaled[s, a] * (1 - p[s, a]) if a == b else -scaled[s, a] * p[s, b]
-                    part = Z.T @ (Z * w[:, None])
+                    part = np.dot(Z.T, Z * w[:, None])
                     out[a, :, b] = part
                     out[b, :, a] = part
             return (out,)
@@ -386,12 +400,13 @@ class RowBlocks:
             # float64: squares of small float32 numbers would vanish, of large ones overflow
             Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
             w = np.ones(Z.shape[0]) if weight is None else weight[s].astype(np.float64, copy=False)
-            sums = w @ Z if self.fit_intercept else 0.0
+            sums = np.dot(w, Z) if self.fit_intercept else 0.0
             Z *= Z
-            return sums, w @ Z, float(w.sum())
+            return sums, np.dot(w, Z), float(w.sum())
 
         sums, squares, mass = _add_up(self._chunks(lambda chunk: _add_up(block(s) for s in self._blocks(chunk))))
         squares = np.asarray(squares, dtype=np.float64)
+        require_finite(squares)
         if weight is None:
             sums, squares, mass = sums / self.n_samples, squares / self.n_samples, 1.0
         if not self.fit_intercept:
@@ -412,7 +427,7 @@ class RowBlocks:
             for s in self._blocks(chunk):
                 Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
                 Z *= Z
-                out[s] = Z @ inverse
+                out[s] = np.dot(Z, inverse)
 
         self._chunks(task)
         return out
