@@ -188,7 +188,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
       that matrix *one step of length 1 is the solution of the normal equation*. Where the matrix has lost too many
       digits, a few more steps in the same metric follow gradients that are computed from the data. Among equal
       solutions the smallest is returned.
-    - Where the matrix costs more than 55 passes over X (some 600 columns of dense data), conjugate gradients in the
+    - Where the matrix costs more than 20 passes over X (some 600 columns of dense data), conjugate gradients in the
       diagonal metric are tried first; if their pace says that they need longer than the matrix, they hand over. Beyond
       8000 columns the matrix is not formed, and a Nyström sketch takes its place [4]_.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows

@@ -131,7 +131,7 @@ def slower_than(price: float, run: Run) -> bool:
     if len(norms) < 12:
         return False
     pace = (norms[-1] / norms[-11]) ** 0.1
-    return not pace < 1 or np.log(run.stopping.tol / norms[-1]) / np.log(pace) > 1.5 * price
+    return not pace < 1 or np.log(run.stopping.tol / norms[-1]) / np.log(pace) > price
 
 
 def without_matrix(problem: Problem, run: Run, moments: Moments) -> Run:

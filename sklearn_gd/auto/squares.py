@@ -24,7 +24,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     """Squared error: the gradient is linear in the coefficients, and the search exact."""
     design = problem.design
     n, p = design.n_samples, design.n_features
-    price = n * p * (p / 12 + 4) / design.work  # of a Gram matrix, in passes
+    price = n * p * limits.GRAM_PASSES * (p + 160) / design.work  # of a Gram matrix, in passes
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
     if affordable and (preconditioner == "full" or price < limits.FEW_PASSES):
         return gram_squares(problem)

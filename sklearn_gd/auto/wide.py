@@ -19,6 +19,7 @@ from ..designs.threads import whole_blas
 from ..losses import HalfSquaredError
 from ..preconditioners import potrf, potrs, trtrs
 from ..protocols import Array
+from . import limits
 from .curved import model_search
 from .problem import Problem, metric_for, plane_descent, slower_than
 from .squares import product_objective, squares
@@ -44,7 +45,7 @@ def wide_ridge(problem: Problem) -> Run:
     moments = design.moments(problem.weight)
     run = problem.run(product_objective(problem), problem.stopping(moments))
     run.metric = metric_for("diagonal", problem, moments)
-    price = n / 12  # of the inner products, in passes
+    price = limits.GRAM_PASSES * n  # of the inner products, in passes
     if price > 4:
         plane_descent(problem, run, until=lambda run: slower_than(price, run))
         if run.reason is not None:
