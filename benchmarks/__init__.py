@@ -10,4 +10,7 @@
 `benchmarks.measure`    fits and their seconds, taken in turn
 `benchmarks.pictures`   the pictures
 ======================= =====================================================================
+
+Beside it ``python -m benchmarks.time_to_accuracy --help``: the automatic rule against scikit-learn's solvers, on the problems of
+`benchmarks.problems`; ``TIME_TO_ACCURACY.md`` holds its table.
 """
