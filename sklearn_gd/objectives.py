@@ -114,12 +114,6 @@ class LinearModel:
         self.penalty.add_gradient(coef, out)
         return out
 
-    def weights(self) -> Array:
-        """The weights, one a sample."""
-        if self.weight is not None:
-            return self.weight
-        return np.full(self.design.n_samples, self.mean, dtype=self.design.dtype)
-
     # -- over the samples
 
     def _residual(self, s: slice, raw: Array) -> tuple[float, Array]:

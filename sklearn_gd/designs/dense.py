@@ -69,7 +69,3 @@ class DenseDesign(RowBlocks):
     def take(self, rows: Array) -> DenseDesign:
         """The same design on a copy of some rows."""
         return DenseDesign(self.X[rows], self.fit_intercept)
-
-    def is_finite(self) -> bool:
-        """Whether every entry is finite, read from column sums where those can be trusted."""
-        return bool(np.isfinite(self.X).all())
