@@ -154,6 +154,8 @@ class Full(Centred):
         The penalty's curvature.
     eps : float
         The precision of the arithmetic in which the matrix was computed.
+    spectral : bool
+        Whether a matrix that is nearly singular gets its eigenvectors; else its reciprocal condition says 0.
 
     Attributes
     ----------
@@ -169,7 +171,9 @@ class Full(Centred):
 
     name = "full"
 
-    def __init__(self, matrix: Array, centre: Array, mass: float, alpha: float, eps: float) -> None:
+    def __init__(
+        self, matrix: Array, centre: Array, mass: float, alpha: float, eps: float, spectral: bool = True
+    ) -> None:
         super().__init__(centre, mass)
         p = matrix.shape[0]
         # a column constant up to rounding: its variance is the square of a rounding error
@@ -192,7 +196,7 @@ class Full(Centred):
             # the squared pivots: small where columns depend on each other
             self.reciprocal_condition = float(self.factor.diagonal().min(initial=1.0)) ** 2
         # Pivots that small may hide a dependence: the eigenvectors tell.
-        if self.reciprocal_condition < max(16 * p * eps, 1e-10):
+        if spectral and self.reciprocal_condition < max(16 * p * eps, 1e-10):
             values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
             self.rank = int(keep.sum())
@@ -203,7 +207,7 @@ class Full(Centred):
 
     def condition_estimate(self) -> float:
         """The reciprocal of the condition number, by LAPACK's estimator: p² operations."""
-        if self.vectors is not None:
+        if self.vectors is not None or not self.reciprocal_condition:
             return self.reciprocal_condition
         # the matrix has a unit diagonal: its norm is between 1 and p, and p the cautious one
         return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0])

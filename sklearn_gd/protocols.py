@@ -237,6 +237,8 @@ class Moments(Protocol):
     def centre(self) -> Array: ...
     @property
     def mass(self) -> Any: ...
+    @property
+    def cross(self) -> Array | None: ...
 
 
 class Design(Protocol):
@@ -266,10 +268,16 @@ class Design(Protocol):
     def each_prediction(self, task: Callable[[slice], None]) -> None:
         """Call `task(slice)` on blocks of samples that together are all of them."""
 
-    def moments(self, weight: Array | None = None) -> Curvature:
-        """The columns' second moments, and their centre."""
+    def moments(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
+        """The columns' second moments, their centre, and their products with targets."""
 
-    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
+    def gram(
+        self,
+        weight: Array | None = None,
+        targets: Array | None = None,
+        dtype: Any = None,
+        moments: Any = None,
+    ) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
@@ -278,7 +286,7 @@ class Design(Protocol):
     def row_spread(self, moments: Any) -> Array:
         """How far each row lies from the centre."""
 
-    def row_products(self) -> tuple[Array, Array]:
+    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
         """Inner products of the rows, and the centre they are about."""
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:

@@ -10,6 +10,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import scale
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto
+from sklearn_gd.auto import limits
+from sklearn_gd.designs.dense import DenseDesign
 
 
 def _iterates(model, X, y, count):
@@ -51,7 +53,7 @@ def test_one_step_in_the_full_metric_is_the_normal_equation(rate):
 def test_many_columns_are_solved_without_their_gram_matrix_and_with_it():
     """Well conditioned: conjugate gradients. Badly: the run notices its pace and forms XᵀX."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(3000, 800)), rng.normal(size=3000)
+    X, y = rng.normal(size=(8000, 800)), rng.normal(size=8000)
     easy = GDLinearRegression().fit(X, y)
     assert easy.preconditioner_ == "diagonal"
     reference = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
@@ -165,3 +167,41 @@ def test_where_no_matrix_can_be_had_a_slow_run_is_sketched(monkeypatch):
     assert model.preconditioner_ == "nystrom"
     best = Ridge(alpha=8e-5, solver="svd").fit(X, y)
     np.testing.assert_allclose(model.predict(X), best.predict(X), atol=1e-4)
+
+
+def test_a_gram_matrix_in_single_precision_costs_no_digits(monkeypatch):
+    """Units of twelve orders of magnitude, a far centre, a constant column: what float32 alone could not hold."""
+    monkeypatch.setattr(limits, "FEW_PASSES", 0)
+    asked = []
+    gram = DenseDesign.gram
+
+    def noted(self, weight=None, targets=None, dtype=None, moments=None):
+        asked.append(dtype)
+        return gram(self, weight, targets, dtype, moments)
+
+    monkeypatch.setattr(DenseDesign, "gram", noted)
+    rng = np.random.default_rng(0)
+    units = np.logspace(-6, 6, 100)
+    X = (rng.normal(size=(2000, 100)) @ (np.eye(100) + 0.3 * rng.normal(size=(100, 100))) + 1e3) * units
+    X[:, 7] = 5.0
+    y = rng.normal(size=2000) + 1e4
+    weight = rng.uniform(0.5, 2, size=2000)
+    fitted = GDLinearRegression(tol=1e-10).fit(X, y, sample_weight=weight)
+    assert asked == [np.float32]
+    assert fitted.preconditioner_ == "full"
+    assert fitted.coef_[7] == 0
+    others = np.arange(100) != 7
+    Z = ((X - np.average(X, axis=0, weights=weight)) / units * np.sqrt(weight)[:, None])[:, others]
+    reference = np.linalg.lstsq(Z, np.sqrt(weight) * (y - np.average(y, weights=weight)))[0]
+    np.testing.assert_allclose((fitted.coef_ * units)[others], reference, rtol=1e-8, atol=1e-8)
+
+
+def test_single_precision_gives_way_where_it_cannot_tell_columns_apart(monkeypatch):
+    monkeypatch.setattr(limits, "FEW_PASSES", 0)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 40))
+    X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
+    y = X @ rng.normal(size=40)
+    fitted = GDLinearRegression(tol=1e-12).fit(X, y)
+    reference = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    np.testing.assert_allclose(fitted.coef_, reference, rtol=1e-4)

@@ -161,9 +161,9 @@ class Sample:
         problem, design = self.problem, self.problem.design
         rows, share = self._part(bends)
         if rows is None:
-            matrix, centre, mass = design.gram(share)
+            matrix, centre, mass, _ = design.gram(share)
         else:
-            matrix, centre, mass = design.take(rows).gram(share)
+            matrix, centre, mass, _ = design.take(rows).gram(share)
             # Columns that the sample does not have get their own spread.
             total = share.sum(dtype=np.float64)
             unseen = matrix.diagonal() < 1e-3 * total * self.moments.matrix

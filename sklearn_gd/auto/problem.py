@@ -125,12 +125,16 @@ def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | Non
     )
 
 
-def slower_than(price: float, run: Run) -> bool:
-    """Whether the end of a run, at its pace so far, is further away than so many passes."""
-    norms = run.history["gradient_norm"]
-    if len(norms) < 12:
+# Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up.
+PACE = 6
+
+
+def slower_than(price: float, run: Run, since: int = 0) -> bool:
+    """Whether the end of a run, at its pace since an iteration, is further away than so many passes."""
+    norms = run.history["gradient_norm"][since:]
+    if len(norms) < PACE + 2:
         return False
-    pace = (norms[-1] / norms[-11]) ** 0.1
+    pace = (norms[-1] / norms[-1 - PACE]) ** (1 / PACE)
     return not pace < 1 or np.log(run.stopping.tol / norms[-1]) / np.log(pace) > price
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..protocols import Array
 from .rows import RowBlocks, SymmetricProduct, cut
+from .threads import map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
 SMALL_PRODUCT = 1_000_000
@@ -42,8 +45,13 @@ class DenseDesign(RowBlocks):
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]
 
-    def row_products(self) -> tuple[Array, Array]:
-        """Inner products of the rows about a centre, in double precision.
+    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
+        """Inner products of the rows about a centre, added up in double precision.
+
+        Parameters
+        ----------
+        dtype : dtype or None
+            Of the products; None for X's own.
 
         Returns
         -------
@@ -53,11 +61,17 @@ class DenseDesign(RowBlocks):
         self.passes += 1
         centre = self.provisional_centre()
         low = centre.astype(self.dtype)
+        dtype = np.dtype(dtype or self.dtype)
         n, p = self.X.shape
         product = SymmetricProduct(n, self.threads)
-        for columns in cut(p, max(256, COLUMN_BYTES // (n * self.dtype.itemsize))):
-            Z = self.X[:, columns].T
-            product.add(Z - low[columns, None] if self.fit_intercept else Z)
+        for columns in cut(p, max(256, COLUMN_BYTES // (n * dtype.itemsize))):
+            Z = np.empty((n, columns.stop - columns.start), dtype=dtype)
+
+            def place(rows: slice, columns: slice = columns, Z: Array = Z) -> None:
+                np.subtract(self.X[rows, columns], low[columns], out=Z[rows], casting="same_kind")
+
+            map_ordered(place, cut(n, max(1, -(-n // 8))), self.threads)
+            product.add(Z.T)
         return product.whole(), centre
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:

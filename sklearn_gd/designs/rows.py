@@ -42,7 +42,10 @@ PREDICTION_ROWS = 16384
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
 CHUNKS = 16
 # A copy of rows, centred and weighted, that a threaded product is made of.
-GRAM_BYTES = 1 << 24
+GRAM_BYTES = 1 << 25
+# Columns up to which each thread multiplies rows of its own: every one of them sums p² numbers. Measured, two threads at
+# 50,000 × 500: 0.14 s, and 0.21 by tiles of columns; at 20,000 × 2,000 1.6, and 1.1 by tiles.
+ROWS_APART = 1000
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
 SERIAL_BYTES = 1 << 20
 
@@ -62,11 +65,14 @@ class Curvature(NamedTuple):
         c = Σ wᵢ xᵢ / Σ wᵢ with an intercept, 0 without.
     mass : float
         Σ wᵢ with an intercept, 0 without.
+    cross : ndarray of shape (p,) or (p, n_targets), or None
+        Σ wᵢ xᵢ tᵢ where targets t were given, which are about zero.
     """
 
     matrix: Array
     centre: Array
     mass: float
+    cross: Array | None = None
 
 
 def require_finite(squares: Array) -> None:
@@ -275,7 +281,7 @@ class RowBlocks:
         peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
         return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
 
-    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None, moments: Any = None) -> Curvature:
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -285,6 +291,9 @@ class RowBlocks:
             Treated as further columns.
         dtype : dtype or None
             Of the products; None for X's own, as far as its range allows.
+        moments : None or Curvature
+            The diagonal, where it is known: columns are then multiplied standardised, so that float32 holds any of them.
+            Not with targets.
 
         Returns
         -------
@@ -293,8 +302,12 @@ class RowBlocks:
         """
         self.passes += 1
         n, p = self.n_samples, self.n_features
-        shift = self.provisional_centre(weight)
+        shift = self.provisional_centre(weight) if moments is None else moments.centre
         dtype = np.dtype(dtype or self.product_dtype())
+        unit = inverse = None
+        if moments is not None:
+            unit = np.sqrt(moments.matrix)
+            inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0)
         extra = 0 if targets is None else targets.shape[1]
         if extra:
             target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
@@ -305,15 +318,19 @@ class RowBlocks:
 
         def prepared(s: slice) -> Parts:
             # the block about the shift, times the roots of the weights; with its column sums and its weight
-            Z = self.block_dense(s).astype(dtype, copy=False)
+            Z = self.block_dense(s)
+            if inverse is not None:
+                Z = ((Z - shift) * inverse).astype(dtype, copy=False)
+            else:
+                Z = Z.astype(dtype, copy=False)
             if extra:
                 joined = np.empty((Z.shape[0], total), dtype=dtype)
                 np.subtract(Z, low[:p], out=joined[:, :p])
                 np.subtract(targets[s], low[p:], out=joined[:, p:], casting="same_kind")
                 Z = joined
-            elif self.fit_intercept:
+            elif self.fit_intercept and inverse is None:
                 Z = Z - low
-            elif root is not None:
+            elif root is not None and inverse is None:
                 Z = Z.copy()
             if root is None:
                 sums = np.dot(np.ones(Z.shape[0], dtype=dtype), Z) if self.fit_intercept else 0.0
@@ -326,8 +343,10 @@ class RowBlocks:
             Z, sums, mass = prepared(s)
             return np.dot(Z.T, Z), sums, mass
 
-        if total <= 256:
-            rows = max(64, BLOCK_BYTES // (8 * total))
+        if total <= ROWS_APART:
+            # At 8 rows a column the mirrored triangle and the sum, p² numbers a block, cost little beside the product.
+            few = min(8 * total, GRAM_BYTES // (2 * dtype.itemsize * total))
+            rows = max(64, BLOCK_BYTES // (8 * total), few)
 
             def task(chunk: slice) -> Parts:
                 return _add_up(block_moments(s) for s in _sub(chunk, rows))
@@ -336,8 +355,15 @@ class RowBlocks:
             matrix, sums, mass = _add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
-            for s in cut(n, max(256, GRAM_BYTES // (8 * total))):
-                Z, *more = prepared(s)
+            for s in cut(n, max(256, GRAM_BYTES // (dtype.itemsize * total))):
+                parts = [slice(s.start + part.start, s.start + part.stop) for part in cut(s.stop - s.start, 256)]
+                Z = np.empty((s.stop - s.start, total), dtype=dtype)
+
+                def place(part: slice, s: slice = s, Z: Array = Z) -> Parts:
+                    Z[part.start - s.start : part.stop - s.start], *more = prepared(part)
+                    return tuple(more)
+
+                more = _add_up(map_ordered(place, parts, self.threads))
                 product.add(Z)
                 sums, mass = sums + more[0], mass + more[1]
             matrix = product.whole()
@@ -348,11 +374,17 @@ class RowBlocks:
             mass = mass / n
         if extra:  # the first pass over the data
             require_finite(matrix.diagonal())
+        offset: Any = 0.0
+        if self.fit_intercept:
+            offset = sums / mass
+            matrix -= mass * np.outer(offset, offset)
+        if unit is not None:
+            matrix *= unit
+            matrix *= unit[:, None]
+            offset = offset * unit
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
-        offset = sums / mass
-        matrix -= mass * np.outer(offset, offset)
-        return Curvature(matrix, low.astype(np.float64) + offset, mass)
+        return Curvature(matrix, (low if unit is None else shift).astype(np.float64) + offset, mass)
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
@@ -391,8 +423,8 @@ class RowBlocks:
         chunk_rows = max(self.block_rows, -(-self.n_samples // 2))
         return _add_up(self._chunks(task, chunk_rows))[0], centre
 
-    def moments(self, weight: Array | None = None) -> Curvature:
-        """The diagonal of `gram`, in one read of X."""
+    def moments(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
+        """The diagonal of `gram`, and products with targets of mean zero, in one read of X."""
         self.passes += 1
         low = self.provisional_centre(weight).astype(self.dtype)
 
@@ -401,19 +433,22 @@ class RowBlocks:
             Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
             w = np.ones(Z.shape[0]) if weight is None else weight[s].astype(np.float64, copy=False)
             sums = np.dot(w, Z) if self.fit_intercept else 0.0
+            cross = 0.0 if targets is None else np.dot((targets[s].T * w), Z).T
             Z *= Z
-            return sums, np.dot(w, Z), float(w.sum())
+            return sums, np.dot(w, Z), float(w.sum()), cross
 
-        sums, squares, mass = _add_up(self._chunks(lambda chunk: _add_up(block(s) for s in self._blocks(chunk))))
+        sums, squares, mass, cross = _add_up(self._chunks(lambda chunk: _add_up(block(s) for s in self._blocks(chunk))))
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
         if weight is None:
-            sums, squares, mass = sums / self.n_samples, squares / self.n_samples, 1.0
+            sums, squares, mass, cross = sums / self.n_samples, squares / self.n_samples, 1.0, cross / self.n_samples
+        if targets is None:
+            cross = None
         if not self.fit_intercept:
-            return Curvature(squares, np.zeros(self.n_features), 0.0)
+            return Curvature(squares, np.zeros(self.n_features), 0.0, cross)
         offset = np.asarray(sums, dtype=np.float64) / mass
         self._centre = low + offset
-        return Curvature(np.maximum(squares - mass * offset**2, 0.0), self._centre, mass)
+        return Curvature(np.maximum(squares - mass * offset**2, 0.0), self._centre, mass, cross)
 
     def row_spread(self, moments: Curvature) -> Array:
         """Mean square of the standardised features of each row: how far it lies from the centre."""
@@ -437,21 +472,28 @@ class SymmetricProduct:
     """Σ ZᵀZ over blocks of rows, its lower triangle by tiles of columns on threads of ours.
 
     Not on BLAS's own: a thread of OpenBLAS waits for the others by spinning, and with a third process on two cores a
-    product of 20 ms took 900.
+    product of 20 ms took 900. `@`, not np.dot, which copies slices of columns; it computes one half of the tiles on
+    the diagonal, as it does of the whole.
     """
 
-    TILES = 8
+    # Columns of a tile, of which there are at least four a side: of 250 columns a product is 15 % slower, of more there
+    # are too few for the threads.
+    TILE = 500
 
     def __init__(self, size: int, threads: int) -> None:
         self.matrix = np.zeros((size, size))
         self.threads = threads
-        self.tiles = cut(size, -(-size // self.TILES))
+        self.tiles = cut(size, -(-size // max(4, size // self.TILE)))
+        tiles = self.tiles
+        # those on the diagonal last: they are half the work
+        self.pairs = [(a, b) for k, a in enumerate(tiles) for b in tiles[k + 1 :]] + [(a, a) for a in tiles]
 
     def add(self, Z: Array) -> None:
-        def task(tile: slice) -> None:
-            self.matrix[tile.start :, tile] += Z[:, tile.start :].T @ Z[:, tile]
+        def task(pair: tuple[slice, slice]) -> None:
+            a, b = pair
+            self.matrix[b, a] += Z[:, b].T @ Z[:, a]
 
-        map_ordered(task, self.tiles, self.threads)
+        map_ordered(task, self.pairs, self.threads)
 
     def whole(self) -> Array:
         """The matrix, both its triangles."""

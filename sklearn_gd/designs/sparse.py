@@ -52,8 +52,8 @@ class SparseDesign(RowBlocks):
         """The same design on a copy of some rows."""
         return SparseDesign(self.X[rows], self.fit_intercept)
 
-    def row_products(self) -> tuple[Array, Array]:
-        """Inner products of the rows, as `DenseDesign.row_products`; about zero."""
+    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
+        """Inner products of the rows, as `DenseDesign.row_products`; about zero, and in X's own precision."""
         self.passes += 1
         return (self.X @ self.X.T).toarray().astype(np.float64, copy=False), np.zeros(self.n_features)
 
@@ -71,17 +71,20 @@ class SparseDesign(RowBlocks):
         rows = np.repeat(np.arange(self.n_samples), np.diff(X.indptr))
         return np.bincount(rows, per_value, minlength=self.n_samples) + float(moments.centre**2 @ inverse)
 
-    def moments(self, weight: Array | None = None) -> Curvature:
-        """The diagonal of `gram`, from the stored values alone."""
+    def moments(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
+        """The diagonal of `gram`, and products with targets, from the stored values alone."""
         self.passes += 1
         w = np.full(self.n_samples, 1.0 / self.n_samples) if weight is None else np.asarray(weight, dtype=np.float64)
         mass = float(w.sum())
         X, p = self.X, self.n_features
+        cross = None if targets is None else (X.T @ (targets.T * w).T).astype(np.float64, copy=False)
         w = np.repeat(w, np.diff(X.indptr))
         if not self.fit_intercept:
-            return Curvature(np.bincount(X.indices, w * np.square(X.data, dtype=np.float64), p), np.zeros(p), 0.0)
+            return Curvature(
+                np.bincount(X.indices, w * np.square(X.data, dtype=np.float64), p), np.zeros(p), 0.0, cross
+            )
         centre = self._centre = np.bincount(X.indices, w * X.data, p) / mass
         # about the centre, the zeros included: nothing large cancels
         away = np.bincount(X.indices, w * np.square(X.data - centre[X.indices]), p)
         zeros = np.maximum(mass - np.bincount(X.indices, w, p), 0.0)
-        return Curvature(away + zeros * centre**2, centre, mass)
+        return Curvature(away + zeros * centre**2, centre, mass, cross)
