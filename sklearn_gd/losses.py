@@ -9,11 +9,12 @@ A loss never sees X, and sums over samples in `forms` alone, because a search ov
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import compiled
 from .protocols import Array
 
 __all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
@@ -28,6 +29,18 @@ class PointwiseLoss:
     ``derivatives(y, raw, order)`` returns the loss of each sample; for order 1 the slopes, too; for order 2 also the bends,
     whatever the two methods below make the Hessian of.
     """
+
+    kernel: int | None = None  # by which a compiled sweep knows the loss
+
+    def compiled_trial(
+        self, y: Array, weight: Array | None, base: Array, images: Sequence[Array]
+    ) -> Callable[..., tuple[float, Array, Array]] | None:
+        """The trial of a search in one compiled pass over the samples, or None where there is none.
+
+        The callable gets a slice, the multiples of the images, and arrays for the predictions, the weighted slopes and the
+        bends, or None; it returns the sum of the losses, their gradient and their Hessian along the images.
+        """
+        return None
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
@@ -60,6 +73,7 @@ class HalfSquaredError(PointwiseLoss):
     """
 
     curvature = 1.0  # the second derivative, everywhere
+    kernel: int | None = compiled.SQUARED
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         residual = raw - y
@@ -79,6 +93,26 @@ class Binomial(PointwiseLoss):
     """
 
     curvature = 0.25  # σ(1 − σ) has its maximum 1/4 at raw = 0 (Böhning and Lindsay, 1988)
+    kernel: int | None = compiled.BINOMIAL
+
+    def compiled_trial(
+        self, y: Array, weight: Array | None, base: Array, images: Sequence[Array]
+    ) -> Callable[..., tuple[float, Array, Array]] | None:
+        arrays = [y, base, *images, *([] if weight is None else [weight])]
+        if compiled.kernels is None or len(images) > 2 or not compiled.takes(arrays):
+            return None
+        trial, size, m = compiled.kernels.trial, base.itemsize, len(images)
+
+        def part(array: Any, s: slice) -> Any:
+            return None if array is None else array[s]
+
+        def task(s: slice, a: Any, raw: Array, slope: Any, bend: Any) -> tuple[float, Array, Array]:
+            factors = [float(factor) for factor in a] + [0.0] * (2 - len(a))
+            parts = [part(array, s) for array in (y, weight, base, *images, *[None] * (2 - m), raw, slope, bend)]
+            value, g, h, gg, gh, hh = trial(size, len(parts[0]), *factors, *parts)
+            return value, np.array([g, h][:m]), np.array([[gg, gh], [gh, hh]])[:m, :m]
+
+        return task
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         margin = y * raw

@@ -116,16 +116,9 @@ class LinearModel:
 
     # -- over the samples
 
-    def _residual(self, s: slice, raw: Array) -> tuple[float, Array]:
-        value, slope, _ = self.loss.derivatives(self.y[s], raw, 1)
-        if self.weight is None:
-            return float(value.sum(dtype=np.float64)), slope
-        w = self.weight[s]
-        return float(np.vdot(w, value)), slope * spread(w, slope)
-
     def value_and_gradient(self, coef: Array) -> tuple[float, Array]:
         """The fused sweep: one read of X, and nothing of n_samples kept."""
-        value, gradient = self.design.sweep(self._residual, coef)
+        value, gradient = self.design.sweep(SampleLoss(self.loss, self.y, self.weight), coef)
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
@@ -147,6 +140,9 @@ class LinearModel:
             Of the data's part, along the images.
         """
         loss, weight = self.loss, self.weight
+        compiled = loss.compiled_trial(self.y, weight, base, images)
+        if compiled is not None:
+            return self._compiled_trial(compiled, base, a, order)
         moves = [(base.dtype.type(factor), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
             value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
@@ -169,6 +165,17 @@ class LinearModel:
         if hessian is not None:
             hessian *= self.mean
         return Trial(value * self.mean, *arrays), gradient, hessian
+
+    def _compiled_trial(self, compiled: Any, base: Array, a: Any, order: int) -> tuple[Trial, Any, Any]:
+        # one pass over the samples for all of it
+        raw = np.empty_like(base)
+        slope, bend = (np.empty_like(base) if k <= order else None for k in (1, 2))
+        value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, a, raw, slope, bend))
+        return (
+            Trial(value * self.mean, raw, slope, bend),
+            gradient * self.mean if order else None,
+            hessian * self.mean if order == 2 else None,
+        )
 
     def _trial_by_blocks(
         self, base: Array, moves: list[tuple[Any, Array]], images: Sequence[Array], order: int
@@ -202,6 +209,24 @@ class LinearModel:
         value, *rest = self.design.over_predictions(task)
         gradient, hessian = (*rest, None, None)[:2]
         return value, arrays, gradient, hessian
+
+
+class SampleLoss:
+    """What a sweep asks of a block: the sum of its losses, and their weighted slopes.
+
+    Designs that have a compiled sweep know the loss by its ``kernel``, and call for nothing.
+    """
+
+    def __init__(self, loss: Loss, y: Array, weight: Array | None) -> None:
+        self.loss, self.y, self.weight, self.kernel = loss, y, weight, loss.kernel
+
+    def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
+        value, slope, _ = self.loss.derivatives(self.y[s], raw, 1)
+        assert slope is not None
+        if self.weight is None:
+            return float(value.sum(dtype=np.float64)), slope
+        w = self.weight[s]
+        return float(np.vdot(w, value)), slope * spread(w, slope)
 
 
 class Trial(NamedTuple):

@@ -125,17 +125,21 @@ def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | Non
     )
 
 
-# Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up.
-PACE = 6
+# Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up. Their
+# gradients may grow at first: then more of them are asked.
+PACE, LONGER = 6, 10
 
 
 def slower_than(price: float, run: Run, since: int = 0) -> bool:
     """Whether the end of a run, at its pace since an iteration, is further away than so many passes."""
     norms = run.history["gradient_norm"][since:]
-    if len(norms) < PACE + 2:
-        return False
-    pace = (norms[-1] / norms[-1 - PACE]) ** (1 / PACE)
-    return not pace < 1 or np.log(run.stopping.tol / norms[-1]) / np.log(pace) > price
+    for window in (PACE, LONGER):
+        if len(norms) < window + 2:
+            return False
+        pace = (norms[-1] / norms[-1 - window]) ** (1 / window)
+        if pace < 1:
+            return np.log(run.stopping.tol / norms[-1]) / np.log(pace) > price
+    return True
 
 
 def without_matrix(problem: Problem, run: Run, moments: Moments) -> Run:

@@ -33,7 +33,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    if preconditioner != "auto" or design.dtype != np.float64:
+    if preconditioner != "auto" or design.dtype != np.float64 or design.work < n * p:
         plane_descent(problem, run, until=lambda run: slower_than(price, run))
         return run if run.reason is not None else gram_squares(problem, run)
     plane_descent(problem, run, until=lambda run: slower_than(price * limits.SINGLE_GRAM, run))

@@ -73,9 +73,8 @@ def dual_solution(problem: Problem) -> Array | None:
 
 
 # A correction from single precision that leaves more than this of the residual has met a matrix too badly conditioned
-# for it; one that leaves less may be the last where what is left is a rounding error.
-CORRECTED = 0.05
-ROUNDING = 1e-12
+# for it. The next one would be smaller by what it has left: none is made that changes less than the second number.
+CORRECTED, NEGLIGIBLE = 0.05, 1e-11
 
 
 def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
@@ -93,7 +92,7 @@ def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
     ones = potrs(root, np.ones((n, 1)), lower=1)[0]
     targets = problem.y.reshape(n, -1).astype(np.float64)
     u, b = np.zeros_like(targets), np.zeros(targets.shape[1])
-    residual, size = targets, np.inf
+    residual = targets
     while True:
         step = potrs(root, residual, lower=1)[0]
         if design.fit_intercept:
@@ -105,11 +104,12 @@ def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
             w = np.concatenate([w, (b - centre @ w)[None]])
         if dtype == np.float64:
             return w.reshape(problem.start.shape)
+        left = np.linalg.norm(residual)
         residual = targets - design.forward(w) - u * penalty[:, None]
-        last, size = size, float(np.linalg.norm(residual))
-        if not size <= CORRECTED * last:
-            return None if size > ROUNDING * np.linalg.norm(targets) else w.reshape(problem.start.shape)
-        if size <= ROUNDING * np.linalg.norm(targets):
+        left = float(np.linalg.norm(residual) / left) if left else 0.0
+        if not left <= CORRECTED:
+            return None
+        if left * np.linalg.norm(step) <= NEGLIGIBLE * np.linalg.norm(u):
             return w.reshape(problem.start.shape)
 
 

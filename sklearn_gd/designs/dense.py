@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .. import compiled
 from ..protocols import Array
-from .rows import RowBlocks, SymmetricProduct, cut
+from .rows import RowBlocks, SymmetricProduct, add_up, cut
 from .threads import map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -44,6 +46,30 @@ class DenseDesign(RowBlocks):
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]
+
+    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
+        kernel = getattr(pointwise, "kernel", None)
+        if coef is None or coef.ndim == 2 or kernel is None or compiled.kernels is None:
+            return super().sweep(pointwise, coef)
+        y, weight = pointwise.y, pointwise.weight  # type: ignore[attr-defined]  # what has a kernel has both
+        w, b = self.split(coef)
+        w = np.ascontiguousarray(w)
+        if not compiled.takes([array for array in (self.X, y, weight, w) if array is not None]):
+            return super().sweep(pointwise, coef)
+        self.passes += 1
+        p, size, intercept = self.n_features, self.X.itemsize, 0.0 if b is None else float(b)
+
+        def task(chunk: slice) -> tuple[Any, ...]:
+            gradient = np.zeros(self.size)
+            Xs = self.X[chunk]
+            ys, ws = (None if array is None else array[chunk] for array in (y, weight))
+            value, total = compiled.kernels.sweep(kernel, size, len(Xs), p, Xs, w, intercept, ys, ws, gradient[:p])
+            if self.fit_intercept:
+                gradient[p] = total
+            return value, gradient
+
+        value, gradient = add_up(self._chunks(task))
+        return value, gradient
 
     def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
         """Inner products of the rows about a centre, added up in double precision.

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from .. import compiled
 from ..protocols import Array
 from .threads import map_ordered, n_threads
 
@@ -151,10 +152,10 @@ class RowBlocks:
             return task(slice(0, n))
 
         def chunk_task(chunk: slice) -> Parts:
-            return _add_up(task(s) for s in _sub(chunk, PREDICTION_ROWS))
+            return add_up(task(s) for s in _sub(chunk, PREDICTION_ROWS))
 
         size = PREDICTION_ROWS * max(1, -(-n // (PREDICTION_ROWS * CHUNKS)))
-        return _add_up(map_ordered(chunk_task, cut(n, size), self.threads))
+        return add_up(map_ordered(chunk_task, cut(n, size), self.threads))
 
     def each_prediction(self, task: Callable[[slice], None]) -> None:
         """Call `task(slice)` on blocks of samples that together are all of them."""
@@ -234,21 +235,16 @@ class RowBlocks:
                     count = count + residual.sum(axis=0, dtype=np.float64)
             return total, gradient, count
 
-        value, gradient, count = _add_up(self._chunks(task))
+        value, gradient, count = add_up(self._chunks(task))
         if self.fit_intercept:
             gradient = np.concatenate([gradient, np.reshape(count, (1, *gradient.shape[1:]))])
         return value, gradient
 
     def normal(self, coef: Array, weight: Any) -> Array:
         """[X 1]ᵀ W [X 1] coef in one read of X."""
-        scale = 1.0 / self.n_samples if weight is None else None
-
-        def pointwise(s: slice, raw: Array) -> tuple[float, Array]:
-            return 0.0, raw if scale is not None else _times(raw, weight[s])
-
-        out = self.sweep(pointwise, coef)[1]
-        if scale is not None:
-            out *= scale
+        out = self.sweep(Plain(weight), coef)[1]
+        if weight is None:
+            out /= self.n_samples
         return out
 
     # -- second moments -----------------------------------------------------------------------------------------
@@ -349,10 +345,10 @@ class RowBlocks:
             rows = max(64, BLOCK_BYTES // (8 * total), few)
 
             def task(chunk: slice) -> Parts:
-                return _add_up(block_moments(s) for s in _sub(chunk, rows))
+                return add_up(block_moments(s) for s in _sub(chunk, rows))
 
             # p² numbers a chunk: no more chunks than threads need
-            matrix, sums, mass = _add_up(self._chunks(task, max(rows, -(-n // 4))))
+            matrix, sums, mass = add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
             for s in cut(n, max(256, GRAM_BYTES // (dtype.itemsize * total))):
@@ -363,7 +359,7 @@ class RowBlocks:
                     Z[part.start - s.start : part.stop - s.start], *more = prepared(part)
                     return tuple(more)
 
-                more = _add_up(map_ordered(place, parts, self.threads))
+                more = add_up(map_ordered(place, parts, self.threads))
                 product.add(Z)
                 sums, mass = sums + more[0], mass + more[1]
             matrix = product.whole()
@@ -418,10 +414,10 @@ class RowBlocks:
             return (out,)
 
         def task(chunk: slice) -> Parts:
-            return _add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
+            return add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
 
         chunk_rows = max(self.block_rows, -(-self.n_samples // 2))
-        return _add_up(self._chunks(task, chunk_rows))[0], centre
+        return add_up(self._chunks(task, chunk_rows))[0], centre
 
     def moments(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
         """The diagonal of `gram`, and products with targets of mean zero, in one read of X."""
@@ -437,7 +433,7 @@ class RowBlocks:
             Z *= Z
             return sums, np.dot(w, Z), float(w.sum()), cross
 
-        sums, squares, mass, cross = _add_up(self._chunks(lambda chunk: _add_up(block(s) for s in self._blocks(chunk))))
+        sums, squares, mass, cross = add_up(self._chunks(lambda chunk: add_up(block(s) for s in self._blocks(chunk))))
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
         if weight is None:
@@ -466,6 +462,19 @@ class RowBlocks:
 
         self._chunks(task)
         return out
+
+
+class Plain:
+    """The predictions themselves, times the weights: what a sweep makes a Hessian product of."""
+
+    kernel = compiled.PLAIN
+    y = None
+
+    def __init__(self, weight: Array | None) -> None:
+        self.weight = weight
+
+    def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
+        return 0.0, raw if self.weight is None else _times(raw, self.weight[s])
 
 
 class SymmetricProduct:
@@ -511,7 +520,7 @@ def _sub(chunk: slice, step: int) -> Iterator[slice]:
         yield slice(start, min(start + step, chunk.stop))
 
 
-def _add_up(parts: Iterable[Parts]) -> Parts:
+def add_up(parts: Iterable[Parts]) -> Parts:
     """Sum tuples entry by entry, in their order, in double precision."""
     if isinstance(parts, list) and len(parts) == 1:
         return parts[0]

@@ -1,0 +1,98 @@
+"""The compiled kernels do what NumPy does."""
+
+import numpy as np
+import pytest
+
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
+from sklearn_gd.designs.dense import DenseDesign
+from sklearn_gd.losses import Binomial, HalfSquaredError
+from sklearn_gd.objectives import LinearModel
+from sklearn_gd.penalties import L2
+
+needs_kernels = pytest.mark.skipif(compiled.kernels is None, reason="no compiler where sklearn_gd was installed")
+
+
+def _model(loss, n, p, dtype, weighted):
+    rng = np.random.default_rng(n + p)
+    X = rng.normal(size=(n, p)).astype(dtype)
+    y = np.where(rng.random(n) < 0.5, -1, 1).astype(dtype)
+    weight = rng.random(n) if weighted else None
+    weight = None if weight is None else (weight / weight.sum()).astype(dtype)
+    return LinearModel(DenseDesign(X, True), loss(), y, weight, L2(0.1, p)), rng.normal(size=p + 1)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1000, 33), (5, 3000), (40000, 7)])
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
+def test_a_sweep_is_numpys(loss, shape, weighted, dtype, monkeypatch):
+    model, coef = _model(loss, *shape, dtype, weighted)
+    results = [(*model.value_and_gradient(coef), model.design.normal(coef, model.weight))]
+    monkeypatch.setattr(compiled, "kernels", None)
+    results.append((*model.value_and_gradient(coef), model.design.normal(coef, model.weight)))
+    for ours, numpys in zip(*results, strict=True):
+        size = np.abs(numpys).max()
+        np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [1, 255, 1000, 40000])
+@pytest.mark.parametrize("directions", [0, 1, 2])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
+    model, _ = _model(Binomial, n, 2, dtype, weighted)
+    rng = np.random.default_rng(0)
+    base, *images = rng.normal(size=(1 + directions, n)).astype(dtype) * 3
+    a = rng.normal(size=directions)
+    results = [model.trial(base, a, images, order)]
+    monkeypatch.setattr(compiled, "kernels", None)
+    results.append(model.trial(base, a, images, order))
+    tolerance = {"rtol": 1e-12, "atol": 1e-14} if dtype == np.float64 else {"rtol": 1e-4, "atol": 1e-6}
+    (trial, *ours), (expected, *numpys) = results
+    for one, other in zip([*trial, *ours], [*expected, *numpys], strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            np.testing.assert_allclose(one, other, **tolerance)
+
+
+@needs_kernels
+def test_the_tails_are_exact():
+    """Far out the loss is the margin, and the slope of a well classified sample keeps its last digits."""
+    raw = np.array([-1e4, -700, -40, -1e-9, 0, 1e-9, 0.4, 0.5, 40, 700])
+    model = LinearModel(DenseDesign(np.zeros((10, 1)), False), Binomial(), np.ones(10), None, L2(0.0, 1))
+    trial, *_ = model.trial(raw, (), (), 2)
+    value, slope, bend = Binomial().derivatives(np.ones(10), raw, 2)
+    np.testing.assert_allclose(trial.slope, slope, rtol=1e-14)
+    np.testing.assert_allclose(trial.bend[1:], bend[1:], rtol=1e-14)
+    assert trial.value == pytest.approx(value.mean(), rel=1e-15)
+
+
+@needs_kernels
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_so(bad):
+    model = LinearModel(DenseDesign(np.ones((4, 1)), False), Binomial(), np.array([1.0, -1, 1, -1]), None, L2(0.0, 1))
+    assert not np.isfinite(model.value_and_gradient(np.array([bad]))[0])
+    assert not np.isfinite(model.trial(np.full(4, bad), (), (), 2)[0].value)
+
+
+def test_buffers_of_another_size_are_refused():
+    if compiled.kernels is None:
+        pytest.skip("no compiler where sklearn_gd was installed")
+    with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
+        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "model", [GDLinearRegression(), GDLogisticRegression(), GDLogisticRegression(learning_rate=0.1)]
+)
+def test_without_kernels_the_coefficients_are_the_same(model, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 5))
+    y = (X[:, 0] + rng.normal(size=400) > 0).astype(int)
+    model.set_params(tol=1e-8, max_iter=5000)
+    fitted = model.fit(X, y).coef_
+    monkeypatch.setattr(compiled, "kernels", None)
+    np.testing.assert_allclose(model.fit(X, y).coef_, fitted, rtol=1e-6)
