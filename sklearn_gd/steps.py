@@ -624,7 +624,7 @@ class BarzilaiBorwein(Rule):
             if seen is None:
                 rate = cautious(space)
             elif seen[1] > 0 and seen[2] > 0:
-                rate = seen[1] / seen[2]
+                rate *= seen[1] / seen[2]
             slope = float(space.slopes().sum())
             recent = max(run.history["loss"][-int(self.window) :])
             noise = run.noise(recent)
