@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
-from ._compat import CallbackSupportMixin, with_callbacks
+from ._compat import DOCUMENTATION, CallbackSupportMixin, Documented, with_callbacks
 from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
 from .descent import Run
@@ -46,8 +46,11 @@ TINY = 9216
 CHECKED_FIRST = 1 << 17
 
 
-class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     """Batch gradient descent for linear models; see the estimators for the parameters."""
+
+    # the estimators are documented under the name by which they are imported
+    _doc_link_template = DOCUMENTATION + "api/sklearn_gd.{estimator_name}.html"
 
     coef_: Array
     intercept_: Any
