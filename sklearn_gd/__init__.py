@@ -1,4 +1,4 @@
-"""Gradient descent for linear models, with scikit-learn's API.
+"""Gradient descent for linear models, with scikit-learn's API, and for any function.
 
 >>> from sklearn.datasets import load_diabetes
 >>> from sklearn_gd import GDLinearRegression
@@ -9,7 +9,8 @@
 
 from .exceptions import DivergenceError, DivergenceWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
+from .minimize import gradient_descent
 
-__all__ = ["DivergenceError", "DivergenceWarning", "GDLinearRegression", "GDLogisticRegression"]
+__all__ = ["DivergenceError", "DivergenceWarning", "GDLinearRegression", "GDLogisticRegression", "gradient_descent"]
 
 __version__ = "0.1.0"

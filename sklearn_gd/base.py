@@ -29,10 +29,10 @@ from .designs import design_for
 from .designs.rows import NotFiniteError
 from .designs.threads import one_blas_thread
 from .exceptions import DivergenceError, DivergenceWarning
-from .momentum import MOMENTA, HeavyBall, NoMomentum
+from .momentum import momentum_for
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, StepRule
-from .steps import RULES, Constant, Custom, PlaneSearch, Rule
+from .steps import PlaneSearch, rule_for
 
 __all__ = ["BaseGD"]
 
@@ -139,8 +139,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             raise type(error)(
                 f"random_state must be None, an integer of at least 0, or a RandomState: {error}"
             ) from error
-        rule = self._rule()
-        momentum = self._momentum(rule)
+        rule = rule_for(self.learning_rate)
+        momentum = momentum_for(self.momentum, rule, self.learning_rate)
         name = self.preconditioner
         if name is not None:
             if not isinstance(name, str):
@@ -149,43 +149,6 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         if name == "auto" and not isinstance(rule, PlaneSearch):
             name = None if rule.scheduled else "diagonal"
         return rule, momentum, name
-
-    def _rule(self) -> Rule:
-        rate: Any = self.learning_rate
-        if isinstance(rate, str):
-            check_choice("learning_rate", rate, RULES, ", a positive number, a callable or a rule of sklearn_gd.steps")
-            return RULES[rate]()
-        if isinstance(rate, Rule):
-            rate.check()
-            return rate
-        if isinstance(rate, type):
-            raise TypeError(
-                f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}()."
-            )
-        if callable(rate):
-            return Custom(rate)
-        rule = Constant(rate)
-        rule.check()
-        return rule
-
-    def _momentum(self, rule: StepRule) -> Momentum:
-        momentum: Any = self.momentum
-        if momentum is None or (isinstance(momentum, str) and momentum == "auto"):
-            return NoMomentum()
-        if isinstance(momentum, str):
-            check_choice("momentum", momentum, ("auto", *MOMENTA), ", None, or a number in [0, 1)")
-            momentum = MOMENTA[momentum]()
-        elif isinstance(momentum, (HeavyBall, *MOMENTA.values())):
-            pass
-        else:
-            momentum = HeavyBall(momentum)
-        momentum.check()
-        if not rule.momentum:
-            raise ValueError(
-                f"momentum must be 'auto' or None with learning_rate={self.learning_rate!r}, which chooses its steps by "
-                f"itself; got momentum={self.momentum!r}. Use a number, a schedule, 'lipschitz', 'backtracking' or 'exact' with it."
-            )
-        return momentum
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The loop: gradient, direction, step; what was observed on the way; and why it ended.
 
-Two uses: `base.BaseGD.fit`, on a linear model's loss, and the same loop on a part of its samples for a start.
+Two uses: `base.BaseGD.fit`, on a linear model's loss; `minimize.gradient_descent`, on any function.
 
 Everything here is of coefficient size. Where the data live, and what a pass over them costs, is the objective's.
 """
@@ -18,7 +18,7 @@ from .momentum import NoMomentum
 from .preconditioners import largest_eigenvalue
 from .protocols import Array, Callback, Momentum, Norm, Objective, Point, Preconditioner, StepRule
 
-__all__ = ["HISTORY", "Run", "Stopping", "descend"]
+__all__ = ["HISTORY", "GradientNorm", "Run", "Stopping", "descend"]
 
 #: The columns of ``history_``, one row a point: the start, and the end of every iteration.
 HISTORY = ("loss", "gradient_norm", "learning_rate", "momentum", "step_length", "passes")
@@ -27,6 +27,9 @@ HISTORY = ("loss", "gradient_norm", "learning_rate", "momentum", "step_length", 
 # quadratic's loss grow at every iteration from some point on; on a logistic loss a large rate rises for a few iterations,
 # often once, and comes back (Wu et al., 2024, arXiv:2402.15926). Twenty leave room for that, and end long before 1e308.
 RISES = 20
+# A value below this is taken for minus infinity. A loss never comes there; for any function it is the limit of MATLAB's
+# optimisers, too (ObjectiveLimit), 1e20 being what linear programming codes take for infinite.
+BOTTOM = -1e20
 # Iterations without a smaller gradient, where its square is at the rounding errors of the loss, that count as the end.
 STAGNATION = 50
 # Predictions carried along as sums of steps are computed afresh after so many iterations: their rounding errors add up
@@ -71,6 +74,24 @@ class Stopping:
         return norm / part, self.floor(coef) / part if norm < 0.01 else 0.0
 
 
+class GradientNorm:
+    """‖gradient‖ ≤ tol, in the units of the function: nothing is known of any function that could scale it.
+
+    Parameters
+    ----------
+    tol : float
+    """
+
+    null_loss = 0.0  # no value to which the others are relative
+
+    def __init__(self, tol: float) -> None:
+        self.tol = tol
+
+    def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
+        """The Euclidean norm of a gradient; its rounding errors are not known."""
+        return math.sqrt(float(np.vdot(gradient, gradient))), 0.0
+
+
 class Run:
     """Where the descent is, and what it has seen.
 
@@ -85,11 +106,17 @@ class Run:
     iteration : int
         Steps taken.
     history : dict of str to list of float
-    reason : {None, "gradient", "precision", "max_iter", "diverged", "callback"}
+    reason : {None, "gradient", "precision", "max_iter", "diverged", "unbounded", "callback"}
     """
 
     def __init__(
-        self, objective: Objective, start: Array, stopping: Stopping, max_iter: int, eps: float, verbose: int = 0
+        self,
+        objective: Objective,
+        start: Array,
+        stopping: Stopping | GradientNorm,
+        max_iter: int,
+        eps: float,
+        verbose: int = 0,
     ) -> None:
         self.objective, self.stopping, self.max_iter = objective, stopping, max_iter
         self.eps, self.verbose = eps, verbose
@@ -131,9 +158,9 @@ class Run:
                 self.flattest_norm, self.flattest_coef, self.improved = norm, base.coef, self.iteration
             for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
                 self.history[name].append(entry)
-        if self.verbose and finite:
-            self._report(value, norm)
-        if not finite or grown:
+        if self.unbounded(value):
+            self.reason = "unbounded"
+        elif not finite or grown:
             self.reason = "diverged"
         else:
             if norm <= self.stopping.tol:
@@ -145,14 +172,21 @@ class Run:
             else:
                 self.reason = None
 
-    def _report(self, value: float, norm: float) -> None:
-        """One line an iteration; every tenth, hundredth, ... with verbose=1, all with more."""
-        k = self.iteration
-        if self.verbose > 1 or k % 10 ** max(0, len(str(k)) - 1) == 0:
+    def unbounded(self, value: float) -> bool:
+        """Whether a value is too low for there to be a least one."""
+        return value < BOTTOM
+
+    def report(self) -> None:
+        """One line an iteration; the last, and every tenth, hundredth, ... with verbose=1, all with more."""
+        k, loss = self.iteration, self.history["loss"]
+        if not self.verbose or not loss:
+            return
+        if self.verbose > 1 or self.reason is not None or k % 10 ** max(0, len(str(k)) - 1) == 0:
             seconds = time.perf_counter() - self.started
             print(
-                f"iteration {k:5d}  loss {value:.8g}  gradient {norm:.2e}  learning rate {self.last[0]:.3g}  "
-                f"passes {self.objective.passes:.1f}  {seconds:.2f} s"
+                f"iteration {k:5d}  loss {loss[-1]:.8g}  gradient norm {self.history['gradient_norm'][-1]:.2e}  "
+                f"learning rate {self.last[0]:.3g}  passes {self.objective.passes:.1f}  {seconds:.2f} s"
+                + (f"  end: {self.reason}" if self.reason else "")
             )
 
     def _stagnates(self, norm: float) -> bool:
@@ -193,7 +227,7 @@ class Run:
     @property
     def coef(self) -> Array:
         """The result: where the run ended; its best finite iterate where it diverged, or wandered among rounding errors."""
-        if self.reason == "diverged":
+        if self.reason in ("diverged", "unbounded"):
             return self.back(self.best_coef)
         return self.back(self.flattest_coef if self.reason == "precision" else self.base.coef)
 
@@ -233,6 +267,7 @@ def descend(
         if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 4:
             # Believe the end only from predictions that no sum of steps has blurred.
             base = refresh(run, base)
+        run.report()
         if callback is not None and run.iteration and callback.after(run) and run.reason is None:
             run.reason = "callback"
         if run.reason is not None or (until is not None and until(run)):

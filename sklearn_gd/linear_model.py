@@ -51,6 +51,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
           downwards; other figures by its object, as in ``sklearn_gd.steps.InverseTime(0.5, decay=0.1)``.
         - ``"lipschitz"``: 1/L, with L the largest curvature that the loss can have on these data.
         - ``"backtracking"``: halved until the loss falls by a part of what the slope promises (Armijo).
+        - ``"wolfe"``: as far as the loss falls enough and its slope has flattened (Wolfe).
         - ``"exact"``: the best rate along the direction, O(n_samples) a trial.
         - ``"barzilai-borwein"``: from the change of the last two gradients, with a non-monotone safeguard.
         - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
@@ -347,6 +348,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
           downwards; other figures by its object, as in ``sklearn_gd.steps.InverseTime(0.5, decay=0.1)``.
         - ``"lipschitz"``: 1/L, with L the largest curvature that the loss can have on these data.
         - ``"backtracking"``: halved until the loss falls by a part of what the slope promises (Armijo).
+        - ``"wolfe"``: as far as the loss falls enough and its slope has flattened (Wolfe).
         - ``"exact"``: the best rate along the direction, O(n_samples) a trial.
         - ``"barzilai-borwein"``: from the change of the last two gradients, with a non-monotone safeguard.
         - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.

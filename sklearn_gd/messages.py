@@ -1,16 +1,27 @@
-"""The warnings of a fit that did not end at the optimum: the value, the cause, the way out."""
+"""What is said of a run that did not end at the optimum, and of functions that are none: the value, the cause, the way out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from .descent import Run
-    from .protocols import StepRule
+    from .protocols import Array, StepRule
 
-__all__ = ["diverged", "unconverged"]
+__all__ = [
+    "diverged",
+    "function_end",
+    "not_a_gradient",
+    "not_a_number",
+    "not_a_pair",
+    "not_finite_at_the_start",
+    "polyak_needs_the_optimum",
+    "unconverged",
+    "unsupported",
+    "wrong_gradient",
+]
 
 
 def _rate(rate: float) -> str:
@@ -73,4 +84,95 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     return text + (
         f"The learning rate {_rate(rate)} is about right for these data (1/L is {_rate(limit / 2)}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
+    )
+
+
+# ------------------------------------------------------------------------------------------- any function
+
+
+def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
+    """The text of a result of `minimize.gradient_descent`.
+
+    Parameters
+    ----------
+    run : Run
+    rule : rule
+    limit : float or None
+        2/L at the result, where the rate is the user's.
+    """
+    k, rate = run.iteration, _rate(run.last[0])
+    norm = run.history["gradient_norm"][-1]
+    safe = "" if limit is None else f" The curvature at the result allows rates up to about {_rate(limit)} (2/L)."
+    if run.reason == "gradient":
+        return f"Converged: the gradient's norm is {norm:.2g}, tol={run.stopping.tol:.2g}."
+    if run.reason == "callback":
+        return f"The callback raised StopIteration at iteration {k}."
+    if run.reason == "precision":
+        return (
+            f"The search found nothing lower beyond rounding errors: at iteration {k} the gradient's norm is {norm:.2g}, "
+            f"tol={run.stopping.tol:.2g}. Raise tol, scale the function, or give a more accurate gradient."
+        )
+    if run.reason == "unbounded":
+        return (
+            "The function is unbounded below, as far as can be seen: it falls in proportion to the distance, below -1e20. "
+            "Add bounds, or look at the sign of the function."
+        )
+    if run.reason == "max_iter":
+        return (
+            f"Not converged: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, "
+            f"tol={run.stopping.tol:.2g}. Raise max_iter or tol, or use learning_rate='auto' if this was not the choice already."
+            + safe
+        )
+    value = run.base.value
+    if run.rises >= 20:
+        what = f"the function rose {run.rises} times in a row"
+    elif np.isfinite(value):
+        what = "the gradient is not finite"
+    else:
+        what = f"the function is {value:.3g}"
+    return (
+        f"Gradient descent diverged: with learning_rate={rate} {what} at iteration {k}. Use a smaller learning rate or "
+        f"learning_rate='auto', which turns back from such places.{safe} The result is the best iterate."
+    )
+
+
+def wrong_gradient(where: str, seen: float, said: float) -> str:
+    """The text for a gradient that is not the function's."""
+    return (
+        f"The gradient disagrees with finite differences of fun at {where}: along a line through it fun changes by {seen:.6g} "
+        f"per unit of length, and the gradient says {said:.6g}. Look at jac, leave it out (jac=None), or pass check_gradient=False."
+    )
+
+
+def not_finite_at_the_start(x: Array, value: float) -> str:
+    """The text for a start where the function or its gradient has no value."""
+    what = "the gradient is not finite" if np.isfinite(value) else f"fun is {value}"
+    return f"At the start x0={np.array2string(x, threshold=8)} {what}: start where both are finite, or give bounds."
+
+
+def not_a_number(out: Any) -> str:
+    """The text for a value that is none."""
+    return f"fun must return a real number, got {out!r}." + (" Does it return anything?" if out is None else "")
+
+
+def not_a_pair(out: Any) -> str:
+    """The text for a function that does not return its gradient, too."""
+    return f"With jac=True fun must return a pair (value, gradient), got {out!r}."
+
+
+def not_a_gradient(out: Any, shape: tuple[int, ...]) -> str:
+    """The text for a gradient of the wrong shape."""
+    return f"The gradient must be real numbers of shape {shape}, got {out!r}."
+
+
+def unsupported(name: str, why: str) -> str:
+    """The text for a parameter of SciPy's that is not used."""
+    return f"{name} was given, but gradient_descent {why}: leave it out, or use another method."
+
+
+def polyak_needs_the_optimum() -> str:
+    """The text for Polyak's rule without F*."""
+    return (
+        "learning_rate='polyak' needs the least value, which is not known of a function: pass "
+        "sklearn_gd.steps.Polyak(optimum=...), or use another rule."
     )

@@ -10,18 +10,18 @@ the gradient is taken, and the factor of the last step that is added to the next
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator
 
-from ._checks import check_number
+from ._checks import check_choice, check_number
 from ._compat import Documented
 
 if TYPE_CHECKING:
     from .descent import Run
-    from .protocols import Look, Point
+    from .protocols import Look, Momentum, Point, StepRule
 
-__all__ = ["MOMENTA", "HeavyBall", "Nesterov", "NoMomentum"]
+__all__ = ["MOMENTA", "HeavyBall", "Nesterov", "NoMomentum", "momentum_for"]
 
 
 class NoMomentum(Documented, BaseEstimator):
@@ -107,3 +107,30 @@ class Nesterov(NoMomentum):
 
 #: name -> class; what is registered is tested
 MOMENTA = {"nesterov": Nesterov}
+
+
+def momentum_for(momentum: Any, rule: StepRule, rate: Any) -> Momentum:
+    """The momentum that a parameter ``momentum`` means, checked.
+
+    Parameters
+    ----------
+    momentum : float, str, momentum or None
+    rule : rule
+        That it goes with.
+    rate : object
+        The parameter that the rule was made of.
+    """
+    if momentum is None or (isinstance(momentum, str) and momentum == "auto"):
+        return NoMomentum()
+    if isinstance(momentum, str):
+        check_choice("momentum", momentum, ("auto", *MOMENTA), ", None, or a number in [0, 1)")
+        momentum = MOMENTA[momentum]()
+    elif not isinstance(momentum, (HeavyBall, *MOMENTA.values())):
+        momentum = HeavyBall(momentum)
+    momentum.check()
+    if not rule.momentum:
+        raise ValueError(
+            f"momentum must be 'auto' or None with learning_rate={rate!r}, which chooses its steps by itself; got "
+            f"momentum={momentum!r}. Use a number, a schedule, 'lipschitz', 'backtracking' or 'exact' with it."
+        )
+    return momentum

@@ -92,6 +92,7 @@ class LinearModel:
     """
 
     coupled = True  # the outputs share one loss: one step for all of them
+    least = 0.0
 
     def __init__(self, design: Design, loss: Loss, y: Array, weight: Array | None, penalty: Penalty) -> None:
         self.design, self.loss, self.y, self.weight, self.penalty = design, loss, y, weight, penalty
@@ -382,6 +383,7 @@ class Quadratic:
 
     curvature = 1.0
     coupled = False
+    least = 0.0
 
     def __init__(
         self,

@@ -523,7 +523,7 @@ class Inexact(Identity):
 
 
 def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]) -> float:
-    """An upper estimate of the largest eigenvalue of the Hessian bound in a metric: L.
+    """An upper estimate of the largest eigenvalue of the Hessian bound in a metric, its sign left out: L.
 
     Parameters
     ----------
@@ -539,12 +539,12 @@ def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner
 
     if size <= 16:
         matrix = np.stack([apply(column) for column in np.eye(size)])
-        return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+        return float(np.abs(np.linalg.eigvalsh((matrix + matrix.T) / 2)).max(initial=0.0))
     operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
     # Lanczos' values come from below; with a tolerance of 1 % two more per cent make an upper bound of them.
-    value = eigsh(operator, k=1, which="LA", tol=1e-2, v0=start, return_eigenvectors=False, maxiter=1000)[0]
-    return 1.02 * float(value)
+    value = eigsh(operator, k=1, which="LM", tol=1e-2, v0=start, return_eigenvectors=False, maxiter=1000)[0]
+    return 1.02 * abs(float(value))
 
 
 #: name -> class; what is registered is tested

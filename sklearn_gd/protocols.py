@@ -108,6 +108,7 @@ class Objective(Protocol):
     """A function of coefficients, somewhere."""
 
     coupled: bool  # whether the outputs share one loss, and so one step
+    least: float  # what its value cannot fall below, as far as is known
 
     @property
     def passes(self) -> float: ...

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._checks import check_number
+from ._checks import check_choice, check_number
 from ._compat import Documented
 from .protocols import Array, Choose, Point, Subspace
 
@@ -44,6 +44,8 @@ __all__ = [
     "Polyak",
     "Silver",
     "StepDecay",
+    "Wolfe",
+    "rule_for",
 ]
 
 
@@ -270,7 +272,7 @@ class Lipschitz(Rule):
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal smoothness
             if smoothness is None:
-                smoothness = run.smoothness()
+                smoothness = run.smoothness() or 1.0  # without curvature any step goes down
             while True:
                 a = coordinates(1 / smoothness, factor, space)
                 if factor or len(space.directions) > 1:
@@ -318,7 +320,7 @@ class Silver(Rule):
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal smoothness
             if smoothness is None:
-                smoothness = run.smoothness()
+                smoothness = run.smoothness() or 1.0
             return np.array([self.multiple(run.iteration) / smoothness]), None
 
         return choose
@@ -539,13 +541,117 @@ class Backtracking(Rule):
                 if new <= value + sufficient * rate * slope:
                     break
                 if new <= value + noise:
+                    # flatter by a tenth: a bounce to the same value on the other side of a valley is none
                     new_slope = float(space.derivatives(a, 1)[1][0])
-                    if abs(new_slope) <= -slope:
+                    if abs(new_slope) <= -0.9 * slope:
                         break
                 rate *= self.shrink
             run.note_progress(value, -rate * slope)
             rate *= growth
             return a, None
+
+        return choose
+
+
+class Wolfe(Rule):
+    """Weak Wolfe conditions: the loss falls by a part of what the slope promises, and the slope has flattened.
+
+    F(w + ηd) ≤ F(w) + sufficient·η·∇F(w)ᵀd and ∇F(w + ηd)ᵀd ≥ flatter·∇F(w)ᵀd, by extrapolation and by interpolation of
+    the bracket that it ends in. So steps are never too short, and the change of the gradient along them shows a
+    positive curvature, which quasi-Newton metrics live on, in functions that are not convex, too.
+
+    Parameters
+    ----------
+    sufficient : float, default=1e-4
+        In (0, 0.5).
+    flatter : float, default=0.9
+        In (0.5, 1).
+
+    References
+    ----------
+    P. Wolfe, "Convergence conditions for ascent methods", SIAM Review 11, 1969, doi:10.1137/1011036.
+
+    A. Lewis and M. Overton, "Nonsmooth optimization via quasi-Newton methods", Mathematical Programming 141, 2013,
+    doi:10.1007/s10107-012-0514-2 (the bracket).
+
+    W. Hager and H. Zhang, "A new conjugate gradient method with guaranteed descent and an efficient line search", SIAM
+    Journal on Optimization 16, 2005, doi:10.1137/030601880 (slopes near the optimum).
+
+    Examples
+    --------
+    >>> from sklearn_gd.steps import Wolfe
+    >>> Wolfe(flatter=0.8)
+    Wolfe(flatter=0.8)
+    """
+
+    momentum = False
+
+    def __init__(self, sufficient: float = 1e-4, flatter: float = 0.9) -> None:
+        self.sufficient = sufficient
+        self.flatter = flatter
+
+    def check(self) -> None:
+        check_number("sufficient", self.sufficient, 0, 0.5, left=False, right=False)
+        check_number("flatter", self.flatter, 0.5, 1, left=False, right=False)
+
+    def begin(self, run: Run) -> Choose:
+        promised = 0.0  # by the last step
+        failed = False
+
+        def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
+            nonlocal promised, failed
+            value, slope = space.origin.value, float(space.slopes().sum())
+            noise = run.noise(value)
+            if run.metric.newton:
+                rate = 1.0
+            elif promised:
+                # the next step promises about what the last one did (Nocedal and Wright, Numerical optimization, 3.60)
+                rate = promised / slope if slope else 1.0
+            else:
+                rate = 1 / max(1.0, float(np.linalg.norm(space.directions[0].coef)))
+            low, low_value, low_slope = 0.0, value, slope
+            high, high_value = math.inf, math.inf
+            best: Any = None
+            for _ in range(100 if slope < 0 else 0):
+                a = np.array([rate])
+                new = space.value(a)
+                new_slope = math.nan
+                lower = new <= value + self.sufficient * rate * slope
+                if lower or new <= value + noise:
+                    new_slope = float(space.derivatives(a, 1)[1][0])
+                if run.unbounded(new):
+                    best = a
+                    break
+                # where differences of values are rounding errors the slopes tell the same
+                if not lower:
+                    lower = (2 * self.sufficient - 1) * slope >= new_slope
+                if not lower or math.isnan(new_slope):
+                    high, high_value = rate, new
+                else:
+                    best = a
+                    if new_slope >= self.flatter * slope:
+                        break
+                    steeper = low_slope - new_slope
+                    longer = (rate - low) * new_slope / steeper if steeper < 0 else math.inf
+                    low, low_value, low_slope = rate, new, new_slope
+                    if high == math.inf:
+                        # the secant's zero of the slope, at least twice and at most ten times as far
+                        rate = min(max(rate + longer, 2 * rate), 10 * rate)
+                        continue
+                width = high - low
+                if not width > 1e-15 * high:
+                    break
+                # the minimum of the parabola through the bracket, not too close to its ends
+                bend = high_value - low_value - low_slope * width
+                part = -0.5 * low_slope * width / bend if bend > 0 else 0.5
+                rate = low + width * (min(max(part, 0.1), 0.9) if math.isfinite(part) else 0.1)
+            if best is None:
+                # Once more from the gradient alone, in a metric without memory; then there is nothing to gain.
+                run.exhausted, failed, promised = failed, True, 0.0
+                return np.zeros(1), None
+            failed, promised = False, float(best[0]) * slope
+            run.note_progress(value, -promised)
+            return best, None
 
         return choose
 
@@ -578,10 +684,14 @@ class Memory:
         return out
 
 
-def cautious(space: Subspace) -> float:
-    """A first rate that cannot overshoot by much: 1/L ≤ 2(F − F*)/‖∇F‖² for every L-smooth F ≥ F* ≥ 0."""
+def cautious(space: Subspace, run: Run) -> float:
+    """A first rate that cannot overshoot by much: 1/L ≤ 2(F − F*)/‖∇F‖² for every L-smooth F ≥ F*."""
     slope = -float(space.slopes().sum())
-    return 1e-3 * 2 * space.origin.value / slope if slope > 0 else 1.0
+    if math.isfinite(run.objective.least):
+        return 1e-3 * 2 * (space.origin.value - run.objective.least) / slope if slope > 0 else 1.0
+    # Nothing is known of F*: a step that changes the fourth digit, and the gradient enough to learn from.
+    length = float(np.linalg.norm(space.directions[0].coef))
+    return 1e-4 * max(1.0, float(np.linalg.norm(space.origin.coef))) / length if length else 1.0
 
 
 class BarzilaiBorwein(Rule):
@@ -623,9 +733,9 @@ class BarzilaiBorwein(Rule):
             nonlocal rate
             seen = memory.compare(space)
             if seen is None:
-                rate = cautious(space)
+                rate = cautious(space, run)
             elif seen[1] > 0 and seen[2] > 0:
-                rate = seen[1] / seen[2]
+                rate *= seen[1] / seen[2]
             slope = float(space.slopes().sum())
             recent = max(run.history["loss"][-int(self.window) :])
             noise = run.noise(recent)
@@ -663,7 +773,7 @@ class AdGD(Rule):
             nonlocal rate, ratio
             seen = memory.compare(space)
             if seen is None:
-                rate = cautious(space)
+                rate = cautious(space, run)
             else:
                 length, _, change = seen
                 local = math.sqrt(rate * rate * length / change) / 2 if change > 0 else math.inf
@@ -738,6 +848,7 @@ RULES: dict[str, type[Rule]] = {
     "auto": PlaneSearch,
     "lipschitz": Lipschitz,
     "backtracking": Backtracking,
+    "wolfe": Wolfe,
     "exact": Exact,
     "barzilai-borwein": BarzilaiBorwein,
     "polyak": Polyak,
@@ -749,3 +860,25 @@ RULES: dict[str, type[Rule]] = {
     "step": StepDecay,
     "cosine": Cosine,
 }
+
+
+def rule_for(rate: Any) -> Rule:
+    """The rule that a parameter ``learning_rate`` means, checked.
+
+    Parameters
+    ----------
+    rate : float, str, callable or rule
+    """
+    if isinstance(rate, str):
+        check_choice("learning_rate", rate, RULES, ", a positive number, a callable or a rule of sklearn_gd.steps")
+        return RULES[rate]()
+    if isinstance(rate, Rule):
+        rate.check()
+        return rate
+    if isinstance(rate, type):
+        raise TypeError(f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}().")
+    if callable(rate):
+        return Custom(rate)
+    rule = Constant(rate)
+    rule.check()
+    return rule

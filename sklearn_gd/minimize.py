@@ -1,0 +1,416 @@
+"""gradient_descent: the solver of the estimators on any differentiable function.
+
+Two uses: by itself, to see what a learning rate or a start does on a function of two numbers; and as a method of
+`scipy.optimize.minimize`. The loop, the rules, the momenta, the history and the ends of a run are those of the estimators.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import Bounds, OptimizeResult
+from sklearn.utils import check_random_state
+
+from . import messages
+from ._checks import check_boolean, check_choice, check_integer, check_number
+from .descent import GradientNorm, Run, descend
+from .exceptions import DivergenceError, DivergenceWarning
+from .functions import EPS, SCHEMES, Function
+from .momentum import NoMomentum, momentum_for
+from .preconditioners import Identity
+from .protocols import Array, Momentum, StepRule
+from .quasi_newton import LimitedMemory
+from .steps import Polyak, Wolfe, rule_for
+
+__all__ = ["gradient_descent"]
+
+#: stop_reason -> status; SciPy's own figures where it has one
+STATUS = {"gradient": 0, "max_iter": 1, "precision": 2, "diverged": 3, "unbounded": 4, "callback": 99}
+# Iterations of the default rule that tell a run without a bottom from one that only creeps: its steps grow tenfold at
+# most, and f = 3x² + 4y − sin z takes 40 of them to −1e20.
+PROBE = 100
+#: name -> class of the metrics that need a function's gradients alone
+METRICS: dict[str | None, type[Identity]] = {None: Identity, "lbfgs": LimitedMemory}
+
+
+def gradient_descent(
+    fun: Callable[..., Any],
+    x0: ArrayLike | None,
+    args: Any = (),
+    jac: Callable[..., Any] | str | bool | None = None,
+    hess: None = None,
+    hessp: None = None,
+    bounds: Bounds | Sequence[tuple[float | None, float | None]] | None = None,
+    constraints: Any = (),
+    callback: Callable[..., Any] | None = None,
+    *,
+    learning_rate: str | float | Callable[[int], float] | StepRule = "auto",
+    momentum: str | float | Momentum | None = "auto",
+    preconditioner: str | None = "auto",
+    max_iter: int = 1000,
+    tol: float = 1e-6,
+    n_starts: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    check_gradient: bool = True,
+    on_divergence: str = "warn",
+    verbose: int = 0,
+) -> OptimizeResult:
+    """Minimise a differentiable function by gradient descent.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> float``, x of shape (n,); with ``jac=True`` it returns the pair (value, gradient).
+    x0 : array-like of shape (n,) or (n_starts, n), or None
+        Where to start. Every row of a matrix is a start: all are run, and the best end is the result. None with
+        `n_starts`. A start outside of `bounds` is projected on them.
+    args : tuple, default=()
+        Further arguments of `fun` and `jac`.
+    jac : callable, True, {"2-point", "3-point", "cs"} or None, default=None
+        The gradient: ``jac(x, *args)`` of shape (n,); True where `fun` returns it, too; or how it is found by finite
+        differences within `bounds`. None is ``"3-point"``: the error of ``"2-point"``, half as dear, is often larger
+        than `tol`. ``"cs"`` calls `fun` with complex numbers.
+    hess, hessp : None
+        Not used; anything else is refused.
+    bounds : scipy.optimize.Bounds or sequence of (low, high), default=None
+        Every step is projected on this box; None in a pair is no bound.
+    constraints : tuple, default=()
+        Not supported; anything but an empty one is refused.
+    callback : callable, default=None
+        Called after each iteration: ``callback(xk)``, or ``callback(intermediate_result)`` where that is its parameter's
+        name, with an `OptimizeResult` that has x, fun, jac and nit. ``StopIteration`` ends the descent, the starts that
+        were still to come included.
+    learning_rate : float, str, callable or rule, default="auto"
+        As the estimators have it, for instance 0.1, ``lambda k: 1 / (k + 1)``, ``"backtracking"`` or
+        ``sklearn_gd.steps.Cosine(0.2)``. A number alone is the textbook, x ← x − learning_rate·∇F(x). ``"auto"`` is
+        ``"wolfe"`` in the metric ``"lbfgs"``. ``"polyak"`` needs to know the least value:
+        ``sklearn_gd.steps.Polyak(optimum=...)``.
+    momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
+        As the estimators have it; ``"auto"`` is none.
+    preconditioner : {"auto", "lbfgs"} or None, default="auto"
+        The metric in which descent is steepest: that of the last ten steps (L-BFGS), or the plain gradient's. ``"auto"`` is
+        ``"lbfgs"`` with ``learning_rate="auto"``, and None with all others.
+    max_iter : int, default=1000
+        Iterations at most, of each start.
+    tol : float, default=1e-6
+        The Euclidean norm of the gradient at which a run ends; the gradient is taken without the components that
+        `bounds` hold.
+    n_starts : int or None, default=None
+        As many starts, drawn uniformly in the box that `bounds` must then be; `x0`, if given, is the first of them.
+    random_state : int, RandomState instance or None, default=None
+        Draws the starts.
+    check_gradient : bool, default=True
+        Whether a gradient of the user's is compared with the change of `fun` along a short line: at each start (two values), and
+        where a run ends without success.
+    on_divergence : {"warn", "raise"}, default="warn"
+        What to do where the result comes from a run that diverged: warn, or raise `DivergenceError`.
+    verbose : int, default=0
+        1 prints a line at iterations 1, 2, ..., 10, 20, ... and at the end, 2 at every one.
+
+    Returns
+    -------
+    result : scipy.optimize.OptimizeResult
+        With the fields
+
+        - ``x``, ``fun``, ``jac``: the place, the value and the gradient there, always finite. Of a run that diverged, the
+          best it has seen.
+        - ``success``: whether the gradient is within `tol`.
+        - ``stop_reason``, ``status``, ``message``: why the run ended, as a word (``"gradient"`` 0, ``"max_iter"`` 1,
+          ``"precision"`` 2, ``"diverged"`` 3, ``"unbounded"`` 4, ``"callback"`` 99), a number and a sentence.
+        - ``nit``; ``nfev``, ``njev``: iterations; calls of `fun` and gradients, of all starts together.
+        - ``history``: as the estimators' ``history_``: a dict of lists, one entry for the start and each iteration; "passes"
+          counts the calls of `fun` and `jac`.
+        - ``path``: ndarray of shape (n_entries, n), the places that belong to ``history``.
+        - ``starts``: the results of all starts, in their order.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For parameters that are not allowed, and for what is not supported; where `fun` or its gradient is not finite at any
+        start; where the gradient disagrees with `fun` at a start.
+    DivergenceError
+        If the run diverges and ``on_divergence="raise"``.
+
+    Warns
+    -----
+    DivergenceWarning
+        If the run diverges and ``on_divergence="warn"``.
+
+    See Also
+    --------
+    scipy.optimize.minimize : Takes this function as its ``method``.
+
+    Notes
+    -----
+    What `fun`, `jac` and `callback` raise is not caught. NaN from `fun` is a place that a search turns back from; a rate that
+    never looks at the function ends there as diverged.
+
+    References
+    ----------
+    A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", Comptes rendus 25, 1847.
+
+    D. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming 45, 1989,
+    doi:10.1007/BF01589116.
+
+    D. Bertsekas, "On the Goldstein-Levitin-Polyak gradient projection method", IEEE Transactions on Automatic Control 21,
+    1976, doi:10.1109/TAC.1976.1101194 (bounds).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.optimize import minimize, rosen, rosen_der
+    >>> from sklearn_gd import gradient_descent
+    >>> result = gradient_descent(rosen, [-1.2, 1.0], jac=rosen_der)
+    >>> result.x.round(6), result.stop_reason
+    (array([1., 1.]), 'gradient')
+
+    The textbook, and the same through SciPy:
+
+    >>> result = gradient_descent(lambda x: x @ x, [3.0, 4.0], learning_rate=0.1, tol=1e-3)
+    >>> [round(norm, 2) for norm in result.history["gradient_norm"][:3]]
+    [10.0, 8.0, 6.4]
+    >>> options = {"learning_rate": 0.1, "tol": 1e-3}
+    >>> again = minimize(lambda x: x @ x, [3.0, 4.0], method=gradient_descent, options=options)
+    >>> bool(np.all(again.x == result.x))
+    True
+
+    Of two valleys, the lower one:
+
+    >>> valleys = lambda x: (x[0] ** 2 - 1) ** 2 + 0.3 * x[0]
+    >>> result = gradient_descent(valleys, None, bounds=[(-2, 2)], n_starts=5, random_state=0)
+    >>> result.x.round(2), sorted({float(start.x[0].round(2)) for start in result.starts})
+    (array([-1.04]), [-1.04, 0.96])
+    """
+    if not callable(fun):
+        raise TypeError(f"fun must be callable, got {fun!r}.")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable or None, got {callback!r}.")
+    for name, value in (("hess", hess), ("hessp", hessp)):
+        if value is not None:
+            raise ValueError(messages.unsupported(name, "uses gradients alone"))
+    if constraints is not None and not (isinstance(constraints, (tuple, list, dict)) and not constraints):
+        raise ValueError(messages.unsupported("constraints", "knows bounds, and no other constraints"))
+    jac = _scheme(jac)
+    check_integer("max_iter", max_iter, 0)
+    check_number("tol", tol, 0)
+    check_boolean("check_gradient", check_gradient)
+    check_choice("on_divergence", on_divergence, ("warn", "raise"))
+    if not isinstance(verbose, (bool, np.bool_)):
+        check_integer("verbose", verbose, 0)
+    rule = rule_for(learning_rate)
+    if isinstance(rule, Polyak) and rule.optimum is None:
+        raise ValueError(messages.polyak_needs_the_optimum())
+    automatic = isinstance(learning_rate, str) and learning_rate == "auto"
+    if automatic:
+        rule = Wolfe()
+    parts = rule, momentum_for(momentum, rule, learning_rate)
+    if preconditioner is not None and preconditioner not in ("auto", *filter(None, METRICS)):
+        raise ValueError(f"preconditioner must be None, 'auto' or 'lbfgs', got {preconditioner!r}.")
+    if preconditioner == "auto":
+        preconditioner = "lbfgs" if automatic else None
+    starts, low, high = _starts(x0, n_starts, bounds, random_state)
+    args = args if isinstance(args, tuple) else (args,)
+    tell = None if callback is None else _teller(callback)
+    # What a search meets on its way is told in words; who asked NumPy for errors gets them.
+    errors: Any = {kind: "ignore" if how == "warn" else how for kind, how in np.geterr().items()}
+
+    results: list[OptimizeResult] = []
+    refused = ""
+    for start in starts:
+        function = Function(fun, args, jac, low, high, errors)
+        place = function.at(start)
+        if not (math.isfinite(place.value) and np.isfinite(place.full).all()):
+            refused = messages.not_finite_at_the_start(place.coef, place.value)
+            results.append(_refused(function, place, refused))
+            continue
+        if check_gradient and function.trusted:
+            differs = function.disagreement(place)
+            if differs is not None:
+                raise ValueError(messages.wrong_gradient("x0", *differs))
+        run = Run(function, start, GradientNorm(tol), max_iter, EPS, int(verbose))
+        run.metric = METRICS[preconditioner]()
+        run.point = place  # its value is known
+        results.append(_result(run, function, parts, tell, bool(check_gradient)))
+        if results[-1].stop_reason == "callback":
+            break
+    best = min(results, key=lambda result: result.fun)
+    if not math.isfinite(best.fun):
+        raise ValueError(refused)
+    if best.stop_reason == "diverged":
+        if on_divergence == "raise":
+            raise DivergenceError(best.message)
+        warnings.warn(best.message, DivergenceWarning, stacklevel=2)
+    totals = {name: sum(result[name] for result in results) for name in ("nfev", "njev")}
+    return Result({**best, **totals, "starts": results})
+
+
+class Result(OptimizeResult):
+    """What is printed of it fits a screen: the record of the run is left out."""
+
+    def __repr__(self) -> str:
+        """The fields without those that are as long as the run."""
+        return repr(OptimizeResult({k: v for k, v in self.items() if k not in ("history", "path", "starts")}))
+
+
+def _scheme(jac: Any) -> Any:
+    """What `Function` takes."""
+    if jac is None or jac is False:
+        return "3-point"
+    if isinstance(jac, str):
+        check_choice("jac", jac, SCHEMES, ", a callable, True or None")
+    elif jac is not True and not callable(jac):
+        raise TypeError(f"jac must be a callable, True, None or a string, got {jac!r}.")
+    return jac
+
+
+def _starts(x0: Any, n_starts: int | None, bounds: Any, random_state: Any) -> tuple[Array, Array, Array]:
+    """All starts, one a row, and the box."""
+    starts = None
+    if x0 is not None:
+        starts = np.asarray(x0)
+        if starts.dtype.kind not in "fiub":
+            raise TypeError(f"x0 must be real numbers, got an array of {starts.dtype}.")
+        if starts.ndim > 2 or not starts.size or not np.isfinite(starts).all():
+            raise ValueError(f"x0 must be finite numbers of shape (n,) or (n_starts, n), got {x0!r}.")
+        starts = np.atleast_2d(starts.astype(np.float64))
+    low, high = _box(bounds, None if starts is None else starts.shape[1])
+    if n_starts is None:
+        if starts is None:
+            raise ValueError("x0 must be given, or n_starts and bounds to draw starts from.")
+        return np.clip(starts, low, high), low, high
+    check_integer("n_starts", n_starts, 1)
+    if starts is not None and len(starts) > 1:
+        raise ValueError(f"n_starts={n_starts} and an x0 of {len(starts)} starts: give one of them.")
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            "n_starts needs bounds that are finite on both sides: starts are drawn uniformly between them."
+        )
+    given = 0 if starts is None else 1
+    drawn = check_random_state(random_state).uniform(low, high, (n_starts - given, len(low)))
+    return np.clip(drawn if starts is None else np.vstack([starts, drawn]), low, high), low, high
+
+
+def _box(bounds: Any, n: int | None) -> tuple[Array, Array]:
+    """Lower and upper bounds of shape (n,)."""
+    if bounds is None:
+        if n is None:
+            raise ValueError("x0=None needs n_starts and bounds to draw starts from.")
+        return np.full(n, -np.inf), np.full(n, np.inf)
+    if isinstance(bounds, Bounds):
+        low, high = np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
+    else:
+        pairs = [tuple(pair) for pair in bounds]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError(f"bounds must be pairs (low, high), got {bounds!r}.")
+        low = np.array([-np.inf if pair[0] is None else pair[0] for pair in pairs])
+        high = np.array([np.inf if pair[1] is None else pair[1] for pair in pairs])
+    n = max(len(low), len(high)) if n is None else n
+    if any(len(side) not in (n, 1 if isinstance(bounds, Bounds) else n) for side in (low, high)):
+        raise ValueError(f"bounds has {max(len(low), len(high))} pairs, and x0 {n} numbers.")
+    low, high = (np.broadcast_to(side, n).astype(np.float64) for side in (low, high))
+    if not (low <= high).all() or (low == np.inf).any() or (high == -np.inf).any():
+        raise ValueError(f"bounds must have low <= high, got {bounds!r}.")
+    return low, high
+
+
+def _teller(callback: Callable[..., Any]) -> Callable[[OptimizeResult], Any]:
+    """A callback of either of SciPy's signatures as a function of the intermediate result."""
+    try:
+        names = set(inspect.signature(callback).parameters)
+    except (TypeError, ValueError):  # a builtin has no signature
+        names = set()
+    if names == {"intermediate_result"}:
+        return lambda result: callback(intermediate_result=result)
+    return lambda result: callback(result.x)
+
+
+class Recorder:
+    """The places of a run, and word of them to the user's callback."""
+
+    def __init__(self, start: Array, tell: Callable[[OptimizeResult], Any] | None) -> None:
+        self.path, self.tell = [start], tell
+
+    def before(self, run: Run) -> None:
+        """Nothing: the history has its row already."""
+
+    def after(self, run: Run) -> bool:
+        if len(self.path) == len(run.history["loss"]):
+            return False  # a place that is not finite
+        self.path.append(run.base.coef)
+        if self.tell is None:
+            return False
+        base = run.base
+        try:
+            self.tell(OptimizeResult(x=base.coef.copy(), fun=base.value, jac=base.full.copy(), nit=run.iteration))
+        except StopIteration:
+            run.reason = "callback"
+        return run.reason == "callback"
+
+
+def _result(
+    run: Run, function: Function, parts: tuple[StepRule, Momentum], tell: Any, check_gradient: bool
+) -> OptimizeResult:
+    """Descend from one start, and say how it ended."""
+    rule, momentum = parts
+    recorder = Recorder(run.point.coef, tell)
+    with np.errstate(all="ignore"):
+        descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=recorder)
+        if run.reason == "max_iter" and _falls_forever(run, function):
+            run.reason = "unbounded"
+        place = run.base if run.coef is run.base.coef else function.at(run.coef)
+        differs = None
+        if check_gradient and function.trusted and run.reason in ("max_iter", "precision", "diverged"):
+            differs = function.disagreement(place)
+        limit = None
+        if rule.scheduled and run.reason in ("diverged", "max_iter"):
+            function.at(run.coef)  # the curvature there
+            largest = run.smoothness()
+            limit = 2 / largest if largest > 0 else None
+    message = messages.function_end(run, rule, limit)
+    if differs is not None:
+        message += " " + messages.wrong_gradient("its end", *differs)
+    return _as_result(function, place, run.reason, message, run.iteration, run.history, recorder.path)
+
+
+def _falls_forever(run: Run, function: Function) -> bool:
+    """Whether the default rule, from where a run was still falling as fast as before, finds no bottom."""
+    losses = run.history["loss"]
+    half = len(losses) // 2
+    if not losses[half] - losses[-1] > 0.9 * (losses[0] - losses[half]) > 0:
+        return False
+    probe = Run(function, run.base.coef, GradientNorm(run.stopping.tol), PROBE, EPS)
+    probe.metric = LimitedMemory()
+    descend(probe, learning_rate=Wolfe(), momentum=NoMomentum(), preconditioner=probe.metric)
+    return probe.reason == "unbounded"
+
+
+def _refused(function: Function, place: Any, message: str) -> OptimizeResult:
+    """Of a start where nothing can be done: higher than every other."""
+    result = _as_result(function, place, "diverged", message, 0, {}, [place.coef])
+    result.fun = math.inf
+    return result
+
+
+def _as_result(
+    function: Function, place: Any, reason: Any, message: str, nit: int, history: dict[str, list[float]], path: Any
+) -> OptimizeResult:
+    return Result(
+        x=place.coef.copy(),
+        fun=place.value,
+        jac=place.full.copy(),
+        success=reason == "gradient",
+        stop_reason=reason,
+        status=STATUS[reason],
+        message=message,
+        nit=nit,
+        nfev=function.nfev,
+        njev=function.njev,
+        history=history,
+        path=np.array(path),
+    )
