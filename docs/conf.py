@@ -6,7 +6,6 @@ from pathlib import Path
 
 import latex2mathml.converter
 from docutils import nodes
-from sphinx_gallery.sorting import FileNameSortKey
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the package need not be installed
@@ -34,7 +33,6 @@ nitpicky = False  # scikit-learn's names have no pages here; no inventory is dow
 
 myst_enable_extensions = ["tasklist"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header"]  # the Markdown files are included below a title of their own
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say it, in words
@@ -47,7 +45,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
-    "within_subsection_order": FileNameSortKey,
+    "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sklearn_gd",),
     "abort_on_example_error": True,
@@ -57,6 +55,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "matplotlib_animations": True,
     "image_srcset": ["2x"],
+    "thumbnail_size": (640, 450),
     "show_signature": False,
 }
 
@@ -75,7 +74,9 @@ html_sidebars = {
     "choose": [],
     "mathematics": [],
     "extend": [],
-    "changes": [],
+    "more": [],
+    "releases": [],
+    "guide/*": [],
 }
 html_theme_options = {
     "header_links_before_dropdown": 8,
@@ -102,5 +103,19 @@ def block_mathml(translator, node):
     raise nodes.SkipNode
 
 
+# What scikit-learn's own docstrings refer to.
+LABELS = {
+    "accuracy_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#accuracy-score",
+    "r2_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#r2-score",
+}
+
+
+def link_to_scikit_learn(app, env, node, text):
+    if node.get("reftype") != "ref" or node["reftarget"] not in LABELS:
+        return None
+    return nodes.reference("", "", text, refuri=LABELS[node["reftarget"]])
+
+
 def setup(app):
+    app.connect("missing-reference", link_to_scikit_learn)
     app.add_html_math_renderer("mathml", (inline_mathml, None), (block_mathml, None))
