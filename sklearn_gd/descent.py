@@ -137,6 +137,7 @@ class Run:
         self.refreshed = 0
         self.exhausted = False
         self.rises = 0
+        self.norm = math.nan  # of the last gradient
         self.improved = 0
         self.accelerated = False
         self.match = 1.0  # the curvature along the last direction over what its metric took it for
@@ -146,6 +147,7 @@ class Run:
         self.base = base
         value = base.value
         norm, floor = self.stopping.measure(base.gradient, value, base.coef)
+        self.norm = norm
         finite = math.isfinite(value) and math.isfinite(norm)
         losses = self.history["loss"]
         self.rises = self.rises + 1 if losses and value > losses[-1] else 0
@@ -178,13 +180,13 @@ class Run:
 
     def report(self) -> None:
         """One line an iteration; the last, and every tenth, hundredth, ... with verbose=1, all with more."""
-        k, loss = self.iteration, self.history["loss"]
-        if not self.verbose or not loss:
+        k = self.iteration
+        if not self.verbose:
             return
         if self.verbose > 1 or self.reason is not None or k % 10 ** max(0, len(str(k)) - 1) == 0:
             seconds = time.perf_counter() - self.started
             print(
-                f"iteration {k:5d}  loss {loss[-1]:.8g}  gradient norm {self.history['gradient_norm'][-1]:.2e}  "
+                f"iteration {k:5d}  loss {self.base.value:.8g}  gradient norm {self.norm:.2e}  "
                 f"learning rate {self.last[0]:.3g}  passes {self.objective.passes:.1f}  {seconds:.2f} s"
                 + (f"  end: {self.reason}" if self.reason else "")
             )

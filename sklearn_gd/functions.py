@@ -119,7 +119,7 @@ class Function:
                 shifted = x.astype(complex)
                 shifted[k] += 1j * h
                 self.nfev += 1
-                out[k] = np.imag(self._call(self.fun, shifted)).item() / h
+                out[k] = self._vector(np.imag(self._call(self.fun, shifted)), np.empty(1))[0] / h
             return out
         above, below = self.high[free] - x[free], x[free] - self.low[free]
         # Inside the box: half the larger side, where it is narrower than two steps.

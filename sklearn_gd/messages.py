@@ -130,9 +130,10 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
         what = "the gradient is not finite"
     else:
         what = f"the function is {value:.3g}"
+    smaller = "a smaller learning rate or " if rule.scheduled else ""
     return (
-        f"Gradient descent diverged: with learning_rate={rate} {what} at iteration {k}. Use a smaller learning rate or "
-        f"learning_rate='auto', which turns back from such places.{safe} The result is the best iterate."
+        f"Gradient descent diverged: with learning_rate={rate} {what} at iteration {k}. Use {smaller}learning_rate='auto', "
+        f"which turns back from such places.{safe} The result is the best iterate."
     )
 
 

@@ -302,14 +302,16 @@ def _box(bounds: Any, n: int | None) -> tuple[Array, Array]:
         if n is None:
             raise ValueError("x0=None needs n_starts and bounds to draw starts from.")
         return np.full(n, -np.inf), np.full(n, np.inf)
-    if isinstance(bounds, Bounds):
-        low, high = np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
-    else:
-        pairs = [tuple(pair) for pair in bounds]
-        if any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"bounds must be pairs (low, high), got {bounds!r}.")
-        low = np.array([-np.inf if pair[0] is None else pair[0] for pair in pairs])
-        high = np.array([np.inf if pair[1] is None else pair[1] for pair in pairs])
+    try:
+        if isinstance(bounds, Bounds):
+            low, high = np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
+        else:
+            low, high = np.array(
+                [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds],
+                dtype=np.float64,
+            ).T
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"bounds must be scipy.optimize.Bounds or pairs (low, high), got {bounds!r}.") from error
     n = max(len(low), len(high)) if n is None else n
     if any(len(side) not in (n, 1 if isinstance(bounds, Bounds) else n) for side in (low, high)):
         raise ValueError(f"bounds has {max(len(low), len(high))} pairs, and x0 {n} numbers.")

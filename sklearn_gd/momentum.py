@@ -120,6 +120,7 @@ def momentum_for(momentum: Any, rule: StepRule, rate: Any) -> Momentum:
     rate : object
         The parameter that the rule was made of.
     """
+    given = momentum
     if momentum is None or (isinstance(momentum, str) and momentum == "auto"):
         return NoMomentum()
     if isinstance(momentum, str):
@@ -131,6 +132,6 @@ def momentum_for(momentum: Any, rule: StepRule, rate: Any) -> Momentum:
     if not rule.momentum:
         raise ValueError(
             f"momentum must be 'auto' or None with learning_rate={rate!r}, which chooses its steps by itself; got "
-            f"momentum={momentum!r}. Use a number, a schedule, 'lipschitz', 'backtracking' or 'exact' with it."
+            f"momentum={given!r}. Use a number, a schedule, 'lipschitz', 'backtracking' or 'exact' with it."
         )
     return momentum

@@ -533,6 +533,10 @@ class Backtracking(Rule):
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal rate
             value, gradient, _ = space.derivatives(coordinates(0.0, factor, space), 1)
+            if factor and not gradient[0] < 0:
+                # the momentum leads to where the direction is uphill, or nowhere: without it there is always a step
+                factor = 0.0
+                value, gradient, _ = space.derivatives(coordinates(0.0, factor, space), 1)
             slope = float(gradient[0])
             noise = run.noise(value)
             for _ in range(200):
@@ -616,20 +620,23 @@ class Wolfe(Rule):
                 a = np.array([rate])
                 new = space.value(a)
                 new_slope = math.nan
-                lower = new <= value + self.sufficient * rate * slope
+                lower = new < value and new <= value + self.sufficient * rate * slope
                 if lower or new <= value + noise:
                     new_slope = float(space.derivatives(a, 1)[1][0])
+                flat = new_slope >= self.flatter * slope
                 if run.unbounded(new):
                     best = a
                     break
                 # where differences of values are rounding errors the slopes tell the same
                 if not lower:
-                    lower = (2 * self.sufficient - 1) * slope >= new_slope
+                    lower = flat and new_slope <= (2 * self.sufficient - 1) * slope
                 if not lower or math.isnan(new_slope):
                     high, high_value = rate, new
+                    if best is None and -rate * slope <= run.eps * abs(value):
+                        break  # shorter steps promise less than a value can show
                 else:
                     best = a
-                    if new_slope >= self.flatter * slope:
+                    if flat:
                         break
                     steeper = low_slope - new_slope
                     longer = (rate - low) * new_slope / steeper if steeper < 0 else math.inf
@@ -736,6 +743,8 @@ class BarzilaiBorwein(Rule):
                 rate = cautious(space, run)
             elif seen[1] > 0 and seen[2] > 0:
                 rate *= seen[1] / seen[2]
+            else:  # a place without curvature, or bent down: away from it
+                rate *= 10
             slope = float(space.slopes().sum())
             recent = max(run.history["loss"][-int(self.window) :])
             noise = run.noise(recent)

@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 import pytest
-from numpydoc.docscrape import ClassDoc
+from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, gradient_descent
 from sklearn_gd.momentum import MOMENTA
 from sklearn_gd.preconditioners import PRECONDITIONERS
 from sklearn_gd.steps import RULES
@@ -48,14 +48,23 @@ def example(estimator):
     return model
 
 
+def check_parameters(doc, signature):
+    """Every parameter is named, and its default is the one that is written."""
+    names = [(name, entry.type) for entry in doc["Parameters"] for name in entry.name.split(", ")]
+    assert [name for name, _ in names] == list(signature)
+    for name, kind in names:
+        if signature[name].default is not inspect.Parameter.empty and kind != "None":
+            assert ast.literal_eval(kind.partition("default=")[2]) == signature[name].default, name
+
+
+def test_function_parameters():
+    check_parameters(FunctionDoc(gradient_descent), inspect.signature(gradient_descent).parameters)
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_parameters_and_attributes(estimator):
     doc = ClassDoc(estimator)
-    signature = inspect.signature(estimator).parameters
-    assert [entry.name for entry in doc["Parameters"]] == list(signature)
-    for entry in doc["Parameters"]:
-        written = entry.type.partition("default=")[2]
-        assert ast.literal_eval(written) == signature[entry.name].default, entry.name
+    check_parameters(doc, inspect.signature(estimator).parameters)
     fitted = {name for name in vars(example(estimator)) if name.endswith("_") and not name.startswith("_")}
     assert {entry.name for entry in doc["Attributes"]} == fitted
 

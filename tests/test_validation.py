@@ -548,6 +548,22 @@ def test_verbose_prints_and_silence_is_silent(data, capsys):
     assert re.search(r"\d", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("rate", ["adgd", 0.1])
+def test_verbose_prints_a_line_an_iteration(data, capsys, rate):
+    X, y = scale(data[0]), data[1]
+    model = GDLinearRegression(learning_rate=rate, tol=1e-5, verbose=2).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert model.n_iter_ > 32  # predictions have been computed afresh, and the line is not repeated
+    assert [int(line.split()[1]) for line in lines] == list(range(model.n_iter_ + 1))
+    for word in ("loss", "gradient norm", "learning rate", "passes", " s"):
+        assert word in lines[-1]
+    assert lines[-1].endswith(f"end: {model.stop_reason_}")
+    GDLinearRegression(learning_rate=rate, tol=1e-5, verbose=1).fit(X, y)
+    few = capsys.readouterr().out.splitlines()
+    assert len(few) < 30
+    assert few[-1].split()[:4] == lines[-1].split()[:4]
+
+
 @pytest.mark.parametrize("rate", ["auto", 0.1])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("estimator", [GDLinearRegression(), GDLogisticRegression()])
