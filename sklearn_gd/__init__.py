@@ -9,7 +9,17 @@
 
 from .exceptions import DivergenceError, DivergenceWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
+from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
 
-__all__ = ["DivergenceError", "DivergenceWarning", "GDLinearRegression", "GDLogisticRegression"]
+__all__ = [
+    "DescentPathDisplay",
+    "DivergenceError",
+    "DivergenceWarning",
+    "FitDisplay",
+    "GDLinearRegression",
+    "GDLogisticRegression",
+    "LearningRateDisplay",
+    "LossCurveDisplay",
+]
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The warnings of a fit that did not end at the optimum: the value, the cause, the way out."""
+"""The warnings of a fit that did not end at the optimum, and what the pictures refuse: the value, the cause, the way out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from .descent import Run
     from .protocols import StepRule
 
-__all__ = ["diverged", "unconverged"]
+__all__ = [
+    "diverged",
+    "no_matplotlib",
+    "no_subplot",
+    "no_such_coefficient",
+    "not_gradient_descent",
+    "not_one_feature",
+    "not_the_optimum",
+    "not_two_coefficients",
+    "other_objective",
+    "unconverged",
+]
 
 
 def _rate(rate: float) -> str:
@@ -73,4 +84,59 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     return text + (
         f"The learning rate {_rate(rate)} is about right for these data (1/L is {_rate(limit / 2)}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
+    )
+
+
+# --------------------------------------------------------------------------------------------- what the pictures refuse
+
+
+def no_matplotlib(display: str) -> str:
+    return f"{display} draws with matplotlib, which is not installed: pip install 'sklearn-gd[plot]' or pip install matplotlib."
+
+
+def no_subplot(display: str) -> str:
+    return (
+        f"{display} divides the axes that it is given, and can divide subplots alone: give an ax of plt.subplots(), or none."
+    )
+
+
+def not_gradient_descent(display: str, estimator: object) -> str:
+    return (
+        f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
+        f"got {type(estimator).__name__}."
+    )
+
+
+def not_the_optimum(optimum: float, lowest: float) -> str:
+    return (
+        f"optimum={optimum:.6g} is above the lowest loss of the runs, {lowest:.6g}: a gap to it would be negative. Give the "
+        "minimum of the same objective, penalty included, or leave optimum=None for the lowest loss seen."
+    )
+
+
+def other_objective(display: str, names: tuple[str, str], reason: str) -> str:
+    return (
+        f"{display} compares runs on one objective, and {names[0]!r} and {names[1]!r} have different ones ({reason}): "
+        "use a display for each."
+    )
+
+
+def not_two_coefficients(coefs: object) -> str:
+    return f"coefs must name two different coefficients, got {coefs!r}."
+
+
+def no_such_coefficient(coef: object, features: list[str], shape: tuple[int, ...]) -> str:
+    known = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
+    outputs = f", or a tuple of one of these and an output from 0 to {shape[1] - 1}" if len(shape) > 1 else ""
+    intercept = ' or "intercept"' if shape[0] > len(features) else ""
+    return (
+        f"coefs: there is no coefficient {coef!r}; it must be an index from 0 to {len(features) - 1}, a feature ({known})"
+        f"{intercept}{outputs}."
+    )
+
+
+def not_one_feature(n_features: int) -> str:
+    return (
+        f"FitDisplay draws a model over one feature, and X has {n_features}: choose a column, X[:, [0]], or look at the "
+        "coefficients with DescentPathDisplay."
     )
