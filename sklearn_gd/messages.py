@@ -91,16 +91,17 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
 
 
 def no_matplotlib(display: str) -> str:
+    """The text where a display cannot draw."""
     return f"{display} draws with matplotlib, which is not installed: pip install 'sklearn-gd[plot]' or pip install matplotlib."
 
 
 def no_subplot(display: str) -> str:
-    return (
-        f"{display} divides the axes that it is given, and can divide subplots alone: give an ax of plt.subplots(), or none."
-    )
+    """The text for axes whose place cannot be divided."""
+    return f"{display} divides the axes that it is given, and can divide subplots alone: give an ax of plt.subplots(), or none."
 
 
 def not_gradient_descent(display: str, estimator: object) -> str:
+    """The text for an estimator of another kind."""
     return (
         f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
         f"got {type(estimator).__name__}."
@@ -108,6 +109,7 @@ def not_gradient_descent(display: str, estimator: object) -> str:
 
 
 def not_the_optimum(optimum: float, lowest: float) -> str:
+    """The text for an optimum that a run went below."""
     return (
         f"optimum={optimum:.6g} is above the lowest loss of the runs, {lowest:.6g}: a gap to it would be negative. Give the "
         "minimum of the same objective, penalty included, or leave optimum=None for the lowest loss seen."
@@ -115,6 +117,7 @@ def not_the_optimum(optimum: float, lowest: float) -> str:
 
 
 def other_objective(display: str, names: tuple[str, str], reason: str) -> str:
+    """The text for runs that cannot be compared."""
     return (
         f"{display} compares runs on one objective, and {names[0]!r} and {names[1]!r} have different ones ({reason}): "
         "use a display for each."
@@ -122,10 +125,12 @@ def other_objective(display: str, names: tuple[str, str], reason: str) -> str:
 
 
 def not_two_coefficients(coefs: object) -> str:
+    """The text for a choice that makes no plane."""
     return f"coefs must name two different coefficients, got {coefs!r}."
 
 
 def no_such_coefficient(coef: object, features: list[str], shape: tuple[int, ...]) -> str:
+    """The text for a coefficient that the model does not have."""
     known = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
     outputs = f", or a tuple of one of these and an output from 0 to {shape[1] - 1}" if len(shape) > 1 else ""
     intercept = ' or "intercept"' if shape[0] > len(features) else ""
@@ -136,6 +141,7 @@ def no_such_coefficient(coef: object, features: list[str], shape: tuple[int, ...
 
 
 def not_one_feature(n_features: int) -> str:
+    """The text for data that have no line to draw."""
     return (
         f"FitDisplay draws a model over one feature, and X has {n_features}: choose a column, X[:, [0]], or look at the "
         "coefficients with DescentPathDisplay."

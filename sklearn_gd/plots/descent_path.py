@@ -83,7 +83,7 @@ class DescentPathDisplay:
     >>> display.labels
     ['coefficient of x0', 'intercept']
     >>> {name: len(path) for name, path in display.paths.items()}
-    {'η = 0.05': 51, 'η = 0.7': 51}
+    {'η = 0.05': 51, 'η = 0.7': 30}
 
     Any function with the iterates of its descent:
 
@@ -178,7 +178,11 @@ class DescentPathDisplay:
         candidates = [best.run.coef, *(run.run.coef for run in runs.values())]
         lowest = min(candidates, key=lambda coef: first.problem.model.at(coef).value)
         for name, run in runs.items():
-            values = [each.problem.model.at(lowest).value for each in (first, run)] if run.kept[0].shape == lowest.shape else [0, 1]
+            values = (
+                [each.problem.model.at(lowest).value for each in (first, run)]
+                if run.kept[0].shape == lowest.shape
+                else [0, 1]
+            )
             if not np.isclose(*values, rtol=1e-6):
                 raise ValueError(
                     messages.other_objective(
@@ -465,7 +469,9 @@ def _display(
     n = len(optimum)
     base = losses(optimum, np.eye(1, n))(np.zeros((1, 1)))[0]
     gap = max(float(height[0]) - base for height in heights.values())
-    in_view = [path[height - base <= IN_VIEW * gap] for path, height in zip(paths.values(), heights.values(), strict=True)]
+    in_view = [
+        path[height - base <= IN_VIEW * gap] for path, height in zip(paths.values(), heights.values(), strict=True)
+    ]
     if chosen is None and n > 2:
         directions, share = _principal(np.vstack(in_view) - optimum)
         labels = [f"direction {k + 1} ({part:.0%})" for k, part in enumerate(share)]

@@ -13,7 +13,18 @@ from .._checks import check_integer
 from ..losses import Multinomial
 from ..protocols import Array
 from ..trace import split, trace
-from .style import COLOURS, DASHES, MARKERS, axes_for, make_room, name_curves, plain, require_matplotlib, snapshots, written_on
+from .style import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    axes_for,
+    make_room,
+    name_curves,
+    plain,
+    require_matplotlib,
+    snapshots,
+    written_on,
+)
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -184,9 +195,11 @@ class FitDisplay:
             outputs = classes[1:] if len(classes) == 2 else classes
         else:
             values = target.reshape(len(target), -1)
-            outputs = [""] if values.shape[1] == 1 else [
-                str(name) for name in getattr(y, "columns", [f"target {k}" for k in range(values.shape[1])])
-            ]
+            outputs = (
+                [""]
+                if values.shape[1] == 1
+                else [str(name) for name in getattr(y, "columns", [f"target {k}" for k in range(values.shape[1])])]
+            )
         with np.errstate(all="ignore"):
             curves = np.stack([predicted(coef[k]) for k in iterations])
         display = cls(
@@ -334,10 +347,11 @@ class FitDisplay:
             # first the two that matter most, and of the others those that end elsewhere
             order = [len(lines) - 1, *range(len(lines) - 1)]
             apart = 12 * (self.ax_.get_ylim()[1] - self.ax_.get_ylim()[0]) / self._height()
+            wide = 0.2 * (self.grid[-1] - self.grid[0])
             ends = []
             for k in order:
                 end = self._end(lines[k], self._told(k))
-                if all(abs(end[1] - other[1]) > apart or abs(end[0] - other[0]) > 0 for other in ends):
+                if all(abs(end[1] - other[1]) > apart or abs(end[0] - other[0]) > wide for other in ends):
                     ends.append(end)
         low, high = self.ax_.get_ylim()
         ends = [end for end in ends if low <= end[1] <= high]

@@ -242,7 +242,9 @@ class LearningRateDisplay:
             swings=swings,
             words=words,
             reasons=reasons,
-            optimum=min(min(optimal(last, X, y, sample_weight).estimator.loss_curve_), *(float(loss.min()) for loss in losses)),
+            optimum=min(
+                min(optimal(last, X, y, sample_weight).estimator.loss_curve_), *(float(loss.min()) for loss in losses)
+            ),
             smoothness=smoothness,
             exact=first.quadratic,
         )

@@ -74,10 +74,11 @@ class LossCurveDisplay:
     >>> from sklearn.preprocessing import scale
     >>> from sklearn_gd import GDLogisticRegression, LossCurveDisplay
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> runs = [GDLogisticRegression(learning_rate=r).fit(scale(X), y) for r in ("auto", "adgd", "lipschitz")]
+    >>> rules = ("auto", "adgd", "barzilai-borwein")
+    >>> runs = [GDLogisticRegression(learning_rate=rule).fit(scale(X), y) for rule in rules]
     >>> display = LossCurveDisplay.from_estimator(runs)
     >>> [line.get_label() for line in display.lines_["loss"]]
-    ['auto', 'adgd', 'lipschitz']
+    ['auto', 'adgd', 'barzilai-borwein']
     """
 
     def __init__(
@@ -130,17 +131,17 @@ class LossCurveDisplay:
         """
         require_matplotlib(cls.__name__)
         runs = {name: last_step(cls.__name__, each) for name, each in named(estimator).items()}
-        (first, reference), *others = runs.items()
+        first, reference = next(iter(runs.items()))
         for name, model in runs.items():
             check_is_fitted(model)
+            if type(model) is not type(reference):
+                raise ValueError(messages.other_objective(cls.__name__, (first, name), "squared error and log loss"))
             for parameter in ("alpha", "C", "class_weight", "fit_intercept"):
                 mine, its = getattr(model, parameter, None), getattr(reference, parameter, None)
                 if mine is not its and mine != its:
                     raise ValueError(
                         messages.other_objective(cls.__name__, (first, name), f"{parameter}={its!r} and {mine!r}")
                     )
-            if type(model) is not type(reference):
-                raise ValueError(messages.other_objective(cls.__name__, (first, name), "squared error and log loss"))
         display = cls(
             histories={name: model.history_ for name, model in runs.items()},
             optimum=optimum,
@@ -225,9 +226,7 @@ class LossCurveDisplay:
             ratios = [3 if quantity == "loss" else 1 for quantity in quantities]
             figure, grid = divided(display, outer, (len(quantities), 1), height_ratios=ratios)
             self.axes_ = [figure.add_subplot(grid[0])]
-            self.axes_ += [
-                figure.add_subplot(grid[row], sharex=self.axes_[0]) for row in range(1, len(quantities))
-            ]
+            self.axes_ += [figure.add_subplot(grid[row], sharex=self.axes_[0]) for row in range(1, len(quantities))]
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         self.lines_: dict[str, list[Any]] = {}
         for panel, quantity in zip(self.axes_, quantities, strict=True):

@@ -6,7 +6,6 @@ Design, 2008), which the colour-blind tell apart; every curve has its own dashes
 
 from __future__ import annotations
 
-import importlib.util
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -61,8 +60,10 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 def require_matplotlib(display: str) -> None:
     """Raise an ImportError that says what to install, before any work."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ImportError(messages.no_matplotlib(display))
+    try:
+        import matplotlib  # noqa: F401 (whether it is there)
+    except ImportError as error:
+        raise ImportError(messages.no_matplotlib(display)) from error
 
 
 def ink(colour: str) -> Any:
@@ -230,7 +231,9 @@ def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, str]], fontsize:
         return (right - ax.transScale.transform((x, 1.0))[0]) / (right - left) * width
 
     # 0.58 of its size is the mean width of a letter; 12 points lie between the curve and the frame
-    need = max((0.58 * fontsize * max(map(len, name.split("\n"))) + 12 - behind(x) for x, _, name, _ in ends), default=0.0)
+    need = max(
+        (0.58 * fontsize * max(map(len, name.split("\n"))) + 12 - behind(x) for x, _, name, _ in ends), default=0.0
+    )
     if need > 0:
         right = left + (right - left) * width / (width - min(need, 0.45 * width))
         ax.set_xlim(right=ax.transScale.inverted().transform((right, 0.0))[0])
