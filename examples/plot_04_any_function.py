@@ -49,7 +49,11 @@ right.plot(shown, np.full(len(shown), rate), "-", color=RED, linewidth=2)
 right.annotate("learning rate η", (15, rate), xytext=(0, 6), textcoords="offset points", ha="right", color=ink(RED))
 right.bar(shown, [run.history["step_length"][k] for k in shown], color=BLUE, width=0.7)
 right.annotate(
-    "length of the step, η·‖∇f‖", (4, run.history["step_length"][3]), color=ink(BLUE), xytext=(4, 4), textcoords="offset points"
+    "length of the step, η·‖∇f‖",
+    (4, run.history["step_length"][3]),
+    color=ink(BLUE),
+    xytext=(4, 4),
+    textcoords="offset points",
 )
 right.set(xlabel="iteration", xlim=(0.3, 15.7))
 plain(right)

@@ -33,7 +33,9 @@ def plateau(p):
 
 crawling = gradient_descent(plateau, [4.0], learning_rate=1.0, max_iter=100)
 adaptive = gradient_descent(plateau, [4.0], learning_rate="adgd", max_iter=100)
-print(f"constant: x = {crawling.x[0]:.2f} after {crawling.nit} steps; adgd: x = {adaptive.x[0]:.0e} after {adaptive.nit}")
+print(
+    f"constant: x = {crawling.x[0]:.2f} after {crawling.nit} steps; adgd: x = {adaptive.x[0]:.0e} after {adaptive.nit}"
+)
 
 # %%
 

@@ -60,7 +60,9 @@ right.set(title="relative gap to the least loss", xlabel="iteration k", xlim=(0,
 for (name, run), colour, k in zip(runs.items(), COLOURS, [90, 220, 330, 150, 25, 95], strict=False):
     at = (k, run.history_["learning_rate"][k + 1])
     side = {"xytext": (5, 4), "ha": "left"} if name in ("constant", "step", "cosine", "exponential") else {}
-    left.annotate(name, at, **{"xytext": (0, -14), "ha": "center", **side}, textcoords="offset points", color=ink(colour))
+    left.annotate(
+        name, at, **{"xytext": (0, -14), "ha": "center", **side}, textcoords="offset points", color=ink(colour)
+    )
 for ax in (left, right):
     plain(ax)
 plt.show()

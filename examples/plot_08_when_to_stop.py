@@ -47,12 +47,22 @@ ax.loglog(np.where(gap > 1e-15, gap, np.nan), color=RED, linewidth=2, linestyle=
 for name, run in runs.items():
     k, value = run.n_iter_, run.history_["gradient_norm"][-1]
     ax.plot(k, value, "o", color="black", markersize=7, zorder=3)
-    place = {"xytext": (-9, -7), "ha": "right", "va": "top"} if name == "max_iter=40" else {"xytext": (9, 0), "va": "bottom"}
+    place = (
+        {"xytext": (-9, -7), "ha": "right", "va": "top"}
+        if name == "max_iter=40"
+        else {"xytext": (9, 0), "va": "bottom"}
+    )
     ax.annotate(f"{name}\n{run.stop_reason_!r}", (k, value), textcoords="offset points", **place)
 ax.annotate("gradient norm", (2.5, norm[3]), xytext=(0, -24), textcoords="offset points", color=ink(BLUE), size=12)
 at = np.searchsorted(-gap, -1e-9)
 ax.annotate(
-    "relative gap of the loss", (at, 1e-9), xytext=(-8, -4), textcoords="offset points", ha="right", color=ink(RED), size=12
+    "relative gap of the loss",
+    (at, 1e-9),
+    xytext=(-8, -4),
+    textcoords="offset points",
+    ha="right",
+    color=ink(RED),
+    size=12,
 )
 ax.set(xlabel="iteration", xlim=(1, 8000), ylim=(1e-15, 10))
 plain(ax)

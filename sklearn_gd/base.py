@@ -31,7 +31,7 @@ from .designs.threads import one_blas_thread
 from .exceptions import DivergenceError, DivergenceWarning
 from .momentum import momentum_for
 from .preconditioners import PRECONDITIONERS
-from .protocols import Array, Loss, Momentum, StepRule
+from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import PlaneSearch, rule_for
 
 __all__ = ["BaseGD"]
@@ -270,7 +270,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Recorder | None = None) -> tuple[Problem, Run]:
+        """Fit, told to scikit-learn's callbacks or to a recorder; what was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         X, y = self._check_X_y(X, y)
@@ -292,7 +293,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             def results(run: Run) -> dict[str, Any]:
                 return {**attributes, **self._results(run, shape, X.dtype)}
 
-            tasks = tasks_for(self, given, results)
+            tasks = tasks_for(self, given, results) if recorder is None else recorder
             problem = Problem(
                 design, loss, target, weight, alpha, scale, start, self.tol, self.max_iter, int(self.verbose), tasks
             )
@@ -310,6 +311,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             setattr(self, name, value)
         if tasks is not None:
             tasks.finish()
+        return problem, run
 
     def _report(self, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
