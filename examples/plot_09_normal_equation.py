@@ -4,7 +4,7 @@ Gradient descent against the normal equation
 
 The normal equation forms XᵀX and factorises it, O(n p² + p³). An iteration of gradient descent costs O(n p), and how many
 there are depends on the condition number, not on p. So there is a number of features from which descent is faster. It depends on
-the data and on the machine: these have n = 3000 samples and a covariance of condition number 10.
+the data and on the machine: these have n = 2000 samples and a covariance of condition number 10.
 
 Both end at the same accuracy, 1e-6 in the coefficients. (The default, ``preconditioner="auto"``, forms XᵀX itself where that is
 the faster way; here it must not.)
@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 from sklearn_gd import GDLinearRegression
 from sklearn_gd.plots.style import BLUE, RED, ink, plain
 
-n_samples, condition = 3000, 10
-sizes = [50, 100, 200, 400, 800, 1200]
+n_samples, condition = 2000, 10
+sizes = [50, 100, 200, 400, 700, 1000]
 
 
 def data(p):
