@@ -1,6 +1,7 @@
 """Sphinx's configuration: `sphinx-build -W --keep-going -b html docs docs/_build/html`. It needs no network."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -103,6 +104,14 @@ def block_mathml(translator, node):
     raise nodes.SkipNode
 
 
+# ------------------------------------------------------------------------------------------------- the docstrings
+
+
+def keep_initials(app, what, name, obj, options, lines):
+    """An author's initial at the start of a line is not the first item of a list: A., B., ..."""
+    lines[:] = [re.sub(r"^(\s*)([A-Z]\. )", r"\1\\\2", line) for line in lines]
+
+
 # What scikit-learn's own docstrings refer to.
 LABELS = {
     "accuracy_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#accuracy-score",
@@ -117,5 +126,6 @@ def link_to_scikit_learn(app, env, node, text):
 
 
 def setup(app):
+    app.connect("autodoc-process-docstring", keep_initials)
     app.connect("missing-reference", link_to_scikit_learn)
     app.add_html_math_renderer("mathml", (inline_mathml, None), (block_mathml, None))

@@ -2,8 +2,9 @@
 From any start the same line
 ============================
 
-A hundred points of y = 4 + 3x + noise, and the loop of the books, θ ← θ − η·(1/m)·Xᵀ(Xθ − y), from a random start. The loss is
-convex: whatever the start, the end is the normal equation's solution (XᵀX)⁻¹Xᵀy.
+A hundred points of y = 4 + 3x + noise, and the loop of the books, θ ← θ − η·(1/m)·Xᵀ(Xθ − y),
+from a random start. The loss is convex: whatever the start, the end is the normal equation's
+solution (XᵀX)⁻¹Xᵀy.
 """
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,9 @@ solution = np.linalg.inv(X.T @ X) @ X.T @ y
 ends = []
 for seed in range(4):
     intercept, slope = np.random.default_rng(seed).normal(scale=5, size=2)
-    model = GDLinearRegression(learning_rate=0.1, max_iter=5000, init=([slope], intercept)).fit(x, y)
+    model = GDLinearRegression(learning_rate=0.1, max_iter=5000, init=([slope], intercept)).fit(
+        x, y
+    )
     ends.append([model.intercept_, model.coef_[0]])
 print("normal equation: ", solution.round(4))
 print("from four starts:", *np.round(ends, 4))

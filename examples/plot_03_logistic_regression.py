@@ -2,9 +2,10 @@
 Logistic regression, sample by sample
 =====================================
 
-The loop of the books goes through the samples one by one: a = σ(w·x + b), dz = a − y, then w ← w − α·(1/m)Σ x·dz and
-b ← b − α·(1/m)Σ dz. The estimator does the same with two products of matrices, and arrives at the same numbers. The
-picture shows what the loop does: the sigmoid moves to where the classes meet, and steepens.
+The loop of the books goes through the samples one by one: a = σ(w·x + b), dz = a − y, then w ←
+w − α·(1/m)Σ x·dz and b ← b − α·(1/m)Σ dz. The estimator does the same with two products of
+matrices, and arrives at the same numbers. The picture shows what the loop does: the sigmoid
+moves to where the classes meet, and steepens.
 """
 
 import math
@@ -17,7 +18,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_gd import FitDisplay, GDLogisticRegression
 
 X, y = load_iris(return_X_y=True)
-x, y = X[50:, [2]] - 4, (y[50:] == 2).astype(int)  # petals of versicolor and virginica, cm over 4
+x, y = (
+    X[50:, [2]] - 4,
+    (y[50:] == 2).astype(int),
+)  # petals of versicolor and virginica, cm over 4
 m, alpha, iterations = len(y), 0.5, 300
 
 w = b = 0.0
@@ -32,7 +36,9 @@ for _ in range(iterations):
 
 model = GDLogisticRegression(learning_rate=alpha, C=math.inf, max_iter=iterations, tol=0)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # 300 iterations are on the way to the optimum, not there
+    warnings.simplefilter(
+        "ignore", ConvergenceWarning
+    )  # 300 iterations are on the way to the optimum, not there
     model.fit(x, y)
 print(f"the loop:      w = {w:.12f}, b = {b:.12f}")
 print(f"the estimator: w = {model.coef_[0, 0]:.12f}, b = {model.intercept_[0]:.12f}")

@@ -2,8 +2,9 @@
 Any differentiable function
 ===========================
 
-``gradient_descent`` runs the same loop on a function of your own. On the bowl z = x² + y² the learning rate is the same at every
-step, and yet the steps get shorter: the length of a step is η·‖∇f‖, and the gradient fades towards the minimum.
+``gradient_descent`` runs the same loop on a function of your own. On the bowl z = x² + y² the
+learning rate is the same at every step, and yet the steps get shorter: the length of a step is
+η·‖∇f‖, and the gradient fades towards the minimum.
 """
 
 import matplotlib.pyplot as plt
@@ -26,8 +27,8 @@ run = gradient_descent(bowl, [2.6, 1.6], jac=bowl_gradient, learning_rate=rate, 
 print(run.message)
 
 # %%
-# f = 3x² + 4y − sin z falls without end along y. The run says so, with that word; without a gradient function SciPy's finite
-# differences stand in for it.
+# f = 3x² + 4y − sin z falls without end along y. The run says so, with that word; without a
+# gradient function SciPy's finite differences stand in for it.
 
 
 def slope(p):
@@ -46,7 +47,14 @@ left.set(title="z = x² + y²", aspect="equal")
 
 shown = range(1, 16)
 right.plot(shown, np.full(len(shown), rate), "-", color=RED, linewidth=2)
-right.annotate("learning rate η", (15, rate), xytext=(0, 6), textcoords="offset points", ha="right", color=ink(RED))
+right.annotate(
+    "learning rate η",
+    (15, rate),
+    xytext=(0, 6),
+    textcoords="offset points",
+    ha="right",
+    color=ink(RED),
+)
 right.bar(shown, [run.history["step_length"][k] for k in shown], color=BLUE, width=0.7)
 right.annotate(
     "length of the step, η·‖∇f‖",

@@ -2,9 +2,10 @@
 Several minima, and a plateau
 =============================
 
-Descent goes downhill from where it starts, so the start decides which valley is found. Several starts, run together, find the
-lower one, and all are kept. On a plateau the gradient is nearly zero, and so are the steps of a constant rate; a rule that adapts its
-rate to what it sees crosses it.
+Descent goes downhill from where it starts, so the start decides which valley is found. Several
+starts, run together, find the lower one, and all are kept. On a plateau the gradient is nearly
+zero, and so are the steps of a constant rate; a rule that adapts its rate to what it sees
+crosses it.
 """
 
 import matplotlib.pyplot as plt
@@ -33,9 +34,8 @@ def plateau(p):
 
 crawling = gradient_descent(plateau, [4.0], learning_rate=1.0, max_iter=100)
 adaptive = gradient_descent(plateau, [4.0], learning_rate="adgd", max_iter=100)
-print(
-    f"constant: x = {crawling.x[0]:.2f} after {crawling.nit} steps; adgd: x = {adaptive.x[0]:.0e} after {adaptive.nit}"
-)
+for name, run in (("constant", crawling), ("adgd", adaptive)):
+    print(f"{name}: x = {run.x[0]:.6f} after {run.nit} iterations")
 
 # %%
 
@@ -47,14 +47,34 @@ for run in found.starts:
     left.plot(run.path[:, 0], run.history["loss"], ".-", color=colour, linewidth=1.5)
     left.plot(run.path[0, 0], run.history["loss"][0], "o", mfc="white", mec=colour, ms=8, mew=2)
 ends = sorted({(round(float(run.x[0]), 3), round(float(run.fun), 3)) for run in found.starts})
-for (place, value), name, colour in zip(ends, ("the lower valley", "the other"), (BLUE, RED), strict=True):
-    left.annotate(name, (place, value), xytext=(0, -18), textcoords="offset points", ha="center", color=ink(colour))
+for (place, value), name, colour in zip(
+    ends, ("the lower valley", "the other"), (BLUE, RED), strict=True
+):
+    left.annotate(
+        name,
+        (place, value),
+        xytext=(0, -18),
+        textcoords="offset points",
+        ha="center",
+        color=ink(colour),
+    )
 left.set(title="five starts, two valleys", xlabel="x", ylim=(-3.2, 9))
 
-for run, name, colour, k in ((crawling, "constant rate", RED, 60), (adaptive, "adgd", GREEN, 12)):
+for run, name, colour, k in (
+    (crawling, "constant rate", RED, 60),
+    (adaptive, "adgd", GREEN, 12),
+):
     right.plot(run.history["loss"], color=colour, linewidth=2)
     at = (k, run.history["loss"][k])
-    right.annotate(name, at, xytext=(6, -6), textcoords="offset points", va="top", color=ink(colour), size=12)
+    right.annotate(
+        name,
+        at,
+        xytext=(6, -6),
+        textcoords="offset points",
+        va="top",
+        color=ink(colour),
+        size=12,
+    )
 right.set(title="on a plateau", xlabel="iteration", ylabel="f(x)", ylim=(-0.05, 1.1))
 for ax in (left, right):
     plain(ax)

@@ -2,8 +2,9 @@
 The learning rate
 =================
 
-Too small, and the run creeps. Right, and it converges. Above 1/L every step overshoots, and the run still converges, oscillating; beyond 2/L
-every bounce is bigger than the last. L is the largest eigenvalue of the loss's Hessian, and for a quadratic these limits are exact.
+Too small, and the run creeps. Right, and it converges. Above 1/L every step overshoots, and the
+run still converges, oscillating; beyond 2/L every bounce is bigger than the last. L is the
+largest eigenvalue of the loss's Hessian, and for a quadratic these limits are exact.
 
 No coefficient is ever NaN: a run that diverges keeps its best iterate, and warns.
 """

@@ -2,9 +2,10 @@
 The learning rate as a function of the iteration
 ================================================
 
-Six schedules with the same first rate. Where the sum of a schedule's rates is finite the run dries up on its way, however
-many iterations it is given: here the exponential one. Batch gradients carry no noise that a falling rate would have to
-average away, so the constant rate comes closest.
+Six schedules with the same first rate. Where the sum of a schedule's rates is finite the run
+dries up on its way, however many iterations it is given: here the exponential one. Batch
+gradients carry no noise that a falling rate would have to average away, so the constant rate
+comes closest.
 """
 
 import warnings
@@ -20,8 +21,10 @@ from sklearn_gd.plots.style import COLOURS, ink, plain
 
 X, y = load_diabetes(return_X_y=True)
 X = scale(X)
-alpha = 0.1  # a ridge penalty makes the condition number 40: in 400 iterations the rates have time to tell apart
-first = 1 / (np.linalg.eigvalsh(X.T @ X / len(y))[-1] + alpha)  # 1/L, the largest rate that never raises the loss
+# A ridge penalty makes the condition number 40: in 400 iterations the rates have time to tell.
+alpha = 0.1
+L = np.linalg.eigvalsh(X.T @ X / len(y))[-1] + alpha
+first = 1 / L  # the largest rate that never raises the loss
 optimum = GDLinearRegression(alpha=alpha).fit(X, y).loss_curve_[-1]
 
 schedules = {
@@ -34,35 +37,34 @@ schedules = {
 }
 
 # %%
-# None of them is to stop before its 400 iterations, and each warns that it has not converged; here that is the point.
+# None of them is to stop before its 400 iterations, and each warns that it has not converged;
+# here that is the point.
 
 runs = {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name, schedule in schedules.items():
-        runs[name] = GDLinearRegression(alpha=alpha, learning_rate=schedule, max_iter=400, tol=0).fit(X, y)
+        runs[name] = GDLinearRegression(
+            alpha=alpha, learning_rate=schedule, max_iter=400, tol=0
+        ).fit(X, y)
 
 gaps = {name: np.array(run.loss_curve_) / optimum - 1 for name, run in runs.items()}
 
 # %%
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
+# the iteration at which a curve on the left is alone, and its name's place about that point
+places = [(90, 4), (220, 4), (330, 4), (190, 5), (230, 5), (95, 4)]
+for (name, run), colour, (k, above) in zip(runs.items(), COLOURS, places, strict=False):
     rates = run.history_["learning_rate"][1:]
     left.semilogy(rates, color=colour, linewidth=2)
     right.semilogy(gaps[name], color=colour, linewidth=2)
-    right.annotate(
-        name, (400, gaps[name][-1]), xytext=(5, 0), textcoords="offset points", color=ink(colour), va="center"
-    )
-left.set(title="learning rate η(k)", xlabel="iteration k", xlim=(0, 400), ylim=(first * 1e-3, first * 1.5))
-right.set(title="relative gap to the least loss", xlabel="iteration k", xlim=(0, 550), xticks=range(0, 401, 100))
-# on the left each name stands where its curve is alone
-for (name, run), colour, k in zip(runs.items(), COLOURS, [90, 220, 330, 150, 25, 95], strict=False):
-    at = (k, run.history_["learning_rate"][k + 1])
-    side = {"xytext": (5, 4), "ha": "left"} if name in ("constant", "step", "cosine", "exponential") else {}
-    left.annotate(
-        name, at, **{"xytext": (0, -14), "ha": "center", **side}, textcoords="offset points", color=ink(colour)
-    )
+    text = {"textcoords": "offset points", "color": ink(colour)}
+    left.annotate(name, (k, rates[k]), xytext=(5, above), **text)
+    right.annotate(name, (400, gaps[name][-1]), xytext=(5, 0), va="center", **text)
+left.set(title="learning rate η(k)", xlabel="iteration k", xlim=(0, 400), ylim=(3e-4, 0.4))
+right.set(title="relative gap to the least loss", xlabel="iteration k", xlim=(0, 550))
+right.set_xticks(range(0, 401, 100))
 for ax in (left, right):
     plain(ax)
 plt.show()

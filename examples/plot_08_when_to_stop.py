@@ -2,9 +2,10 @@
 When to stop
 ============
 
-When the gradient is close to zero, in units of its own: ``tol``² estimates the relative gap between the loss and its minimum. Or at
-``max_iter``, with a warning. Or where rounding errors leave nothing to gain. All these runs are the same descent; only
-their ends differ, and ``stop_reason_`` names them.
+When the gradient is close to zero, in units of its own: ``tol``² estimates the relative gap
+between the loss and its minimum. Or at ``max_iter``, with a warning. Or where rounding errors
+leave nothing to gain. All these runs are the same descent; only their ends differ, and
+``stop_reason_`` names them.
 """
 
 import warnings
@@ -32,7 +33,9 @@ runs = {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # the run that ends at max_iter says so
     for name, end in ends.items():
-        model = GDLogisticRegression(learning_rate="lipschitz", momentum="nesterov", **{"max_iter": 5000, **end})
+        model = GDLogisticRegression(
+            learning_rate="lipschitz", momentum="nesterov", **{"max_iter": 5000, **end}
+        )
         runs[name] = model.fit(X, y)
 
 # %%
@@ -52,8 +55,17 @@ for name, run in runs.items():
         if name == "max_iter=40"
         else {"xytext": (9, 0), "va": "bottom"}
     )
-    ax.annotate(f"{name}\n{run.stop_reason_!r}", (k, value), textcoords="offset points", **place)
-ax.annotate("gradient norm", (2.5, norm[3]), xytext=(0, -24), textcoords="offset points", color=ink(BLUE), size=12)
+    ax.annotate(
+        f"{name}\n{run.stop_reason_!r}", (k, value), textcoords="offset points", **place
+    )
+ax.annotate(
+    "gradient norm",
+    (2.5, norm[3]),
+    xytext=(0, -24),
+    textcoords="offset points",
+    color=ink(BLUE),
+    size=12,
+)
 at = np.searchsorted(-gap, -1e-9)
 ax.annotate(
     "relative gap of the loss",

@@ -2,8 +2,9 @@
 Change the loss and the closed form is gone
 ===========================================
 
-Squared error has a normal equation. The log losses have none: no formula gives their optimum, and yet the same rules descend
-on them as if nothing had happened. None of the rules knows which loss it is.
+Squared error has a normal equation. The log losses have none: no formula gives their optimum,
+and yet the same rules descend on them as if nothing had happened. None of the rules knows which
+loss it is.
 """
 
 import matplotlib.pyplot as plt
@@ -40,12 +41,19 @@ for problem, (model, X_train, y_train) in problems.items():
     gaps[problem] = {rule: curve / least - 1 for rule, curve in losses.items()}
 
 # %%
-# Every curve ends where its gradient is zero to seven digits. On squared error "auto" takes the one step that is the
-# normal equation; on the others it takes a few.
+# Every curve ends where its gradient is zero to seven digits. On squared error "auto" takes the
+# one step that is the normal equation; on the others it takes a few.
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constrained")
 for ax, (problem, curves) in zip(axes, gaps.items(), strict=True):
-    ax.set(title=problem, xlabel="iteration + 1", xlim=(0.9, 1200), ylim=(1e-14, 1e2), xscale="log", yscale="log")
+    ax.set(
+        title=problem,
+        xlabel="iteration + 1",
+        xlim=(0.9, 1200),
+        ylim=(1e-14, 1e2),
+        xscale="log",
+        yscale="log",
+    )
     plain(ax)
     drawn, ends = [], []
     for (rule, gap), colour, dashes in zip(curves.items(), COLOURS, DASHES, strict=False):

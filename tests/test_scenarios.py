@@ -150,8 +150,8 @@ def test_gradient_descent_against_the_normal_equation(scenario):
     assert max(scenario["errors"]) < 1e-6
     assert all(len(seconds) == len(scenario["sizes"]) for seconds in scenario["times"].values())
     # the condition number that the title states
-    X, _ = scenario["data"](50)
-    assert np.linalg.cond(X) ** 2 == pytest.approx(scenario["condition"], rel=0.5)
+    X, _ = scenario["data"](60)
+    assert np.linalg.cond(X) ** 2 == pytest.approx(scenario["condition"], rel=1e-6)
 
 
 @of(10)
