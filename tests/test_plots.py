@@ -6,6 +6,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -460,13 +461,31 @@ def test_path_on_any_function():
     assert DescentPathDisplay.from_result(_bowl, iterates).optimum_ is None
 
 
-@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: {"coef": x}, lambda x: {"history": {"coef": list(x)}}])
+@pytest.mark.parametrize(
+    "wrap", [lambda x: x, lambda x: {"coef": x}, lambda x: {"history": {"coef": list(x)}}, lambda x: {"path": x}]
+)
 def test_path_of_a_result(wrap):
     iterates = np.array([[2.0, 1.0], [1.0, -0.5], [0.2, 0.1]])
     one = DescentPathDisplay.from_result(_bowl, wrap(iterates))
     np.testing.assert_array_equal(one.paths["run"], iterates)
     two = DescentPathDisplay.from_result(_bowl, {"a": wrap(iterates), "b": wrap(-iterates)})
     np.testing.assert_array_equal(two.paths["b"], -iterates)
+
+
+def test_a_result_of_several_starts_is_as_many_runs():
+    iterates = np.array([[2.0, 1.0], [1.0, -0.5], [0.2, 0.1]])
+    history = {
+        "loss": [8.0, 2.0, 0.08],
+        "gradient_norm": [4, 2, 1],
+        "learning_rate": [0, 1, 1],
+        "step_length": [0, 1, 1],
+    }
+    start = {"path": iterates, "history": history, "stop_reason": "max_iter"}
+    result = OptimizeResult(**start, starts=[OptimizeResult(start), OptimizeResult({**start, "path": -iterates})])
+    display = DescentPathDisplay.from_result(_bowl, result)
+    np.testing.assert_array_equal(display.paths["run 2"], -iterates)
+    curves = LossCurveDisplay.from_history(result)
+    assert [text.get_text() for text in curves.names_] == ["run 1\n(max_iter)", "run 2\n(max_iter)"]
 
 
 def test_path_in_many_dimensions():
