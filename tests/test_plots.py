@@ -700,3 +700,20 @@ def test_breast_cancer_as_in_the_example():
     runs = [GDLogisticRegression(learning_rate=rate).fit(scale(X), y) for rate in ("auto", "adgd")]
     display = LossCurveDisplay.from_estimator(runs)
     assert display.ax_.get_xscale() == "symlog"  # 7 and 220 iterations, both to be seen
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{display.__name__}.{method}"
+        for display in (DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay)
+        for method in ("from_estimator", "from_history", "from_result", "plot", "animate")
+        if hasattr(display, method)
+    ],
+)
+def test_docstrings_of_the_methods(name):
+    from numpydoc.validate import validate
+
+    # the summary's form, See Also, examples (at the class) and names of what is returned are free
+    free = {"GL01", "GL02", "ES01", "SA01", "EX01", "RT02"}
+    assert not [error for error in validate(f"sklearn_gd.{name}")["errors"] if error[0] not in free]

@@ -224,7 +224,7 @@ class DescentPathDisplay:
         optimum: ArrayLike | None = None,
         coefs: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
-        grid_resolution: int = 100,
+        grid_resolution: int = 200,
         ax: Axes | None = None,
         line_kw: Mapping[str, Any] | None = None,
         contour_kw: Mapping[str, Any] | None = None,
@@ -247,7 +247,7 @@ class DescentPathDisplay:
             lowest iterate. None is the two principal directions of the iterates.
         names : sequence of str, default=None
             Of the coordinates; None for x0, x1, ...
-        grid_resolution : int, default=100
+        grid_resolution : int, default=200
             Points along each coordinate: `fun` is called for each point of the grid.
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
