@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "diverged",
     "no_matplotlib",
+    "no_runs",
     "no_subplot",
     "no_such_coefficient",
     "not_gradient_descent",
@@ -93,6 +94,11 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
 def no_matplotlib(display: str) -> str:
     """The text where a display cannot draw."""
     return f"{display} draws with matplotlib, which is not installed: pip install 'sklearn-gd[plot]' or pip install matplotlib."
+
+
+def no_runs() -> str:
+    """The text for an empty list of estimators."""
+    return "There is nothing to draw: give an estimator, or a list or dict of at least one."
 
 
 def no_subplot(display: str) -> str:

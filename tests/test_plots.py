@@ -154,6 +154,19 @@ def test_a_trace_has_every_iterate(estimator_class, rate):
         assert seen.problem.model.at(coef).value == pytest.approx(seen.estimator.loss_curve_[k], rel=1e-9)
 
 
+@pytest.mark.parametrize("model", [GDLinearRegression(), GDLinearRegression(alpha=0.1), GDLogisticRegression()])
+def test_a_trace_of_wide_data_is_in_the_coordinates_of_the_features(model):
+    X = np.random.default_rng(0).standard_normal((30, 80))
+    y = np.arange(30) % 3
+    seen = trace(model, X, y)
+    assert seen.kept.shape[:2] == (len(seen.estimator.loss_curve_), 81)
+    np.testing.assert_allclose(seen.kept[-1][:-1].T, seen.estimator.coef_, atol=1e-10)
+    for coef, loss in zip(seen.kept, seen.estimator.loss_curve_, strict=True):
+        assert seen.problem.model.at(coef).value == pytest.approx(loss, rel=1e-6, abs=1e-12)
+    display = _drawn(DescentPathDisplay.from_estimator(model, X, y, grid_resolution=5))
+    assert len(display.labels) == 2
+
+
 def test_a_trace_where_nothing_moves():
     X, y = _diabetes()
     seen = trace(GDLinearRegression(max_iter=0), X, y)
@@ -634,6 +647,14 @@ def test_other_estimators_are_refused(display, line):
     data = () if display is LossCurveDisplay else line
     with pytest.raises(TypeError, match="got LinearRegression"):
         display.from_estimator(LinearRegression(), *data)
+
+
+@pytest.mark.parametrize("nothing", [[], {}])
+def test_no_runs(nothing, line):
+    with pytest.raises(ValueError, match="at least one"):
+        LossCurveDisplay.from_estimator(nothing)
+    with pytest.raises(ValueError, match="at least one"):
+        DescentPathDisplay.from_estimator(nothing, *line)
 
 
 def test_names_of_runs():

@@ -137,10 +137,12 @@ def named(estimators: Any) -> dict[str, Any]:
     ----------
     estimators : estimator, list or dict of estimators
     """
-    if isinstance(estimators, Mapping):
+    if isinstance(estimators, Mapping) and estimators:
         return {str(name): estimator for name, estimator in estimators.items()}
-    if not isinstance(estimators, Sequence):
+    if not isinstance(estimators, (Sequence, Mapping)):
         return {type(estimators).__name__ if not hasattr(estimators, "steps") else estimators.steps[-1][0]: estimators}
+    if not len(estimators):
+        raise ValueError(messages.no_runs())
     last = [estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator for estimator in estimators]
     params = [estimator.get_params(deep=False) for estimator in last]
     every = dict.fromkeys(name for each in params for name in each)
