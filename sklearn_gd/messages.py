@@ -14,6 +14,7 @@ __all__ = [
     "diverged",
     "function_end",
     "no_matplotlib",
+    "no_runs",
     "no_subplot",
     "no_such_coefficient",
     "not_a_gradient",
@@ -193,6 +194,11 @@ def polyak_needs_the_optimum() -> str:
 def no_matplotlib(display: str) -> str:
     """The text where a display cannot draw."""
     return f"{display} draws with matplotlib, which is not installed: pip install 'sklearn-gd[plot]' or pip install matplotlib."
+
+
+def no_runs() -> str:
+    """The text for an empty list of estimators."""
+    return "There is nothing to draw: give an estimator, or a list or dict of at least one."
 
 
 def no_subplot(display: str) -> str:

@@ -6,6 +6,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -151,6 +152,19 @@ def test_a_trace_has_every_iterate(estimator_class, rate):
         ended = estimator_class(learning_rate=rate, max_iter=k).fit(X, y)
         np.testing.assert_allclose(coef[:-1].T, ended.coef_, rtol=1e-10, atol=1e-12)
         assert seen.problem.model.at(coef).value == pytest.approx(seen.estimator.loss_curve_[k], rel=1e-9)
+
+
+@pytest.mark.parametrize("model", [GDLinearRegression(), GDLinearRegression(alpha=0.1), GDLogisticRegression()])
+def test_a_trace_of_wide_data_is_in_the_coordinates_of_the_features(model):
+    X = np.random.default_rng(0).standard_normal((30, 80))
+    y = np.arange(30) % 3
+    seen = trace(model, X, y)
+    assert seen.kept.shape[:2] == (len(seen.estimator.loss_curve_), 81)
+    np.testing.assert_allclose(seen.kept[-1][:-1].T, seen.estimator.coef_, atol=1e-10)
+    for coef, loss in zip(seen.kept, seen.estimator.loss_curve_, strict=True):
+        assert seen.problem.model.at(coef).value == pytest.approx(loss, rel=1e-6, abs=1e-12)
+    display = _drawn(DescentPathDisplay.from_estimator(model, X, y, grid_resolution=5))
+    assert len(display.labels) == 2
 
 
 def test_a_trace_where_nothing_moves():
@@ -460,13 +474,31 @@ def test_path_on_any_function():
     assert DescentPathDisplay.from_result(_bowl, iterates).optimum_ is None
 
 
-@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: {"coef": x}, lambda x: {"history": {"coef": list(x)}}])
+@pytest.mark.parametrize(
+    "wrap", [lambda x: x, lambda x: {"coef": x}, lambda x: {"history": {"coef": list(x)}}, lambda x: {"path": x}]
+)
 def test_path_of_a_result(wrap):
     iterates = np.array([[2.0, 1.0], [1.0, -0.5], [0.2, 0.1]])
     one = DescentPathDisplay.from_result(_bowl, wrap(iterates))
     np.testing.assert_array_equal(one.paths["run"], iterates)
     two = DescentPathDisplay.from_result(_bowl, {"a": wrap(iterates), "b": wrap(-iterates)})
     np.testing.assert_array_equal(two.paths["b"], -iterates)
+
+
+def test_a_result_of_several_starts_is_as_many_runs():
+    iterates = np.array([[2.0, 1.0], [1.0, -0.5], [0.2, 0.1]])
+    history = {
+        "loss": [8.0, 2.0, 0.08],
+        "gradient_norm": [4, 2, 1],
+        "learning_rate": [0, 1, 1],
+        "step_length": [0, 1, 1],
+    }
+    start = {"path": iterates, "history": history, "stop_reason": "max_iter"}
+    result = OptimizeResult(**start, starts=[OptimizeResult(start), OptimizeResult({**start, "path": -iterates})])
+    display = DescentPathDisplay.from_result(_bowl, result)
+    np.testing.assert_array_equal(display.paths["run 2"], -iterates)
+    curves = LossCurveDisplay.from_history(result)
+    assert [text.get_text() for text in curves.names_] == ["run 1\n(max_iter)", "run 2\n(max_iter)"]
 
 
 def test_path_in_many_dimensions():
@@ -617,6 +649,14 @@ def test_other_estimators_are_refused(display, line):
         display.from_estimator(LinearRegression(), *data)
 
 
+@pytest.mark.parametrize("nothing", [[], {}])
+def test_no_runs(nothing, line):
+    with pytest.raises(ValueError, match="at least one"):
+        LossCurveDisplay.from_estimator(nothing)
+    with pytest.raises(ValueError, match="at least one"):
+        DescentPathDisplay.from_estimator(nothing, *line)
+
+
 def test_names_of_runs():
     a, b = GDLinearRegression(learning_rate=0.1), GDLinearRegression(learning_rate="adgd", momentum=None)
     assert list(named([a, b])) == ["η = 0.1, momentum=auto", "adgd, momentum=None"]
@@ -681,3 +721,20 @@ def test_breast_cancer_as_in_the_example():
     runs = [GDLogisticRegression(learning_rate=rate).fit(scale(X), y) for rate in ("auto", "adgd")]
     display = LossCurveDisplay.from_estimator(runs)
     assert display.ax_.get_xscale() == "symlog"  # 7 and 220 iterations, both to be seen
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{display.__name__}.{method}"
+        for display in (DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay)
+        for method in ("from_estimator", "from_history", "from_result", "plot", "animate")
+        if hasattr(display, method)
+    ],
+)
+def test_docstrings_of_the_methods(name):
+    from numpydoc.validate import validate
+
+    # the summary's form, See Also, examples (at the class) and names of what is returned are free
+    free = {"GL01", "GL02", "ES01", "SA01", "EX01", "RT02"}
+    assert not [error for error in validate(f"sklearn_gd.{name}")["errors"] if error[0] not in free]

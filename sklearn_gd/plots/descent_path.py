@@ -12,7 +12,7 @@ from .. import messages
 from ..objectives import Direction
 from ..protocols import Array
 from ..trace import Trace, optimal, split, trace
-from .style import COLOURS, MARKERS, axes_for, name_curves, named, require_matplotlib, snapshots, written_on
+from .style import COLOURS, MARKERS, axes_for, name_curves, named, named_results, require_matplotlib, snapshots
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -178,12 +178,10 @@ class DescentPathDisplay:
         candidates = [best.run.coef, *(run.run.coef for run in runs.values())]
         lowest = min(candidates, key=lambda coef: first.problem.model.at(coef).value)
         for name, run in runs.items():
-            values = (
-                [each.problem.model.at(lowest).value for each in (first, run)]
-                if run.kept[0].shape == lowest.shape
-                else [0, 1]
+            same = run.kept[0].shape == lowest.shape and np.isclose(
+                first.problem.model.at(lowest).value, run.problem.model.at(lowest).value, rtol=1e-6
             )
-            if not np.isclose(*values, rtol=1e-6):
+            if not same:
                 raise ValueError(
                     messages.other_objective(
                         cls.__name__, (next(iter(runs)), name), "they differ in the loss of the same coefficients"
@@ -226,7 +224,7 @@ class DescentPathDisplay:
         optimum: ArrayLike | None = None,
         coefs: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
-        grid_resolution: int = 100,
+        grid_resolution: int = 200,
         ax: Axes | None = None,
         line_kw: Mapping[str, Any] | None = None,
         contour_kw: Mapping[str, Any] | None = None,
@@ -238,7 +236,8 @@ class DescentPathDisplay:
         fun : callable ``fun(x, *args) -> float``
             The function; where it returns a tuple, its first element is the value.
         result : OptimizeResult, dict, ndarray of shape (n_points, n) or dict of these
-            The iterates, or a result or history that has them as ``"coef"``; several runs by their names.
+            The iterates, a result that has them as ``path``, or a history that has them as ``"coef"``; several runs by
+            their names. Of a result of several starts, the runs from all of them.
         args : tuple, default=()
             Further arguments of `fun`.
         optimum : array-like of shape (n,), default=None
@@ -248,7 +247,7 @@ class DescentPathDisplay:
             lowest iterate. None is the two principal directions of the iterates.
         names : sequence of str, default=None
             Of the coordinates; None for x0, x1, ...
-        grid_resolution : int, default=100
+        grid_resolution : int, default=200
             Points along each coordinate: `fun` is called for each point of the grid.
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
@@ -261,8 +260,7 @@ class DescentPathDisplay:
             Drawn.
         """
         require_matplotlib(cls.__name__)
-        several = result if isinstance(result, Mapping) and not {"coef", "history"} & set(result) else {"run": result}
-        paths = {str(name): _iterates(each) for name, each in several.items()}
+        paths = {name: _iterates(each) for name, each in named_results(result).items()}
 
         def value(x: Array) -> float:
             out = fun(x, *args)
@@ -308,7 +306,7 @@ class DescentPathDisplay:
             Itself.
         """
         self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.6))
-        self.figure_ = ax.figure
+        self.figure_: Any = ax.figure
         self._draw_surface(contour_kw or {})
         self.lines_ = []
         points = [self._points(name) for name in self.paths]
@@ -361,9 +359,7 @@ class DescentPathDisplay:
         self.plot(**plot_kw)
         points = [self._points(name) for name in self.paths]
         marked = {line: self._apart(at) for line, at in zip(self.lines_, points, strict=True)}
-        told = self.ax_.text(
-            0.02, 0.02, "", transform=self.ax_.transAxes, fontsize=10, path_effects=written_on(), zorder=30
-        )
+        told = self.ax_.set_title("iteration 0", loc="left", fontsize=10)
 
         def show(k: int) -> list[Any]:
             for line, at in zip(self.lines_, points, strict=True):
@@ -387,12 +383,11 @@ class DescentPathDisplay:
 
     def _inside(self, at: Array) -> Array:
         limits = np.array(self._limits())
-        return ((at >= limits[:, 0]) & (at <= limits[:, 1])).all(axis=1)
+        return np.all((at >= limits[:, 0]) & (at <= limits[:, 1]), axis=1)
 
     def _apart(self, at: Array) -> list[int]:
         """Which iterates are marked: those that do not cover the mark before."""
-        figure: Any = self.figure_
-        pixels = self.ax_.transData.transform(at) * 72 / figure.dpi
+        pixels = self.ax_.transData.transform(at) * 72 / self.figure_.dpi
         chosen: list[int] = []
         for k, place in enumerate(pixels):
             if not chosen or np.linalg.norm(place - pixels[chosen[-1]]) >= APART:
@@ -539,11 +534,10 @@ def _reach(rise: Callable[[float], float], gap: float) -> float:
 
 
 def _iterates(run: Any) -> Array:
-    if hasattr(run, "keys"):
-        history = run.get("history", run)
-        run = history["coef"]
+    if isinstance(run, Mapping):
+        run = run["path"] if "path" in run else run.get("history", run)["coef"]
     path = np.asarray(run, dtype=float)
-    return path[:, None] if path.ndim == 1 else path.reshape(len(path), -1)
+    return path.reshape(len(path), -1)
 
 
 def _features(estimator: Any) -> list[str]:

@@ -23,7 +23,6 @@ from .style import (
     plain,
     require_matplotlib,
     snapshots,
-    written_on,
 )
 
 if TYPE_CHECKING:
@@ -237,8 +236,9 @@ class FitDisplay:
             Itself.
         """
         self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.2))
-        self.figure_ = ax.figure
-        self.points_, self.lines_ = [], []
+        self.figure_: Any = ax.figure
+        self.points_: list[Any] = []
+        self.lines_: list[list[Any]] = []
         # faint at the start, full at the end
         strength = np.linspace(0.25, 1, len(self.curves))
         for j in range(len(self.outputs)):
@@ -309,9 +309,7 @@ class FitDisplay:
         self.plot(**plot_kw)
         for name in self.names_ if len(self.outputs) == 1 else ():
             name.remove()
-        told = self.ax_.text(
-            0.02, 0.96, "", transform=self.ax_.transAxes, va="top", fontsize=10, path_effects=written_on(), zorder=30
-        )
+        told = self.ax_.set_title("iteration 0", loc="left", fontsize=10)
 
         def show(frame: int) -> list[Any]:
             for lines in self.lines_:
@@ -361,8 +359,7 @@ class FitDisplay:
 
     def _height(self) -> float:
         """Of the axes, in points."""
-        figure: Any = self.figure_
-        return float(self.ax_.get_window_extent().height * 72 / figure.dpi)
+        return float(self.ax_.get_window_extent().height * 72 / self.figure_.dpi)
 
     def _end(self, line: Any, name: str) -> tuple[float, float, str, str]:
         """Where the name of a curve stands: at its end, where it leaves the picture, or where a probability is highest."""

@@ -12,7 +12,19 @@ from sklearn.utils.validation import check_is_fitted
 from .. import messages
 from .._checks import check_choice
 from ..trace import last_step
-from .style import COLOURS, DASHES, MARKERS, axes_for, divided, make_room, name_curves, named, plain, require_matplotlib
+from .style import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    axes_for,
+    divided,
+    make_room,
+    name_curves,
+    named,
+    named_results,
+    plain,
+    require_matplotlib,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +39,7 @@ QUANTITIES = {
     "step_length": "step length",
 }
 #: What is written behind the name of a run that did not converge.
-ENDED = {"max_iter": "(max_iter)", "diverged": "(diverged)", "callback": "(stopped)"}
+ENDED = {"unbounded": "(unbounded)", "max_iter": "(max_iter)", "diverged": "(diverged)", "callback": "(stopped)"}
 # A run as many times longer than another one needs a logarithmic axis of iterations for both to be seen.
 UNEQUAL = 8
 # How far above the highest start a loss may rise and still be shown.
@@ -164,7 +176,8 @@ class LossCurveDisplay:
         Parameters
         ----------
         history : dict, OptimizeResult, or dict of these
-            A ``history_``, a result that has a ``history``, or several of them by their names.
+            A ``history_``, a result that has a ``history``, or several of them by their names; of a result of several
+            starts, each.
         optimum : float or None, default=None
             The minimum of the function; None for the lowest loss of all runs.
         quantities : str, sequence of str or None, default=None
@@ -180,9 +193,11 @@ class LossCurveDisplay:
             Drawn.
         """
         require_matplotlib(cls.__name__)
-        several = history if "loss" not in history and "history" not in history else {"run": history}
-        histories = {str(name): each.get("history", each) for name, each in several.items()}
-        return cls(histories=histories, optimum=optimum).plot(ax=ax, quantities=quantities, line_kw=line_kw)
+        runs = named_results(history)
+        histories = {name: run.get("history", run) for name, run in runs.items()}
+        ended = {name: run["stop_reason"] for name, run in runs.items() if "stop_reason" in run}
+        display = cls(histories=histories, optimum=optimum, ended=ended)
+        return display.plot(ax=ax, quantities=quantities, line_kw=line_kw)
 
     def plot(
         self,

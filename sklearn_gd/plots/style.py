@@ -37,6 +37,7 @@ __all__ = [
     "make_room",
     "name_curves",
     "named",
+    "named_results",
     "plain",
     "require_matplotlib",
     "snapshots",
@@ -136,20 +137,40 @@ def named(estimators: Any) -> dict[str, Any]:
     ----------
     estimators : estimator, list or dict of estimators
     """
-    if isinstance(estimators, Mapping):
+    if isinstance(estimators, Mapping) and estimators:
         return {str(name): estimator for name, estimator in estimators.items()}
-    if not isinstance(estimators, Sequence):
+    if not isinstance(estimators, (Sequence, Mapping)):
         return {type(estimators).__name__ if not hasattr(estimators, "steps") else estimators.steps[-1][0]: estimators}
+    if not len(estimators):
+        raise ValueError(messages.no_runs())
     last = [estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator for estimator in estimators]
     params = [estimator.get_params(deep=False) for estimator in last]
     every = dict.fromkeys(name for each in params for name in each)
     differ = [name for name in every if len({repr(each.get(name)) for each in params}) > 1]
-    names = []
+    names: list[str] = []
     for each in params:
         name = ", ".join(_told(parameter, each[parameter]) for parameter in differ if parameter in each) or "run"
         again = sum(other == name or other.startswith(f"{name} (") for other in names)
         names.append(f"{name} ({again + 1})" if again else name)
     return dict(zip(names, estimators, strict=True))
+
+
+def named_results(result: Any) -> dict[str, Any]:
+    """Results, histories or arrays of iterates by their names.
+
+    Parameters
+    ----------
+    result : OptimizeResult, history, ndarray, or dict of these
+        A result of several starts is one run a start.
+    """
+    if not isinstance(result, Mapping):
+        return {"run": result}
+    starts = result.get("starts", ())
+    if len(starts) > 1:
+        return {f"run {k}": start for k, start in enumerate(starts, 1)}
+    if {"path", "coef", "history", "loss"} & set(result):
+        return {"run": result}
+    return {str(name): each for name, each in result.items()}
 
 
 # ----------------------------------------------------------------------------------------- names beside the curves
