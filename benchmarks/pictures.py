@@ -5,8 +5,8 @@ Two uses: one picture of a part's rows, and all that rows exist for::
     crossing(rows, summary, "features").savefig("growth_features.png")
     for name, figure in pictures(tables): ...
 
-Colours are those of M. Okabe and K. Ito (Color Universal Design, 2008), which the colour-blind tell apart; every curve
-has its own marker and its name at its end, too.
+Colours are those of the package's own pictures, which the colour-blind tell apart; every curve has its own marker and its
+name at its end, too.
 """
 
 from __future__ import annotations
@@ -20,19 +20,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from sklearn_gd.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, plain
+
 from . import growth
 
 __all__ = ["breakdown", "crossing", "pictures", "real_data"]
-
-BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#CC79A7",
-    "#777777",
-)
 
 #: method -> colour, marker and the name at its curve.
 STYLE = {
@@ -58,12 +50,6 @@ def pictures(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, Figure]]
             yield f"growth_{sweep}.png", crossing(tables["growth"], tables["growth_exponents"], sweep)
     if "breakdown" in tables and tables["breakdown"].get("condition", pd.Series(dtype=float)).notna().any():
         yield "breakdown.png", breakdown(tables["breakdown"])
-
-
-def _plain(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(True, which="major", color="#e6e6e6", linewidth=0.8)
-    ax.set_axisbelow(True)
 
 
 def _labels_at_ends(ax: Axes, ends: list[tuple[float, float, str, str]], apart: float) -> None:
@@ -128,7 +114,7 @@ def crossing(rows: pd.DataFrame, summary: pd.DataFrame, sweep: str) -> Figure:
         ax.set_xticks(ticks, labels=[f"{tick:,}" if tick < 1e4 else f"{tick / 1e3:g}k" for tick in ticks])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(FuncFormatter(_time))
-        _plain(ax)
+        plain(ax)
         ax.set_ylim(rows["fastest"].min() / 2, rows["slowest"].max() * 2)
         ax.set_title(f"condition number {condition:,.0f}", fontsize=11, loc="left")
         first = panel.iloc[0]
@@ -208,7 +194,7 @@ def breakdown(rows: pd.DataFrame) -> Figure:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_title(f"{precision}: {np.finfo(precision).precision} digits", fontsize=11, loc="left")
         ax.set_xlabel("condition number of X (that of XᵀX is its square)")
-        _plain(ax)
+        plain(ax)
         _labels_at_ends(ax, ends, 0.055)
     axes[0].set_ylabel("relative error of the coefficients")
     figure.suptitle("Where the normal equation breaks", x=0.005, ha="left", fontsize=13, fontweight="bold")
@@ -242,7 +228,7 @@ def real_data(rows: pd.DataFrame) -> Figure:
             ax.set_xlabel(label, fontsize=9)
             ax.xaxis.set_major_locator(LogLocator(numticks=6))
             ax.tick_params(axis="x", labelsize=8)
-            _plain(ax)
+            plain(ax)
         axes[0, column].xaxis.set_major_formatter(FuncFormatter(_time))
         size = f"{panel['n_samples'].iloc[0]:,.0f} × {panel['n_features'].iloc[0]:,.0f}"
         axes[0, column].set_title(f"{name}\n{size}", fontsize=10)

@@ -10,7 +10,18 @@
 from .exceptions import DivergenceError, DivergenceWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
+from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
 
-__all__ = ["DivergenceError", "DivergenceWarning", "GDLinearRegression", "GDLogisticRegression", "gradient_descent"]
+__all__ = [
+    "DescentPathDisplay",
+    "DivergenceError",
+    "DivergenceWarning",
+    "FitDisplay",
+    "GDLinearRegression",
+    "GDLogisticRegression",
+    "LearningRateDisplay",
+    "LossCurveDisplay",
+    "gradient_descent",
+]
 
 __version__ = "0.1.0"

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
-from ._compat import CallbackSupportMixin, with_callbacks
+from ._compat import DOCUMENTATION, CallbackSupportMixin, Documented, with_callbacks
 from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
 from .descent import Run
@@ -31,7 +31,7 @@ from .designs.threads import one_blas_thread
 from .exceptions import DivergenceError, DivergenceWarning
 from .momentum import momentum_for
 from .preconditioners import PRECONDITIONERS
-from .protocols import Array, Loss, Momentum, StepRule
+from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import PlaneSearch, rule_for
 
 __all__ = ["BaseGD"]
@@ -46,8 +46,11 @@ TINY = 9216
 CHECKED_FIRST = 1 << 17
 
 
-class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     """Batch gradient descent for linear models; see the estimators for the parameters."""
+
+    # the estimators are documented under the name by which they are imported
+    _doc_link_template = DOCUMENTATION + "api/sklearn_gd.{estimator_name}.html"
 
     coef_: Array
     intercept_: Any
@@ -267,7 +270,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Recorder | None = None) -> tuple[Problem, Run]:
+        """Fit, told to scikit-learn's callbacks or to a recorder; what was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         X, y = self._check_X_y(X, y)
@@ -289,7 +293,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             def results(run: Run) -> dict[str, Any]:
                 return {**attributes, **self._results(run, shape, X.dtype)}
 
-            tasks = tasks_for(self, given, results)
+            tasks = tasks_for(self, given, results) if recorder is None else recorder
             problem = Problem(
                 design, loss, target, weight, alpha, scale, start, self.tol, self.max_iter, int(self.verbose), tasks
             )
@@ -307,6 +311,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             setattr(self, name, value)
         if tasks is not None:
             tasks.finish()
+        return problem, run
 
     def _report(self, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""

@@ -131,7 +131,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`; defined only where X has feature names that are all strings.
 
     loss_curve_ : list of float
@@ -433,7 +433,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`; defined only where X has feature names that are all strings.
 
     loss_curve_ : list of float

@@ -1,4 +1,4 @@
-"""What is said of a run that did not end at the optimum, and of functions that are none: the value, the cause, the way out."""
+"""What is said of a run that did not end at the optimum, of functions that are none, and of what pictures refuse."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 __all__ = [
     "diverged",
     "function_end",
+    "no_matplotlib",
+    "no_runs",
+    "no_subplot",
+    "no_such_coefficient",
     "not_a_gradient",
     "not_a_number",
     "not_a_pair",
     "not_finite_at_the_start",
+    "not_gradient_descent",
+    "not_one_feature",
+    "not_the_optimum",
+    "not_two_coefficients",
+    "other_objective",
     "polyak_needs_the_optimum",
     "unconverged",
     "unsupported",
@@ -176,4 +185,70 @@ def polyak_needs_the_optimum() -> str:
     return (
         "learning_rate='polyak' needs the least value, which is not known of a function: pass "
         "sklearn_gd.steps.Polyak(optimum=...), or use another rule."
+    )
+
+
+# --------------------------------------------------------------------------------------------- what the pictures refuse
+
+
+def no_matplotlib(display: str) -> str:
+    """The text where a display cannot draw."""
+    return f"{display} draws with matplotlib, which is not installed: pip install 'sklearn-gd[plot]' or pip install matplotlib."
+
+
+def no_runs() -> str:
+    """The text for an empty list of estimators."""
+    return "There is nothing to draw: give an estimator, or a list or dict of at least one."
+
+
+def no_subplot(display: str) -> str:
+    """The text for axes whose place cannot be divided."""
+    return f"{display} divides the axes that it is given, and can divide subplots alone: give an ax of plt.subplots(), or none."
+
+
+def not_gradient_descent(display: str, estimator: object) -> str:
+    """The text for an estimator of another kind."""
+    return (
+        f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
+        f"got {type(estimator).__name__}."
+    )
+
+
+def not_the_optimum(optimum: float, lowest: float) -> str:
+    """The text for an optimum that a run went below."""
+    return (
+        f"optimum={optimum:.6g} is above the lowest loss of the runs, {lowest:.6g}: a gap to it would be negative. Give the "
+        "minimum of the same objective, penalty included, or leave optimum=None for the lowest loss seen."
+    )
+
+
+def other_objective(display: str, names: tuple[str, str], reason: str) -> str:
+    """The text for runs that cannot be compared."""
+    return (
+        f"{display} compares runs on one objective, and {names[0]!r} and {names[1]!r} have different ones ({reason}): "
+        "use a display for each."
+    )
+
+
+def not_two_coefficients(coefs: object) -> str:
+    """The text for a choice that makes no plane."""
+    return f"coefs must name two different coefficients, got {coefs!r}."
+
+
+def no_such_coefficient(coef: object, features: list[str], shape: tuple[int, ...]) -> str:
+    """The text for a coefficient that the model does not have."""
+    known = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
+    outputs = f", or a tuple of one of these and an output from 0 to {shape[1] - 1}" if len(shape) > 1 else ""
+    intercept = ' or "intercept"' if shape[0] > len(features) else ""
+    return (
+        f"coefs: there is no coefficient {coef!r}; it must be an index from 0 to {len(features) - 1}, a feature ({known})"
+        f"{intercept}{outputs}."
+    )
+
+
+def not_one_feature(n_features: int) -> str:
+    """The text for data that have no line to draw."""
+    return (
+        f"FitDisplay draws a model over one feature, and X has {n_features}: choose a column, X[:, [0]], or look at the "
+        "coefficients with DescentPathDisplay."
     )

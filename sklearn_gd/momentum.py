@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import BaseEstimator
 
 from ._checks import check_choice, check_number
+from ._compat import Documented
 
 if TYPE_CHECKING:
     from .descent import Run
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MOMENTA", "HeavyBall", "Nesterov", "NoMomentum", "momentum_for"]
 
 
-class NoMomentum(BaseEstimator):
+class NoMomentum(Documented, BaseEstimator):
     """Every step follows the gradient alone."""
 
     def check(self) -> None:
@@ -33,7 +34,7 @@ class NoMomentum(BaseEstimator):
         return lambda run: (run.point, 0.0)
 
 
-class HeavyBall(BaseEstimator):
+class HeavyBall(Documented, BaseEstimator):
     """w ← w − η·∇F(w) + momentum·(last step).
 
     Parameters

@@ -36,6 +36,7 @@ __all__ = [
     "Penalty",
     "Point",
     "Preconditioner",
+    "Recorder",
     "StepRule",
     "Subspace",
 ]
@@ -193,6 +194,12 @@ class Callback(Protocol):
     def before(self, run: Run) -> None: ...
     def after(self, run: Run) -> bool:
         """Whether to stop."""
+
+
+class Recorder(Callback, Protocol):
+    """Told also when the fit is done."""
+
+    def finish(self) -> None: ...
 
 
 # ------------------------------------------------------------------------------------ the parts of the problem tower

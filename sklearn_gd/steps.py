@@ -22,6 +22,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ._checks import check_choice, check_number
+from ._compat import Documented
 from .protocols import Array, Choose, Point, Subspace
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def coordinates(rate: float, factor: float, space: Subspace) -> Array:
     return np.array([rate, factor])
 
 
-class Rule(BaseEstimator):
+class Rule(Documented, BaseEstimator):
     """What the rules share: their defaults."""
 
     plane = False
