@@ -128,6 +128,10 @@ class RowBlocks:
 
     # -- the shape of a pass ----------------------------------------------------------------------------------
 
+    def in_turn(self, rows: int) -> Iterable[slice]:
+        """Slices of about so many rows, for whoever goes through them one after the other."""
+        return cut(self.n_samples, rows)
+
     def _chunks(self, task: Callable[[slice], R], chunk_rows: int | None = None) -> list[R]:
         if self.n_samples <= (chunk_rows or self.chunk_rows):
             return [task(slice(0, self.n_samples))]
@@ -336,7 +340,7 @@ class RowBlocks:
             matrix, sums, mass = _add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
-            for s in cut(n, max(256, GRAM_BYTES // (8 * total))):
+            for s in self.in_turn(max(256, GRAM_BYTES // (8 * total))):
                 Z, *more = prepared(s)
                 product.add(Z)
                 sums, mass = sums + more[0], mass + more[1]
