@@ -27,6 +27,7 @@ from .callbacks import tasks_for
 from .descent import Run
 from .designs import design_for
 from .designs.rows import NotFiniteError
+from .designs.stored import PickedRows, StoredRows, is_stored, open_rows, predictions
 from .designs.threads import one_blas_thread
 from .exceptions import DivergenceError, DivergenceWarning
 from .momentum import momentum_for
@@ -159,6 +160,14 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         large = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size > CHECKED_FIRST
         return {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not large}
 
+    def _validated(self, X: Any, *y: Any, **accepted: Any) -> Any:
+        """scikit-learn's validation; of X that stays in its file it sees the shape and the kind of numbers."""
+        if not is_stored(X):
+            return validate_data(self, X, *y, **accepted)
+        rows = open_rows(X)
+        checked = validate_data(self, rows.stand_in(), *y, **{**accepted, "ensure_all_finite": False})
+        return (rows, checked[1]) if y else rows
+
     def _check_weight(self, sample_weight: Any, X: Any) -> Array | None:
         if sample_weight is None:
             return None
@@ -234,7 +243,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; float32 and float64 arrays are used where they are, without a copy.
+            Training data; float32 and float64 arrays are used where they are, without a copy. Memory maps and arrays in
+            files (`h5py.Dataset`, `zarr.Array` and their like) are read by blocks of rows.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -249,6 +259,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         ------
         ValueError, TypeError
             For parameters or data that are not allowed, before any work is done.
+        OSError
+            If X is in a file that is truncated or cannot be read; the message names it and the rows.
         DivergenceError
             If the run diverges and ``on_divergence="raise"``.
 
@@ -278,9 +290,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         weight = self._check_weight(sample_weight, X)
         if weight is not None and not weight.all():
             # A weight of zero removes the row: also from what decides how the problem is solved.
-            check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
             rows = np.flatnonzero(weight)
-            X, y, weight = X[rows], y[rows], weight[rows]
+            if isinstance(X, StoredRows):
+                X = PickedRows(X, rows, all_checked=True)
+            else:
+                check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
+                X = X[rows]
+            y, weight = y[rows], weight[rows]
         loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
         if weight is not None:
             weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)
@@ -304,6 +320,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                     else:
                         run = explicit(problem, rule, momentum, preconditioner)
                 except NotFiniteError:
+                    if isinstance(X, StoredRows):  # whose error has said it
+                        raise
                     check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
                     raise
                 self._report(run, rule)
@@ -351,7 +369,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     def _raw(self, X: Any) -> Array:
         """X @ coef_.T + intercept_."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        X = self._validated(X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        if isinstance(X, StoredRows):
+            return predictions(X, self.coef_, self.intercept_)
         return X @ self.coef_.T + self.intercept_
 
     def __sklearn_tags__(self) -> Any:

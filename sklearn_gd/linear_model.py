@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from ._checks import check_number
 from .base import BaseGD, Target
@@ -199,8 +198,10 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     Where columns depend on each other almost exactly, from a condition number of 1e8 on, no method that is based on
     gradients gets all digits of the coefficients right; scikit-learn's `LinearRegression` does.
 
-    Dense X in float32 or float64 and C or Fortran order is not copied, read-only memory maps included; sparse X is
-    converted to compressed rows where it is not, and never made dense. A fit in float32 returns float32.
+    Dense X in float32 or float64 and C or Fortran order is not copied; sparse X is converted to compressed rows where it is
+    not, and never made dense. A fit in float32 returns float32. X may stay in its file: a `numpy.memmap`, and any object
+    with a `shape`, an `ndim`, a NumPy `dtype` and slices of rows (`h5py.Dataset`, `zarr.Array`) that is no array in memory
+    or on a device, no data frame and no Dask collection, is read by blocks of rows, by `fit` and by the predictions.
 
     References
     ----------
@@ -280,7 +281,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         if scipy.sparse.issparse(y):
             raise TypeError("y is sparse; a dense array is required: use y.toarray().")
-        return validate_data(self, X, y, **self._accepted(X), multi_output=True, y_numeric=True)
+        return self._validated(X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         y = y.astype(dtype, copy=False)
@@ -499,8 +500,10 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     Data that a hyperplane separates have no optimum with ``C=inf``: the coefficients grow without end, and the fit ends
     when the loss is close enough to 0, or at `max_iter`.
 
-    Dense X in float32 or float64 and C or Fortran order is not copied, read-only memory maps included; sparse X is
-    converted to compressed rows where it is not, and never made dense. A fit in float32 returns float32.
+    Dense X in float32 or float64 and C or Fortran order is not copied; sparse X is converted to compressed rows where it is
+    not, and never made dense. A fit in float32 returns float32. X may stay in its file: a `numpy.memmap`, and any object
+    with a `shape`, an `ndim`, a NumPy `dtype` and slices of rows (`h5py.Dataset`, `zarr.Array`) that is no array in memory
+    or on a device, no data frame and no Dask collection, is read by blocks of rows, by `fit` and by the predictions.
 
     References
     ----------
@@ -591,7 +594,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             raise ValueError(f"class_weight must be None, a dict or 'balanced', got {weight!r}.")
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
-        return validate_data(self, X, y, **self._accepted(X))
+        return self._validated(X, y, **self._accepted(X))
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
         classes, index = encode(y)

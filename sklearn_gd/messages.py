@@ -1,4 +1,4 @@
-"""What is said of a run that did not end at the optimum, of functions that are none, and of what pictures refuse."""
+"""What is said where a run, a function, stored data or a picture fails: the value, the cause, the way out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ __all__ = [
     "diverged",
     "function_end",
     "no_matplotlib",
+    "no_numbers",
     "no_runs",
     "no_subplot",
     "no_such_coefficient",
     "not_a_gradient",
     "not_a_number",
     "not_a_pair",
+    "not_finite",
     "not_finite_at_the_start",
     "not_gradient_descent",
     "not_one_feature",
@@ -27,7 +29,9 @@ __all__ = [
     "not_two_coefficients",
     "other_objective",
     "polyak_needs_the_optimum",
+    "truncated",
     "unconverged",
+    "unreadable",
     "unsupported",
     "wrong_gradient",
 ]
@@ -94,6 +98,32 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
         f"The learning rate {_rate(rate)} is about right for these data (1/L is {_rate(limit / 2)}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
     )
+
+
+def no_numbers(dtype: np.dtype[Any]) -> str:
+    """The text for a stored X of another kind than numbers."""
+    if dtype.kind == "c":
+        return f"Complex data not supported: X is stored as {dtype}. Use X.real and X.imag as features."
+    return f"X is stored as {dtype}, which are no numbers: floating-point numbers, integers or booleans are needed."
+
+
+def not_finite(name: str, row: int, column: int, value: float) -> str:
+    """The text for a stored X with NaN or infinity in it, rows and columns counted from 0."""
+    what = "NaN" if np.isnan(value) else "infinity"
+    return (
+        f"Input X contains {what}: row {row}, column {column} (counted from 0) of {name} is the first. "
+        "Give rows that are to be ignored finite numbers and a sample weight of 0."
+    )
+
+
+def truncated(name: str, needed: int, size: int) -> str:
+    """The text for a file that is shorter than the array in it."""
+    return f"{name} is truncated: X needs its first {needed} bytes, and it has {size}. Write or copy it again."
+
+
+def unreadable(name: str, start: int, stop: int, error: Exception) -> str:
+    """The text for rows that could not be read."""
+    return f"X could not be read: rows {start} to {stop - 1} of {name} failed with {type(error).__name__}: {error}"
 
 
 # ------------------------------------------------------------------------------------------- any function

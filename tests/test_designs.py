@@ -1,11 +1,14 @@
 """Every kind of storage gives the same numbers as the matrix written out, on one thread or two."""
 
+import tempfile
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from sklearn_gd.designs import design_for
+from sklearn_gd.designs.stored import open_rows
 from sklearn_gd.designs.threads import n_threads, one_blas_thread
 
 STORAGE = {
@@ -14,8 +17,16 @@ STORAGE = {
     "csr": sp.csr_array,
     "csr, 32 bits": lambda X: sp.csr_array(X.astype(np.float32)),
     "C, 32 bits": lambda X: X.astype(np.float32),
+    "in a file": lambda X: _in_file(X),
+    "columns in a file, 32 bits": lambda X: _in_file(np.asfortranarray(X, dtype=np.float32)),
     "every other row": lambda X: np.repeat(X, 2, axis=0)[::2],
 }
+
+
+def _in_file(X):
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(folder + "/X.npy", X)
+        return open_rows(np.load(folder + "/X.npy", mmap_mode="r"))
 
 
 def _matrix(n, p, offset=3.0):
@@ -79,7 +90,7 @@ def test_second_moments(storage, intercept, weighted, shape):
     assert gram.mass == pytest.approx(w.sum() if intercept else 0.0, rel=1e-5)
 
 
-@pytest.mark.parametrize("storage", ["C", "csr"])
+@pytest.mark.parametrize("storage", ["C", "csr", "in a file"])
 def test_rows_products_and_their_adjoint(storage):
     dense = _matrix(30, 80)
     design = design_for(STORAGE[storage](dense), True)

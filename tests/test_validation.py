@@ -411,8 +411,10 @@ def test_read_only_memory_map(tmp_path, estimator_class):
     estimator = estimator_class()
     estimator.fit(X[:500], y[:500])
     peak = _peak_of(lambda: estimator.fit(mapped, y))
-    assert peak < 0.25 * X.nbytes + 2**21
-    np.testing.assert_array_equal(estimator.coef_, estimator_class().fit(X, y).coef_)
+    # and the blocks that are read from its file: two a thread, of 2 MB
+    assert peak < 0.25 * X.nbytes + 2**21 + 2**23
+    # sums over blocks of another size: equal to rounding
+    np.testing.assert_allclose(estimator.coef_, estimator_class().fit(X, y).coef_, rtol=1e-9, atol=1e-14)
 
 
 @pytest.mark.parametrize("sparse_format", ["csr", "csc"])

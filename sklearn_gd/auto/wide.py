@@ -104,9 +104,9 @@ def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
             w = np.concatenate([w, (b - centre @ w)[None]])
         if dtype == np.float64:
             return w.reshape(problem.start.shape)
-        left = np.linalg.norm(residual)
+        before = np.linalg.norm(residual)
         residual = targets - design.forward(w) - u * penalty[:, None]
-        left = float(np.linalg.norm(residual) / left) if left else 0.0
+        left = float(np.linalg.norm(residual) / before) if before else 0.0
         if not left <= CORRECTED:
             return None
         if left * np.linalg.norm(step) <= NEGLIGIBLE * np.linalg.norm(u):

@@ -15,12 +15,14 @@ import scipy.sparse as sp
 from ..protocols import Design
 from .dense import DenseDesign
 from .sparse import SparseDesign
+from .stored import StoredDesign, StoredRows
 
 __all__ = ["DESIGNS", "design_for"]
 
 #: (recognises, design): the first that recognises X takes it
 DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Design]]] = [
     (sp.issparse, SparseDesign),
+    (lambda X: isinstance(X, StoredRows), StoredDesign),
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,10 @@ class DenseDesign(RowBlocks):
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]
 
+    def _pieces(self, chunk: slice) -> Iterable[slice]:
+        """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
+        return [chunk]
+
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         kernel = getattr(pointwise, "kernel", None)
         if coef is None or coef.ndim == 2 or kernel is None or compiled.kernels is None:
@@ -54,18 +58,22 @@ class DenseDesign(RowBlocks):
         y, weight = pointwise.y, pointwise.weight  # type: ignore[attr-defined]  # what has a kernel has both
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
-        if not compiled.takes([array for array in (self.X, y, weight, w) if array is not None]):
+        if isinstance(self.X, np.ndarray) and not self.X.flags.c_contiguous:
+            return super().sweep(pointwise, coef)
+        if not compiled.takes([array for array in (w, y, weight) if array is not None]):
             return super().sweep(pointwise, coef)
         self.passes += 1
-        p, size, intercept = self.n_features, self.X.itemsize, 0.0 if b is None else float(b)
+        p, size, intercept = self.n_features, w.itemsize, 0.0 if b is None else float(b)
 
         def task(chunk: slice) -> tuple[Any, ...]:
-            gradient = np.zeros(self.size)
-            Xs = self.X[chunk]
-            ys, ws = (None if array is None else array[chunk] for array in (y, weight))
-            value, total = compiled.kernels.sweep(kernel, size, len(Xs), p, Xs, w, intercept, ys, ws, gradient[:p])
-            if self.fit_intercept:
-                gradient[p] = total
+            value, gradient = 0.0, np.zeros(self.size)
+            for s in self._pieces(chunk):
+                X = np.ascontiguousarray(self.X[s])
+                ys, ws = (None if array is None else array[s] for array in (y, weight))
+                more, total = compiled.kernels.sweep(kernel, size, len(X), p, X, w, intercept, ys, ws, gradient[:p])
+                value += more
+                if self.fit_intercept:
+                    gradient[p] += total
             return value, gradient
 
         value, gradient = add_up(self._chunks(task))

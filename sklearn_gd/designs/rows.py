@@ -135,6 +135,10 @@ class RowBlocks:
 
     # -- the shape of a pass ----------------------------------------------------------------------------------
 
+    def in_turn(self, rows: int) -> Iterable[slice]:
+        """Slices of about so many rows, for whoever goes through them one after the other."""
+        return cut(self.n_samples, rows)
+
     def _chunks(self, task: Callable[[slice], R], chunk_rows: int | None = None) -> list[R]:
         if self.n_samples <= (chunk_rows or self.chunk_rows):
             return [task(slice(0, self.n_samples))]
@@ -312,9 +316,8 @@ class RowBlocks:
         low = shift.astype(dtype)
         root = None if weight is None else np.sqrt(weight, dtype=dtype)
 
-        def prepared(s: slice) -> Parts:
+        def prepared(s: slice, Z: Array) -> Parts:
             # the block about the shift, times the roots of the weights; with its column sums and its weight
-            Z = self.block_dense(s)
             if inverse is not None:
                 Z = ((Z - shift) * inverse).astype(dtype, copy=False)
             else:
@@ -336,7 +339,7 @@ class RowBlocks:
             return Z, np.dot(w, Z) if self.fit_intercept else 0.0, float(np.vdot(w, w))
 
         def block_moments(s: slice) -> Parts:
-            Z, sums, mass = prepared(s)
+            Z, sums, mass = prepared(s, self.block_dense(s))
             return np.dot(Z.T, Z), sums, mass
 
         if total <= ROWS_APART:
@@ -351,15 +354,16 @@ class RowBlocks:
             matrix, sums, mass = add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
-            for s in cut(n, max(256, GRAM_BYTES // (dtype.itemsize * total))):
-                parts = [slice(s.start + part.start, s.start + part.stop) for part in cut(s.stop - s.start, 256)]
-                Z = np.empty((s.stop - s.start, total), dtype=dtype)
+            for s in self.in_turn(max(256, GRAM_BYTES // (dtype.itemsize * total))):
+                rows = self.block_dense(s)
+                Z = np.empty((len(rows), total), dtype=dtype)
 
-                def place(part: slice, s: slice = s, Z: Array = Z) -> Parts:
-                    Z[part.start - s.start : part.stop - s.start], *more = prepared(part)
+                def place(part: slice, s: slice = s, rows: Array = rows, Z: Array = Z) -> Parts:
+                    here = slice(s.start + part.start, s.start + part.stop)
+                    Z[part], *more = prepared(here, rows[part])
                     return tuple(more)
 
-                more = add_up(map_ordered(place, parts, self.threads))
+                more = add_up(map_ordered(place, cut(len(rows), 256), self.threads))
                 product.add(Z)
                 sums, mass = sums + more[0], mass + more[1]
             matrix = product.whole()
