@@ -121,22 +121,12 @@ def product_objective(problem: Problem) -> Quadratic:
     anchor = np.zeros_like(problem.start)
     if design.fit_intercept:
         anchor[p] = np.average(y, axis=0, weights=weight)
-    about = y - anchor[p].astype(y.dtype) if design.fit_intercept else y
 
     def product(coef: Array) -> Array:
         out = design.normal(coef, weight)
         out[:p] += alpha * coef[:p]
         return out
 
-    def weighted(s: slice, raw: Array | None) -> tuple[float, Array]:
-        part = about[s] if weight is None else times(about[s], weight[s])
-        return float(np.vdot(part, about[s])), part
-
-    constant, linear = design.sweep(weighted)
-    return Quadratic(
-        product, linear * problem.model.mean, anchor, 0.5 * constant * problem.model.mean, lambda: design.passes
-    )
-
-
-def times(values: Array, weight: Array) -> Array:
-    return values * (weight if values.ndim == 1 else weight[:, None])
+    # the anchor has no penalty, nor slope in its intercept
+    constant, gradient = problem.model.value_and_gradient(anchor)
+    return Quadratic(product, -gradient, anchor, constant, lambda: design.passes)

@@ -23,7 +23,7 @@ import numpy as np
 from ..protocols import Array
 from .threads import map_ordered, n_threads
 
-__all__ = ["Curvature", "RowBlocks", "SymmetricProduct"]
+__all__ = ["Curvature", "RowBlocks", "SymmetricProduct", "add_up"]
 
 R = TypeVar("R")
 #: What one chunk adds to a sum: floats and small arrays.
@@ -88,6 +88,7 @@ class RowBlocks:
     """
 
     work: float  # of one product with a vector, in operations
+    remote = False
 
     def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
         self.X = X
@@ -145,10 +146,10 @@ class RowBlocks:
             return task(slice(0, n))
 
         def chunk_task(chunk: slice) -> Parts:
-            return _add_up(task(s) for s in _sub(chunk, PREDICTION_ROWS))
+            return add_up(task(s) for s in _sub(chunk, PREDICTION_ROWS))
 
         size = PREDICTION_ROWS * max(1, -(-n // (PREDICTION_ROWS * CHUNKS)))
-        return _add_up(map_ordered(chunk_task, cut(n, size), self.threads))
+        return add_up(map_ordered(chunk_task, cut(n, size), self.threads))
 
     def each_prediction(self, task: Callable[[slice], None]) -> None:
         """Call `task(slice)` on blocks of samples that together are all of them."""
@@ -228,7 +229,7 @@ class RowBlocks:
                     count = count + residual.sum(axis=0, dtype=np.float64)
             return total, gradient, count
 
-        value, gradient, count = _add_up(self._chunks(task))
+        value, gradient, count = add_up(self._chunks(task))
         if self.fit_intercept:
             gradient = np.concatenate([gradient, np.reshape(count, (1, *gradient.shape[1:]))])
         return value, gradient
@@ -330,10 +331,10 @@ class RowBlocks:
             rows = max(64, BLOCK_BYTES // (8 * total))
 
             def task(chunk: slice) -> Parts:
-                return _add_up(block_moments(s) for s in _sub(chunk, rows))
+                return add_up(block_moments(s) for s in _sub(chunk, rows))
 
             # p² numbers a chunk: no more chunks than threads need
-            matrix, sums, mass = _add_up(self._chunks(task, max(rows, -(-n // 4))))
+            matrix, sums, mass = add_up(self._chunks(task, max(rows, -(-n // 4))))
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
             for s in cut(n, max(256, GRAM_BYTES // (8 * total))):
@@ -386,10 +387,10 @@ class RowBlocks:
             return (out,)
 
         def task(chunk: slice) -> Parts:
-            return _add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
+            return add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
 
         chunk_rows = max(self.block_rows, -(-self.n_samples // 2))
-        return _add_up(self._chunks(task, chunk_rows))[0], centre
+        return add_up(self._chunks(task, chunk_rows))[0], centre
 
     def moments(self, weight: Array | None = None) -> Curvature:
         """The diagonal of `gram`, in one read of X."""
@@ -404,7 +405,7 @@ class RowBlocks:
             Z *= Z
             return sums, np.dot(w, Z), float(w.sum())
 
-        sums, squares, mass = _add_up(self._chunks(lambda chunk: _add_up(block(s) for s in self._blocks(chunk))))
+        sums, squares, mass = add_up(self._chunks(lambda chunk: add_up(block(s) for s in self._blocks(chunk))))
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
         if weight is None:
@@ -469,7 +470,7 @@ def _sub(chunk: slice, step: int) -> Iterator[slice]:
         yield slice(start, min(start + step, chunk.stop))
 
 
-def _add_up(parts: Iterable[Parts]) -> Parts:
+def add_up(parts: Iterable[Parts]) -> Parts:
     """Sum tuples entry by entry, in their order, in double precision."""
     if isinstance(parts, list) and len(parts) == 1:
         return parts[0]
