@@ -299,8 +299,11 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
             if name == "y":
                 raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
         elif is_dask(values):
-            values = values.to_dask_array() if hasattr(values, "to_dask_array") else values
-            held[name] = values.map_blocks(np.asarray, dtype=values.dtype)
+            if hasattr(values, "to_dask_array"):
+                # strings and categories of pandas are what they are of
+                numbers = getattr(values, "dtype", None) is None or values.dtype.kind in "fiub"
+                values = (values if numbers else values.astype(object)).to_dask_array()
+            held[name] = values.map_blocks(plain, None, dtype=values.dtype)
     held = dict(zip(held, dask.persist(*held.values()), strict=True))
     for array in held.values():
         if np.isnan(array.shape[0]):
@@ -386,23 +389,17 @@ def as_array(estimator: Any, X: Any, dtypes: Sequence[Any], reset: bool) -> Any:
             )
         X = X.rechunk({1: -1})
     dtype = X.dtype if X.dtype in dtypes else np.dtype(dtypes[0])
-    if dtype != X.dtype or type(X._meta) is not np.ndarray:
-        X = X.map_blocks(plain, dtype, dtype=dtype, meta=sparse_meta(X, dtype))
-    return X
-
-
-def sparse_meta(X: Any, dtype: Any) -> Any:
-    """An empty block like those that `plain` returns."""
-    return np.empty((0, 0), dtype=dtype) if isinstance(X._meta, np.ndarray) else plain(X._meta, dtype)
+    return X.map_blocks(plain, dtype, dtype=dtype, meta=plain(X._meta, dtype))
 
 
 def plain(block: Any, dtype: Any) -> Any:
-    """A block as an array of NumPy or a compressed sparse one of SciPy."""
+    """A block as an array of NumPy or a compressed sparse one of SciPy: itself, if it is that."""
     if hasattr(block, "tocsr"):  # SciPy's and sparse's
         block = block.tocsr().astype(dtype, copy=False)
         block.sum_duplicates()
         return block
-    return np.asarray(block, dtype=dtype)
+    # An array that came over the network may begin at any byte: each product would copy it, ten times as slow as its own.
+    return np.require(block, dtype, ["ALIGNED"])
 
 
 def only(values: Any, keep: Any, rows: Sequence[int]) -> Any:
