@@ -13,10 +13,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..designs import design_for
-from ..designs.dask import add_curvatures
-from ..designs.rows import Curvature, add_up
-from ..preconditioners import Full, Joint, PerOutput, ZeroSum
-from ..protocols import Array, Design, Loss, Moments, Preconditioner
+from ..designs.rows import Curvature
+from ..preconditioners import Joint, PerOutput, ZeroSum
+from ..protocols import Array, Loss, Preconditioner
+from ..remote import Draw, drawn
 from . import curved
 from .problem import Problem
 
@@ -24,31 +24,49 @@ __all__ = ["RemoteSample"]
 
 # Bytes of rows that one worker is sent for a start.
 START_BYTES = 1 << 28
+# Rows of a sample for a column, at the most: its metric then costs the search no iteration, as that of all rows.
+MOST_SAMPLE_ROWS = 500
+# Operations on one core, of the Hessian of all rows, that take no longer than a round trip to a worker, about 10 ms.
+SHORT = 1e8
 
 
 class RemoteSample(curved.Sample):
     """Rows of a sample drawn in their blocks, by their share of the Hessian."""
 
     def _settle(self) -> None:
+        design: Any = self.problem.design
+        n, p = design.n_samples, design.n_features
+        if self.spread is None:
+            # A quarter of a pass: it takes 2 ns an entry, products of rows 0.1 ns for each pair of columns and 6 ns an entry.
+            self.size = max(self.size, int(min(MOST_SAMPLE_ROWS * p, n / (p / 5 + 12))))
+            self.draws = 0
         super()._settle()
-        self.cost = max(self.cost, 1.0)  # a round trip, as an iteration is
+        # Where its Hessian comes with every trial, a metric costs nothing; elsewhere a round trip, as an iteration.
+        self.fused = not self.whole or n * p * (p + 60) < SHORT * len(design.blocks)
+        self.cost = 0.0 if self.fused else max(self.cost, 1.0)
+        self._next(self.problem.loss.curvature)
 
     def _row_spread(self) -> Any:
         # beside their rows from now on
-        self.draws = 0
-        design: Any = self.problem.design
-        design.passes += 1
-        return design.keep(block_spread, self.moments)
+        model: Any = self.problem.model
+        model.design.passes += 1
+        model.rows[2] = model.design.keep(block_spread, self.moments)
+        return model.rows[2]
 
-    def _draw_args(self, total: Any) -> tuple[Any, list[Any]]:
-        """How many rows a unit of their share stands for; and each block's spread and seed."""
-        design: Any = self.problem.design
-        n = len(design.blocks)
-        if self.whole:
-            return None, [[None] * n, [None] * n]
+    def _next(self, curvature: Any) -> Draw:
+        """What the next trials draw, given about the weighted sum of the second derivatives."""
+        problem, model = self.problem, self.problem.model
         self.draws += 1
-        # Twice, as the spread, 1 and the row's own, is 2 on average.
-        return self.size / (2 * np.maximum(total, np.finfo(float).tiny)), [self.spread, [(k, self.draws) for k in range(n)]]
+        joint = problem.start.ndim == 2 and not curved.needs_inner(problem)
+        rate = None
+        if not self.whole:
+            total = np.sum(curvature) if joint else np.asarray(curvature)
+            # Twice, as 1 and a row's own distance are 2 on average.
+            rate = self.size / (2 * np.maximum(total, np.finfo(float).tiny))
+        draw = Draw(rate, joint, self.moments.centre, self.draws)
+        if self.fused:
+            model.draw = draw  # type: ignore[attr-defined]
+        return draw
 
     def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""
@@ -57,48 +75,35 @@ class RemoteSample(curved.Sample):
         design: Any = problem.design
         if self.size * design.work / design.n_samples * design.dtype.itemsize > START_BYTES:
             return problem.start
-        rate, beside = self._draw_args(1.0)
-        parts = design.tasks(block_sample, model.mean, rate, rows=[*model.rows, *beside])
+        parts = design.tasks(block_sample, model.mean, self.size / 2, rows=model.rows)
         fit = sample_fit, problem.loss, design.fit_intercept, problem.alpha, problem.scale, problem.start, problem.tol
         return design.compute_one(*fit, parts)
 
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point."""
-        problem, moments = self.problem, self.moments
-        model: Any = problem.model
-        joint = problem.start.ndim == 2 and not curved.needs_inner(problem)
-        total = point.curvature if not self.whole else None
-        rate, beside = self._draw_args(np.sum(total) if joint and total is not None else total)
-        problem.design.passes += 1
-        args = problem.loss, model.mean, point.coef, rate, joint, moments.centre
-        grams, totals = model.design.sum_over_blocks(block_hessian, *args, rows=[*model.rows, *beside], add=add_hessians)
-        if joint:
-            fit_intercept = problem.design.fit_intercept
-            return ZeroSum(Joint(totals[0], moments.centre, problem.alpha, fit_intercept, problem.eps))
-        metrics = [self._full(gram, None if self.whole else total) for gram, total in zip(grams, totals, strict=True)]
+        problem = self.problem
+        trial = point.known(2, None if self.fused else self._next(0.0))
+        self._next(trial.curvature)
+        if problem.start.ndim == 2 and not curved.needs_inner(problem):
+            (hessian,), intercept = trial.totals, problem.design.fit_intercept
+            return ZeroSum(Joint(hessian.copy(), self.moments.centre, problem.alpha, intercept, problem.eps))
+        metrics = [
+            self._full(Curvature(matrix.copy(), centre, mass), None if self.whole else total)
+            for (matrix, centre, mass), total in zip(trial.grams, trial.totals, strict=True)
+        ]
         return metrics[0] if problem.start.ndim == 1 else ZeroSum(PerOutput(metrics))
-
 
 
 def block_spread(design: Any, moments: Curvature) -> Array:
     return (1 + design.row_spread(moments)).astype(np.float32)
 
 
-def drawn(share: Array, spread: Any, rate: Any, seed: Any) -> tuple[Any, Any]:
-    """The rows drawn (all, without a rate) and the factors that make up for those that were not."""
-    if rate is None:
-        return slice(None), 1.0
-    chance = np.minimum(share * spread * rate, 1)
-    rows = np.flatnonzero(np.random.default_rng(seed).random(len(chance), dtype=np.float32) < chance)
-    return rows, 1 / chance[rows]
-
-
 def block_sample(
-    design: Any, y: Array, weight: Any, spread: Array, seed: Any, mean: float, rate: float
+    design: Any, y: Array, weight: Any, far: Array, block: int, mean: float, rate: float
 ) -> tuple[Any, Array, Array]:
-    """Rows by their weight and spread; their targets and new weights."""
+    """Rows drawn by their weight and their distance from the centre; their targets and new weights."""
     base = np.full(design.n_samples, mean) if weight is None else weight
-    rows, factor = drawn(base, spread, rate, seed)
+    rows, factor = drawn(base, far, rate, (0, block))
     return design.X[rows], y[rows], base[rows] * factor
 
 
@@ -114,55 +119,3 @@ def sample_fit(
     weight = (weight / weight.sum()).astype(X.dtype, copy=False)
     problem = Problem(design, loss, y, weight, alpha, scale, start.copy(), max(tol, 1e-3), 100)
     return curved.model_search(problem, "full").coef
-
-
-def block_hessian(
-    design: Any,
-    y: Array,
-    weight: Any,
-    spread: Any,
-    seed: Any,
-    loss: Loss,
-    mean: float,
-    coef: Array,
-    rate: Any,
-    joint: bool,
-    centre: Array,
-) -> tuple[list[Curvature], list[Any]]:
-    """One block's part of the Hessian at some coefficients, in its matrices and the weight that they have."""
-    bend = design.forward(coef)
-
-    def bend_there(s: slice) -> None:
-        bend[s] = loss.derivatives(y[s], bend[s], 2)[2]
-
-    design.each_prediction(bend_there)
-    base = np.asarray(mean if weight is None else weight)
-    columns = loss.hessian_diagonal(bend)
-    if joint:
-        rows, factor = drawn(columns.sum(axis=1) * base, spread, rate, seed)
-        sample = design if rate is None else design.take(rows)
-        sample._centre = centre
-        p = bend[rows]
-        scaled = p * np.reshape((base if base.ndim == 0 else base[rows]) * factor, (-1, 1))
-        return [], [sample.coupled_gram(p, scaled.astype(p.dtype))[0] if len(p) else 0.0]
-    grams, totals = [], []
-    rates = np.broadcast_to(rate, columns.shape[1:]).ravel() if rate is not None else [None] * columns[:1].size
-    for k, (column, own) in enumerate(zip(columns.T.reshape(-1, len(columns)), rates, strict=True)):
-        share = column * base
-        rows, factor = drawn(share, spread, own, None if seed is None else (*seed, k))
-        share = (share[rows] * factor).astype(design.dtype)
-        total = float(share.sum(dtype=np.float64))
-        totals.append(total)
-        if not total > 0:
-            p = design.n_features
-            grams.append(Curvature(np.zeros((p, p)), np.zeros(p), 0.0))
-            continue
-        sample = design if own is None else design.take(rows)
-        sample._centre = centre
-        grams.append(sample.gram(share))
-    return grams, totals
-
-
-def add_hessians(parts: Sequence[Any]) -> tuple[list[Curvature], list[Any]]:
-    grams = add_curvatures([part[0] for part in parts])
-    return grams, list(add_up([tuple(part[1]) for part in parts]))
