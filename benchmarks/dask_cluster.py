@@ -72,7 +72,9 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=50)
     parser.add_argument("--blocks", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", default="", help="of the fits, those whose names contain one of these words, by commas")
+    parser.add_argument(
+        "--only", default="", help="of the fits, those whose names contain one of these words, by commas"
+    )
     options = parser.parse_args()
 
     import dask.array as da
@@ -82,14 +84,16 @@ def main() -> None:
     X, y = problem(options.samples, options.features)
     in_memory = GDLogisticRegression(tol=1e-9).fit(X, y)
     best = objective(X, y, in_memory.coef_[0], in_memory.intercept_[0])
-    cluster = LocalCluster(n_workers=options.workers, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=options.workers, threads_per_worker=1, dashboard_address=":0")
     with cluster, Client(cluster):
         rows = -(-options.samples // options.blocks)
         # copied by the workers: what came over the network is not aligned, and slow for whoever does not copy it
         blocks = [da.from_array(v, chunks=(rows, -1)[: v.ndim]).map_blocks(np.copy).persist() for v in (X, y)]
         wait(blocks)
         GDLogisticRegression(max_iter=1).fit(*(values[:1000] for values in blocks))  # the workers import what they need
-        print(f"{options.samples:,} × {options.features}, {options.blocks} blocks on {options.workers} worker processes")
+        print(
+            f"{options.samples:,} × {options.features}, {options.blocks} blocks on {options.workers} worker processes"
+        )
         print(f"{'fit':36} seconds  relative gap  difference of the coefficients  iterations")
         seconds: dict[str, float] = {}
         for name, make in fits(options.features):
@@ -110,7 +114,9 @@ def main() -> None:
             if gap <= GAP:
                 seconds[library] = min(taken, seconds.get(library, np.inf))
         if len(seconds) == 2:
-            print(f"to a gap of {GAP:g}: {seconds['dask-ml'] / seconds['sklearn_gd']:.1f} times as fast as dask-ml's fastest")
+            print(
+                f"to a gap of {GAP:g}: {seconds['dask-ml'] / seconds['sklearn_gd']:.1f} times as fast as dask-ml's fastest"
+            )
 
         few = [da.from_array(values[:4000], chunks=(1000, -1)[: values.ndim]).persist() for values in (X, y)]
         plain = GDLogisticRegression(learning_rate=0.1, tol=0.0, max_iter=50)

@@ -631,7 +631,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
                 raise ValueError(
                     f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
                 )
-            factor = np.take(per_class.astype(dtype), index)
+            factors = per_class.astype(dtype)
+            factor = index.map_blocks(factors.take, dtype=dtype) if is_dask(index) else factors[index]
             weight = factor if weight is None else weight * factor
             counts = counts * per_class
         total = float(counts.sum())

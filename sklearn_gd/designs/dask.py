@@ -23,7 +23,7 @@ from sklearn.utils.validation import validate_data
 from .. import messages
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import Curvature, NotFiniteError, Parts, add_up
+from .rows import Curvature, Parts, add_up, require_finite
 from .sparse import SparseDesign
 from .threads import one_blas_thread
 
@@ -163,7 +163,11 @@ class DaskDesign:
 
         columns = [[None] * len(self.blocks) if values is None else self.parts_of(values) for values in rows]
         call = delayed(on_block, pure=False)
-        small = delayed(args, traverse=False) if any(isinstance(arg, np.ndarray) and arg.nbytes > 1 << 20 for arg in args) else args
+        small = (
+            delayed(args, traverse=False)
+            if any(isinstance(arg, np.ndarray) and arg.nbytes > 1 << 20 for arg in args)
+            else args
+        )
         return [
             call(task, self.fit_intercept, X, list(parts), small)
             for X, *parts in zip(self.blocks, *columns, strict=True)
@@ -235,10 +239,8 @@ def block_normal(design: Any, weight: Any, coef: Array) -> Parts:
 def as_sum(curvature: Curvature, n_samples: int, weight: Any) -> list[Curvature]:
     """The list of one curvature, a sum over the samples, whether it was that or a mean."""
     matrix, centre, mass = curvature
-    if weight is None:
-        matrix, mass = matrix * n_samples, mass * n_samples
-    # a block of samples without weight has no centre
-    return [Curvature(matrix, centre, mass) if mass or not centre.any() else Curvature(0.0 * matrix, 0.0 * centre, 0.0)]
+    require_finite(matrix if matrix.ndim == 1 else matrix.diagonal())
+    return [curvature if weight is not None else Curvature(matrix * n_samples, centre, mass * n_samples)]
 
 
 def block_moments(design: Any, weight: Any) -> list[Curvature]:
@@ -299,10 +301,7 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
             if name == "y":
                 raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
         elif is_dask(values):
-            if hasattr(values, "to_dask_array"):
-                # strings and categories of pandas are what they are of
-                numbers = getattr(values, "dtype", None) is None or values.dtype.kind in "fiub"
-                values = (values if numbers else values.astype(object)).to_dask_array()
+            values = column(values)
             held[name] = values.map_blocks(plain, None, dtype=values.dtype)
     held = dict(zip(held, dask.persist(*held.values()), strict=True))
     for array in held.values():
@@ -317,19 +316,23 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
 
     def beside(name: str, values: Any) -> Any:
         # as X is cut: a column or a few, so that moving them is cheap
-        values = held.get(name)if name in held else np.asarray(values)
+        values = held[name] if name in held else np.asarray(values)
         if values.ndim == 0 and name == "sample_weight":
             return da.full(n, values, chunks=(X.chunks[0],), dtype=X.dtype)
         if values.shape[:1] != (n,):
             if name == "y":
-                raise ValueError(f"Found input variables with inconsistent numbers of samples: {[n, *values.shape[:1]]}")
+                raise ValueError(
+                    f"Found input variables with inconsistent numbers of samples: {[n, *values.shape[:1]]}"
+                )
             raise ValueError(f"sample_weight.shape == {values.shape}, expected {(n,)}: one weight a sample.")
         chunks = (X.chunks[0], *values.shape[1:])
         return values.rechunk(chunks) if name in held else da.from_array(values, chunks=chunks)
 
     y = beside("y", y)
     if y.ndim > 1 + (not one_column):
-        raise ValueError(f"y should be a {'1d' if one_column else '1d or 2d'} array, got shape {y.shape}. Use y = y[:, 0].")
+        raise ValueError(
+            f"y should be a {'1d' if one_column else '1d or 2d'} array, got shape {y.shape}. Use y = y[:, 0]."
+        )
     weight = None if sample_weight is None else beside("sample_weight", sample_weight)
     if weight is not None:
         if weight.ndim != 1:
@@ -362,13 +365,17 @@ def as_array(estimator: Any, X: Any, dtypes: Sequence[Any], reset: bool) -> Any:
     skeleton: Any = None
     if hasattr(X, "to_dask_array"):
         if not hasattr(X, "columns"):
-            raise ValueError(f"Expected a 2-dimensional container but got {type(X).__name__} instead. Use X.to_frame().")
+            raise ValueError(
+                f"Expected a 2-dimensional container but got {type(X).__name__} instead. Use X.to_frame()."
+            )
         import pandas as pd
 
         skeleton = pd.DataFrame(np.zeros((1, len(X.columns))), columns=X.columns)
         strange = [name for name, dtype in X.dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
         if strange:
-            raise ValueError(f"X has columns that are not numbers: {', '.join(map(str, strange))}. Encode or drop them.")
+            raise ValueError(
+                f"X has columns that are not numbers: {', '.join(map(str, strange))}. Encode or drop them."
+            )
         X = X.to_dask_array()
     elif not hasattr(X, "numblocks"):
         raise TypeError(
@@ -381,7 +388,9 @@ def as_array(estimator: Any, X: Any, dtypes: Sequence[Any], reset: bool) -> Any:
         raise ValueError("The number of columns of X is not known. Use X.compute_chunk_sizes().")
     if X.dtype.kind not in "fiub":
         raise ValueError(f"X must be numbers, got dtype {X.dtype}. Use X = X.astype(float).")
-    validate_data(estimator, np.zeros((1, X.shape[1])) if skeleton is None else skeleton, reset=reset, ensure_min_features=0)
+    validate_data(
+        estimator, np.zeros((1, X.shape[1])) if skeleton is None else skeleton, reset=reset, ensure_min_features=0
+    )
     if X.numblocks[1] > 1:
         if not X.nbytes <= CHEAP_BYTES:  # NaN, where the number of rows is not known
             raise ValueError(
@@ -400,6 +409,15 @@ def plain(block: Any, dtype: Any) -> Any:
         return block
     # An array that came over the network may begin at any byte: each product would copy it, ten times as slow as its own.
     return np.require(block, dtype, ["ALIGNED"])
+
+
+def column(values: Any) -> Any:
+    """A Dask array of a series or of one already."""
+    if not hasattr(values, "to_dask_array"):
+        return values
+    # strings and categories of pandas as the objects that they are of
+    numbers = getattr(getattr(values, "dtype", None), "kind", "f") in "fiub"
+    return (values if numbers else values.astype(object)).to_dask_array()
 
 
 def only(values: Any, keep: Any, rows: Sequence[int]) -> Any:
@@ -495,7 +513,7 @@ def paired(predicted: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     import dask.array as da
 
     def array(values: Any) -> Any:
-        values = values.to_dask_array() if hasattr(values, "to_dask_array") else values
+        values = column(values)
         return values if is_dask(values) else np.asarray(values)
 
     given = [array(values) for values in (predicted, y, sample_weight) if values is not None]
