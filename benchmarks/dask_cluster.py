@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import timeit
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,10 +42,10 @@ def objective(X: np.ndarray, y: np.ndarray, coef: np.ndarray, intercept: float) 
     return float(np.logaddexp(0, -margin).sum() + 0.5 * coef @ coef)
 
 
-def fits(n_features: int) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Name and maker of every fit, one solver's tolerances after each other from loose to tight."""
+def fits() -> Iterator[tuple[str, Any]]:
+    """Name and estimator of every fit, one solver's tolerances after each other from loose to tight."""
     for tol in (1e-2, 1e-3, 1e-4, 1e-6):
-        yield f"sklearn_gd tol={tol:g}", lambda tol=tol: GDLogisticRegression(tol=tol)
+        yield f"sklearn_gd tol={tol:g}", GDLogisticRegression(tol=tol)
     try:
         from dask_ml.linear_model import LogisticRegression
     except ImportError:
@@ -60,10 +60,7 @@ def fits(n_features: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     }
     for solver, tols in ladders.items():
         for tol in tols:
-            yield (
-                f"dask-ml {solver} tol={tol:g}",
-                lambda solver=solver, tol=tol: LogisticRegression(solver=solver, C=1.0, tol=tol, max_iter=100),
-            )
+            yield f"dask-ml {solver} tol={tol:g}", LogisticRegression(solver=solver, C=1.0, tol=tol, max_iter=100)
 
 
 def main() -> None:
@@ -96,12 +93,12 @@ def main() -> None:
         )
         print(f"{'fit':36} seconds  relative gap  difference of the coefficients  iterations")
         seconds: dict[str, float] = {}
-        for name, make in fits(options.features):
+        for name, model in fits():
             if options.only and not any(word in name for word in options.only.split(",")):
                 continue
             start = timeit.default_timer()
             try:
-                model = make().fit(*blocks)
+                model.fit(*blocks)
             except Exception as error:  # another project's: its failure is its result
                 print(f"{name:36} {type(error).__name__}: {error}")
                 continue
@@ -120,13 +117,13 @@ def main() -> None:
 
         few = [da.from_array(values[:4000], chunks=(1000, -1)[: values.ndim]).persist() for values in (X, y)]
         plain = GDLogisticRegression(learning_rate=0.1, tol=0.0, max_iter=50)
-        for model in (plain, GDLogisticRegression(tol=1e-10)):
+        for tiny in (plain, GDLogisticRegression(tol=1e-10)):
             start = timeit.default_timer()
-            model.fit(*few)
+            tiny.fit(*few)
             taken = timeit.default_timer() - start
             print(
-                f"4,000 rows in 4 blocks, learning_rate={model.learning_rate}: {1e3 * taken / model.n_iter_:.0f} ms an iteration, "
-                f"all round trips of the fit counted ({model.n_iter_} iterations)"
+                f"4,000 rows in 4 blocks, learning_rate={tiny.learning_rate}: {1e3 * taken / tiny.n_iter_:.0f} ms an iteration, "
+                f"all round trips of the fit counted ({tiny.n_iter_} iterations)"
             )
 
 

@@ -293,7 +293,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
             mean = np.average(y, axis=0, weights=weight) if self.fit_intercept else 0.0
             scale = np.sqrt(np.average(np.square(y - mean, dtype=np.float64), axis=0, weights=weight))
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
-        scale = np.asarray(scale)
+        scale = np.asarray(scale)  # of a Dask array: here it is computed
         scale = np.where(scale > 0, scale, 1.0)
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
@@ -618,6 +618,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return validate_data(self, X, y, **self._accepted(X))
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
+        index: Any
         classes, index, counts = encode_blocks(y, weight, encode) if is_dask(y) else encode(y, weight)
         k = len(classes)
         if k < 2:

@@ -74,10 +74,9 @@ class Trial(NamedTuple):
 
 def add_trials(parts: Sequence[Trial]) -> Trial:
     """Several blocks together."""
-    sums = add_up([tuple(part[:4]) for part in parts])
-    return Trial(
-        *sums, add_curvatures([part.grams for part in parts]), list(add_up([tuple(part.totals) for part in parts]))
-    )
+    value, gradient, curvature, forms = add_up([tuple(part[:4]) for part in parts])
+    grams, totals = add_curvatures([part.grams for part in parts]), add_up([tuple(part.totals) for part in parts])
+    return Trial(value, gradient, curvature, forms, grams, list(totals))
 
 
 def block_trial(

@@ -111,7 +111,7 @@ def sample_fit(
     loss: Loss, fit_intercept: bool, alpha: float, scale: Any, start: Array, tol: float, parts: Sequence[Any]
 ) -> Array:
     """The optimum of rows brought together, by the fit of data in memory."""
-    X = (sp.vstack if sp.issparse(parts[0][0]) else np.concatenate)([part[0] for part in parts])
+    X: Any = (sp.vstack if sp.issparse(parts[0][0]) else np.concatenate)([part[0] for part in parts])
     y, weight = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
     if not len(y):
         return start

@@ -215,7 +215,7 @@ class DaskDesign:
 
     def refuse_not_finite(self) -> None:
         """Say which entry of X is not a number that can be used."""
-        found = [part for part in compute(self.tasks(block_not_finite))[0]]
+        found = compute(self.tasks(block_not_finite))[0]
         start = 0
         for k, (part, rows) in enumerate(zip(found, self.X.chunks[0], strict=True)):
             if part is not None:
@@ -334,6 +334,8 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
             f"y should be a {'1d' if one_column else '1d or 2d'} array, got shape {y.shape}. Use y = y[:, 0]."
         )
     weight = None if sample_weight is None else beside("sample_weight", sample_weight)
+    if y.dtype.kind == "f" and not compute(da.isfinite(y).all())[0]:
+        raise ValueError("Input y contains NaN or infinity. Remove such rows from X and y.")
     if weight is not None:
         if weight.ndim != 1:
             raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
@@ -453,8 +455,6 @@ def encode_blocks(y: Any, weight: Any, encode: Callable[..., Any]) -> tuple[Arra
 
 def block_classes(encode: Callable[..., Any], y: Array, weight: Any) -> Any:
     try:
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            return ValueError("Input y contains NaN or infinity.")
         classes, _, counts = encode(y, weight)
     except ValueError as error:
         return error
