@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .designs.dask import add_curvatures
+from .designs.dask import add_curvatures, small_temporaries
 from .designs.rows import Curvature, add_up
 from .losses import spread
 from .objectives import Direction, LinearModel, Point, Subspace
@@ -102,6 +102,7 @@ def block_trial(
     m = len(coefs)
     outputs = coefs[0].shape[1:]
     columns = np.stack(coefs, axis=1).reshape(len(coefs[0]), -1)
+    small_temporaries(design, columns.shape[1])
     forms = np.zeros((m - 1, m - 1))
     bends = None if draw is None else np.empty((design.n_samples, *outputs), dtype=design.dtype)
     curved = m > 1 or draw is not None

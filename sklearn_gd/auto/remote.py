@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..designs import design_for
+from ..designs.dask import small_temporaries
 from ..designs.rows import Curvature
 from ..preconditioners import Joint, PerOutput, ZeroSum
 from ..protocols import Array, Loss, Preconditioner
@@ -95,6 +96,7 @@ class RemoteSample(curved.Sample):
 
 
 def block_spread(design: Any, moments: Curvature) -> Array:
+    small_temporaries(design, design.n_features)
     return (1 + design.row_spread(moments)).astype(np.float32)
 
 

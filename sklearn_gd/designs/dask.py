@@ -27,7 +27,7 @@ from .rows import Curvature, Parts, add_up, require_finite
 from .sparse import SparseDesign
 from .threads import one_blas_thread
 
-__all__ = ["DaskDesign", "accuracy", "collect", "encode_blocks", "is_dask", "over_blocks", "r2"]
+__all__ = ["DaskDesign", "accuracy", "collect", "encode_blocks", "is_dask", "over_blocks", "r2", "small_temporaries"]
 
 # Sums that one task adds up: so many blocks of 100 MB keep a machine busy for a second.
 FAN_IN = 16
@@ -227,6 +227,17 @@ class DaskDesign:
 # What is computed of a block. Sums, not means: blocks have different numbers of rows.
 
 
+# Bytes of a temporary array in a task. Dask starts its workers with MALLOC_TRIM_THRESHOLD_ set, and so with glibc's fixed
+# limit of 128 KB from which every array is fresh pages of the kernel's: passes over 1 MB blocks took three times as long.
+TEMPORARY_BYTES = 120_000
+
+
+def small_temporaries(design: Any, numbers: int) -> None:
+    """Let a dense block be worked on in so few rows that arrays of `numbers` a row are small."""
+    if isinstance(design, DenseDesign):
+        design.block_rows = max(1, min(design.block_rows, TEMPORARY_BYTES // (8 * max(numbers, 1))))
+
+
 def block_work(design: Any) -> Parts:
     return (float(design.work),)
 
@@ -244,6 +255,7 @@ def as_sum(curvature: Curvature, n_samples: int, weight: Any) -> list[Curvature]
 
 
 def block_moments(design: Any, weight: Any) -> list[Curvature]:
+    small_temporaries(design, design.n_features)
     return as_sum(design.moments(weight), design.n_samples, weight)
 
 
