@@ -6,11 +6,12 @@ Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, th
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,7 @@ from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
 from .descent import Run
 from .designs import design_for
+from .designs.dask import collect, is_dask, over_blocks
 from .designs.rows import NotFiniteError
 from .designs.stored import PickedRows, StoredRows, is_stored, open_rows, predictions
 from .designs.threads import one_blas_thread
@@ -35,16 +37,39 @@ from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import PlaneSearch, rule_for
 
-__all__ = ["BaseGD"]
+__all__ = ["BaseGD", "lazy_on_dask"]
 
 #: what `BaseGD._target` returns
 Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | Array, int | None, dict[str, Any]]"
 
+# What X may be without a copy; the first is what it becomes where it is neither.
+DTYPES = [np.float64, np.float32]
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
 TINY = 9216
 # Entries of X from which a pass to look for NaN is worth saving: about 50 µs.
 CHECKED_FIRST = 1 << 17
+
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def lazy_on_dask(method: M) -> M:
+    """Let a predict method take Dask collections, too: block by block, when the result is computed."""
+
+    @functools.wraps(method)
+    def either(self: Any, X: Any) -> Any:
+        if not is_dask(X):
+            return method(self, X)
+        check_is_fitted(self)
+        attributes = [name for name in READ if hasattr(self, name)]
+        return over_blocks(self, method.__name__, X, DTYPES, attributes)
+
+    return cast(M, either)
+
+
+# The fitted attributes that predictions are made of.
+READ = ("coef_", "intercept_", "classes_", "n_features_in_")
 
 
 class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
@@ -88,6 +113,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         self.warm_start = warm_start
         self.on_divergence = on_divergence
         self.verbose = verbose
+
+    _one_target = True  # whether y must have one dimension
 
     # -- what an estimator adds -------------------------------------------------------------------------------------
 
@@ -158,7 +185,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """What X may be, for scikit-learn's validation."""
         # In a large array the first pass over X, which is made anyway, finds NaN and infinity.
         large = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size > CHECKED_FIRST
-        return {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not large}
+        return {"accept_sparse": "csr", "dtype": DTYPES, "ensure_all_finite": not large}
 
     def _validated(self, X: Any, *y: Any, **accepted: Any) -> Any:
         """scikit-learn's validation; of X that stays in its file it sees the shape and the kind of numbers."""
@@ -242,9 +269,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
             Training data; float32 and float64 arrays are used where they are, without a copy. Memory maps and arrays in
-            files (`h5py.Dataset`, `zarr.Array` and their like) are read by blocks of rows.
+            files (`h5py.Dataset`, `zarr.Array` and their like) are read by blocks of rows. The blocks of Dask collections are
+            kept in the memory of their workers until the fit ends.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -286,9 +314,12 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """Fit, told to scikit-learn's callbacks or to a recorder; what was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
-        X, y = self._check_X_y(X, y)
-        weight = self._check_weight(sample_weight, X)
-        if weight is not None and not weight.all():
+        if is_dask(X) or is_dask(y) or is_dask(sample_weight):
+            X, y, weight = collect(self, X, y, sample_weight, DTYPES, self._one_target)
+        else:
+            X, y = self._check_X_y(X, y)
+            weight = self._check_weight(sample_weight, X)
+        if weight is not None and not is_dask(X) and not weight.all():
             # A weight of zero removes the row: also from what decides how the problem is solved.
             rows = np.flatnonzero(weight)
             if isinstance(X, StoredRows):
@@ -302,7 +333,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)
         # A few thousand numbers are multiplied on one thread by BLAS itself, in less time than it takes to tell it.
         with one_blas_thread() if X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
-            design = design_for(X, bool(self.fit_intercept))
+            design: Any = design_for(X, bool(self.fit_intercept))
+            if design.remote:
+                target, weight = design.hold(target), design.hold(weight)
             shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
             start = self._start(shape)
 
@@ -322,7 +355,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 except NotFiniteError:
                     if isinstance(X, StoredRows):  # whose error has said it
                         raise
-                    check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
+                    if is_dask(X):
+                        design.refuse_not_finite()
+                    else:
+                        check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
                     raise
                 self._report(run, rule)
         for name, value in results(run).items():
@@ -369,7 +405,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     def _raw(self, X: Any) -> Array:
         """X @ coef_.T + intercept_."""
         check_is_fitted(self)
-        X = self._validated(X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        X = self._validated(X, accept_sparse="csr", dtype=DTYPES, reset=False)
         if isinstance(X, StoredRows):
             return predictions(X, self.coef_, self.intercept_)
         return X @ self.coef_.T + self.intercept_

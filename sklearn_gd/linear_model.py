@@ -14,7 +14,8 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._checks import check_number
-from .base import BaseGD, Target
+from .base import BaseGD, Target, lazy_on_dask
+from .designs.dask import accuracy, encode_blocks, is_dask, r2
 from .losses import Binomial, HalfSquaredError, Multinomial
 from .protocols import Array, Momentum, StepRule
 
@@ -275,6 +276,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         )
         self.alpha = alpha
 
+    _one_target = False
+
     def _check_own_parameters(self) -> None:
         check_number("alpha", self.alpha, 0, right=False)
 
@@ -292,6 +295,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
             mean = np.average(y, axis=0, weights=weight) if self.fit_intercept else 0.0
             scale = np.sqrt(np.average(np.square(y - mean, dtype=np.float64), axis=0, weights=weight))
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
+        scale = np.asarray(scale)  # of a Dask array: here it is computed
         scale = np.where(scale > 0, scale, 1.0)
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
@@ -299,6 +303,28 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return coef, intercept[()]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute R², the share of the target's variance that is explained.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+            The samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            1 − Σ (y − prediction)² / Σ (y − mean)², averaged over the targets.
+        """
+        if is_dask(X):
+            return r2(self.predict(X), y, sample_weight)
+        return super().score(X, y, sample_weight)
+
+    @lazy_on_dask
     def predict(self, X: Any) -> Array:
         """Predict the target.
 
@@ -597,7 +623,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return self._validated(X, y, **self._accepted(X))
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
-        classes, index = encode(y)
+        index: Any
+        classes, index, counts = encode_blocks(y, weight, encode) if is_dask(y) else encode(y, weight)
         k = len(classes)
         if k < 2:
             raise ValueError(
@@ -605,16 +632,18 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
                 f"class: {classes[0]!r}"
             )
         if self.class_weight is not None:
-            per_class = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
+            per_class = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=counts)
             if not (np.isfinite(per_class).all() and (per_class >= 0).all() and per_class.any()):
                 raise ValueError(
                     f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
                 )
-            factor = per_class[index].astype(dtype)
+            factors = per_class.astype(dtype)
+            factor = index.map_blocks(factors.take, dtype=dtype) if is_dask(index) else factors[index]
             weight = factor if weight is None else weight * factor
-        total = float(len(y) if weight is None else weight.sum(dtype=np.float64))
+            counts = counts * per_class
+        total = float(counts.sum())
         alpha = 0.0 if math.isinf(self.C) else 1.0 / (float(self.C) * total)
-        share = np.bincount(index, weights=weight, minlength=k) / total
+        share = counts / total
         present = share[share > 0]
         # twice the entropy: the loss of the constant prediction; 2 log k without an intercept
         entropy = float(-(present * np.log(present)).sum()) if self.fit_intercept else math.log(k)
@@ -627,6 +656,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return (coef[None, :], np.reshape(intercept, (1,))) if coef.ndim == 1 else (coef, intercept)
 
+    @lazy_on_dask
     def decision_function(self, X: Any) -> Array:
         """Compute the raw predictions: the log-odds, or one score a class.
 
@@ -644,6 +674,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self._raw(X)
         return raw.ravel() if raw.shape[1] == 1 else raw
 
+    @lazy_on_dask
     def predict(self, X: Any) -> Array:
         """Predict the most probable class.
 
@@ -660,6 +691,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self.decision_function(X)
         return self.classes_[(raw > 0).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
 
+    @lazy_on_dask
     def predict_proba(self, X: Any) -> Array:
         """Compute the probabilities of the classes.
 
@@ -676,6 +708,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self.decision_function(X)
         return Multinomial.probabilities(self._two_columns(raw))[0]
 
+    @lazy_on_dask
     def predict_log_proba(self, X: Any) -> Array:
         """Compute the logarithms of the probabilities of the classes, exact where a probability rounds to 0.
 
@@ -692,13 +725,40 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         raw = self._two_columns(self.decision_function(X))
         return raw - Multinomial.probabilities(raw)[1][:, None]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy, the share of samples whose class is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+            The samples.
+        y : array-like of shape (n_samples,)
+            The classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            From 0 to 1.
+        """
+        if is_dask(X):
+            return accuracy(self.predict(X), y, sample_weight)
+        return super().score(X, y, sample_weight)
+
     @staticmethod
     def _two_columns(raw: Array) -> Array:
         return np.column_stack([np.zeros_like(raw), raw]) if raw.ndim == 1 else raw
 
 
-def encode(y: Array) -> tuple[Array, Array]:
-    """The sorted classes, and the index of each sample's; continuous targets are refused."""
+def encode(y: Array, weight: Array | None) -> tuple[Array, Array, Array]:
+    """The sorted classes, the index of each sample's, and the weight of each class; continuous targets are refused."""
+    classes, index = indexed(y)
+    return classes, index, np.bincount(index, weights=weight, minlength=len(classes))
+
+
+def indexed(y: Array) -> tuple[Array, Array]:
+    """The sorted classes, and the index of each sample's."""
     if y.dtype.kind in "iub" and len(y):
         low, high = int(y.min()), int(y.max())
         if high - low < max(len(y), 256):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .protocols import Array, StepRule
 
 __all__ = [
+    "cluster_lost",
     "diverged",
     "function_end",
     "no_matplotlib",
@@ -23,6 +24,7 @@ __all__ = [
     "not_a_pair",
     "not_finite",
     "not_finite_at_the_start",
+    "not_finite_in_block",
     "not_gradient_descent",
     "not_one_feature",
     "not_the_optimum",
@@ -97,6 +99,22 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     return text + (
         f"The learning rate {_rate(rate)} is about right for these data (1/L is {_rate(limit / 2)}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
+    )
+
+
+def cluster_lost(error: BaseException) -> str:
+    """The text for a Dask cluster that has gone."""
+    return (
+        f"The Dask cluster was closed or lost before the result was there ({type(error).__name__}: {error}). Connect a Client to a "
+        "running cluster, make the collections again from their source, and call the method again."
+    )
+
+
+def not_finite_in_block(value: float, row: int, column: int, block: int, row_in_block: int) -> str:
+    """The text for an entry of a Dask collection that is NaN or infinite."""
+    return (
+        f"Input X contains {'NaN' if value != value else 'infinity'}: {value} in row {row}, column {column} (row {row_in_block} of block "
+        f"{block}: X.blocks[{block}]). Remove such rows, or impute them in a pipeline before this estimator."
     )
 
 

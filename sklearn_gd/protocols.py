@@ -264,6 +264,7 @@ class Design(Protocol):
     passes: float  # reads of X so far
     work: float  # of one product with a vector, in operations
     one_block: bool  # whether work on predictions is done on all samples at once
+    remote: bool  # whether predictions are elsewhere, too, and all work on them is done there
 
     def forward(self, coef: Array) -> Array:
         """Raw predictions."""

@@ -40,13 +40,22 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
         if problem.start.ndim == 2:
             run.metric = Inexact(run.metric)
         return without_matrix(problem, run, moments)
-    sample = Sample(problem, moments)
+    sample = sample_of(problem, moments)
     if not sample.whole:
         run.move_start(sample.start())
     run.metric = Renewed(sample)
     if needs_inner(problem):
         run.metric = Inexact(run.metric)
     return plane_descent(problem, run)
+
+
+def sample_of(problem: Problem, moments: Moments) -> Sample:
+    """What makes metrics and a start, where the rows are."""
+    if problem.design.remote:
+        from .remote import RemoteSample  # which builds on this module
+
+        return RemoteSample(problem, moments)
+    return Sample(problem, moments)
 
 
 # Rows of a sample for a column: its Gram matrix then differs from that of all rows, in the metric of the latter, by
@@ -78,7 +87,7 @@ class Sample:
         p = problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
         self.random = np.random.default_rng(0)
-        self.spread: Array | None = None
+        self.spread: Any = None
         self._settle()
 
     def _settle(self) -> None:
@@ -89,7 +98,10 @@ class Sample:
             return
         if self.spread is None:
             # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
-            self.spread = 1 + problem.design.row_spread(self.moments)
+            self.spread = self._row_spread()
+
+    def _row_spread(self) -> Any:
+        return 1 + self.problem.design.row_spread(self.moments)
 
     def grow(self) -> None:
         """More rows from now on."""
@@ -158,19 +170,22 @@ class Sample:
 
     def _block(self, bends: Array) -> Full:
         """The metric of one output."""
-        problem, design = self.problem, self.problem.design
+        design = self.problem.design
         rows, share = self._part(bends)
-        if rows is None:
-            matrix, centre, mass, _ = design.gram(share)
-        else:
-            matrix, centre, mass, _ = design.take(rows).gram(share)
+        gram = (design if rows is None else design.take(rows)).gram(share)
+        return self._full(gram, None if rows is None else share.sum(dtype=np.float64))
+
+    def _full(self, gram: Moments, total: float | None) -> Full:
+        """The metric of a matrix of all rows, or of a sample whose share of the Hessian is `total`."""
+        problem = self.problem
+        matrix, mass = gram.matrix, gram.mass
+        if total is not None:
             # Columns that the sample does not have get their own spread.
-            total = share.sum(dtype=np.float64)
             unseen = matrix.diagonal() < 1e-3 * total * self.moments.matrix
             matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
-        if design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
+        if problem.design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
             mass = max(mass, problem.eps * problem.loss.curvature)
-        return Full(matrix, centre, mass, problem.alpha, problem.eps)
+        return Full(matrix, gram.centre, mass, problem.alpha, problem.eps)
 
 
 def needs_inner(problem: Problem) -> bool:

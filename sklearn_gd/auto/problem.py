@@ -17,6 +17,7 @@ from ..objectives import LinearModel
 from ..penalties import L2
 from ..preconditioners import Diagonal, Full, Identity, Inexact, Nystrom
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Objective, Preconditioner, StepRule
+from ..remote import RemoteModel
 from ..steps import PlaneSearch
 from . import limits
 
@@ -59,7 +60,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         self.eps = float(np.finfo(self.design.dtype).eps)
-        self.model = LinearModel(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
+        model = RemoteModel if self.design.remote else LinearModel
+        self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 
     def stopping(self, moments: Moments) -> Stopping:
         """The one criterion, from the columns' moments."""

@@ -33,7 +33,8 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    if preconditioner != "auto" or design.dtype != np.float64 or design.work < n * p:
+    here = isinstance(problem.y, np.ndarray) and design.work == n * p  # dense, and in memory
+    if preconditioner != "auto" or design.dtype != np.float64 or not here:
         plane_descent(problem, run, until=lambda run: slower_than(price, run))
         return run if run.reason is not None else gram_squares(problem, run)
     plane_descent(problem, run, until=lambda run: slower_than(price * limits.SINGLE_GRAM, run))
@@ -153,15 +154,22 @@ def product_objective(problem: Problem) -> tuple[Quadratic, Moments]:
     design, weight, alpha, y = problem.design, problem.weight, problem.alpha, problem.y
     p = design.n_features
     anchor = np.zeros_like(problem.start)
-    about = y.astype(np.float64, copy=False)
     if design.fit_intercept:
-        anchor[p] = np.average(about, axis=0, weights=weight)
-        about = about - anchor[p]
-    moments = design.moments(weight, about)
-    assert moments.cross is not None
-    linear = np.zeros_like(problem.start)
-    linear[:p] = moments.cross
-    constant = 0.5 * problem.model.mean * float(np.vdot(about if weight is None else (about.T * weight).T, about))
+        anchor[p] = np.average(y, axis=0, weights=weight)
+    if isinstance(y, np.ndarray):
+        about = (
+            y.astype(np.float64, copy=False) - anchor[p] if design.fit_intercept else y.astype(np.float64, copy=False)
+        )
+        moments = design.moments(weight, about)
+        assert moments.cross is not None
+        linear = np.zeros_like(problem.start)
+        linear[:p] = moments.cross
+        constant = 0.5 * problem.model.mean * float(np.vdot(about if weight is None else (about.T * weight).T, about))
+    else:
+        moments = design.moments(weight)
+        # the anchor has no penalty, nor slope in its intercept
+        constant, gradient = problem.model.value_and_gradient(anchor)
+        linear = -gradient
 
     def product(coef: Array) -> Array:
         if design.fit_intercept and not coef[:p].any():

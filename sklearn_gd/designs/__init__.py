@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..protocols import Design
+from .dask import DaskDesign, is_dask
 from .dense import DenseDesign
 from .sparse import SparseDesign
 from .stored import StoredDesign, StoredRows
@@ -20,15 +21,16 @@ from .stored import StoredDesign, StoredRows
 __all__ = ["DESIGNS", "design_for"]
 
 #: (recognises, design): the first that recognises X takes it
-DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Design]]] = [
+DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Any]]] = [
     (sp.issparse, SparseDesign),
     (lambda X: isinstance(X, StoredRows), StoredDesign),
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
+    (is_dask, DaskDesign),
 ]
 
 
 def design_for(X: Any, fit_intercept: bool) -> Design:
-    """The design for the storage of X, an array or sparse matrix that scikit-learn's validation returned."""
+    """The design for the storage of X, as validation returned it."""
     for recognises, design in DESIGNS:
         if recognises(X):
             return design(X, fit_intercept)

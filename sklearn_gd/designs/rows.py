@@ -24,7 +24,7 @@ from .. import compiled
 from ..protocols import Array
 from .threads import map_ordered, n_threads
 
-__all__ = ["Curvature", "RowBlocks", "SymmetricProduct"]
+__all__ = ["Curvature", "RowBlocks", "SymmetricProduct", "add_up"]
 
 R = TypeVar("R")
 #: What one chunk adds to a sum: floats and small arrays.
@@ -95,6 +95,7 @@ class RowBlocks:
     """
 
     work: float  # of one product with a vector, in operations
+    remote = False
 
     def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
         self.X = X
