@@ -214,7 +214,7 @@ class DaskDesign:
         return self._mean(block_gram, weight, None if dtype is None else np.dtype(dtype), rows=[weight, targets])
 
     def _mean(self, task: Callable[..., Any], weight: Any, *args: Any, rows: Sequence[Any]) -> Curvature:
-        ((matrix, centre, mass),) = self.sum_over_blocks(task, *args, rows=rows, add=add_curvatures)
+        ((matrix, centre, mass, _),) = self.sum_over_blocks(task, *args, rows=rows, add=add_curvatures)
         scale = 1.0 / self.n_samples if weight is None else 1.0
         return Curvature(matrix * scale, centre, mass * scale)
 
