@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from . import growth
 
-__all__ = ["breakdown", "crossing", "pictures", "real_data"]
+__all__ = ["breakdown", "convergence", "crossing", "pictures", "real_data"]
 
 BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = (
     "#0072B2",
@@ -248,4 +248,107 @@ def real_data(rows: pd.DataFrame) -> Figure:
         axes[0, column].set_title(f"{name}\n{size}", fontsize=10)
     title = "Least squares on real data: closed forms (red) and gradient descent (blue)"
     figure.suptitle(title, x=0.005, ha="left", fontsize=13, fontweight="bold")
+    return figure
+
+
+#: What a solver's name begins with -> the group that it is drawn in, its colour and its marker; the first that fits.
+GROUPS = {
+    "GD-": ("gradient descent: rules, textbook", SKY, None),
+    "GD": ("gradient descent: auto and preconditioners", BLUE, "D"),
+    "normal-equation": ("normal equation, lstsq", RED, "s"),
+    "numpy": ("normal equation, lstsq", RED, "s"),
+    "sklearn-": ("scikit-learn", ORANGE, "^"),
+    "scipy": ("SciPy", GREEN, "v"),
+    "": ("other packages", PURPLE, "o"),
+}
+
+#: Gaps below are drawn here: it is where rounding begins.
+FLOOR = 1e-11
+
+
+def _short(solver: str) -> str:
+    """A solver's name without the name of its parameter."""
+    base, _, parameter = solver.rstrip("]").partition("[")
+    base = base.removesuffix("-iterative").replace("sklearn-", "").replace("normal-equation", "normal equation")
+    return f"{base}, {parameter.split('=')[-1]}" if parameter else base
+
+
+def convergence(curves: pd.DataFrame, title: str, default: str) -> Figure:
+    """Relative gap against seconds, one panel a problem; the default and the fastest other solver by name.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        As `report.slim` leaves them.
+    default : str
+        The solver to emphasise.
+    """
+    names = list(curves["data"].unique())
+    across = min(3, len(names))
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(0.6 + 4.6 * across, 1.0 + 3.4 * down), layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    handles = {}
+    for ax, name in zip(axes, names, strict=False):
+        panel = curves[(curves["data"] == name) & curves["stop"].between(0, 1e30, inclusive="neither")]
+        points = panel.groupby(["solver", "stop"], sort=False)[["seconds", "gap"]].median().reset_index()
+        points = points[points["gap"] < 1e3]
+        # What a shorter fit has reached already is no news.
+        points = points.sort_values("seconds", kind="stable")
+        points["gap"] = points.groupby("solver")["gap"].cummin().clip(lower=FLOOR)
+        there = points[points["gap"] <= 1e-6].groupby("solver")["seconds"].min()
+        rivals = there[~there.index.str.startswith("GD")]
+        named = {default: "GD, auto"} | ({rivals.idxmin(): _short(str(rivals.idxmin()))} if len(rivals) else {})
+        fastest = there[there.index.isin(list(named))].idxmin() if there.index.isin(list(named)).any() else ""
+        for solver, curve in points.groupby("solver", sort=False):
+            group, colour, marker = next(style for prefix, style in GROUPS.items() if str(solver).startswith(prefix))
+            strong = solver in named
+            (handles[group],) = ax.plot(
+                curve["seconds"],
+                curve["gap"],
+                color=colour,
+                marker=marker if strong or len(curve) == 1 else None,
+                markersize=5,
+                linewidth=2.4 if strong else 0.9,
+                alpha=1 if strong else 0.55,
+                zorder=4 if strong else 2,
+            )
+            if strong and solver in there:
+                # The faster one is named on its left, the other on its right.
+                left = solver == fastest
+                ax.annotate(
+                    named[solver],
+                    xy=(there[solver], curve["gap"][curve["seconds"] >= there[solver]].iloc[0]),
+                    xytext=(-7 if left else 7, 4 if left else -4),
+                    textcoords="offset points",
+                    ha="right" if left else "left",
+                    va="bottom" if left else "top",
+                    color=colour,
+                    fontsize=8,
+                    fontweight="bold",
+                    zorder=6,
+                )
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_ylim(FLOOR / 10, max(10.0, 3 * points["gap"].max()))
+        ax.set_xlim(points["seconds"].min() / 6, points["seconds"].max() * 1.5)
+        ax.axhline(1e-6, color="black", linewidth=0.8, linestyle=":", zorder=1)
+        ax.xaxis.set_major_formatter(FuncFormatter(_time))
+        ax.tick_params(labelsize=8)
+        _plain(ax)
+        n, p = panel[["n_samples", "n_features"]].iloc[0]
+        ax.set_title(f"{name}\n{n:,} × {p:,}", fontsize=9, loc="left")
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    for row in range(down):
+        axes[row * across].set_ylabel("relative gap of the objective", fontsize=9)
+    for ax in axes[max(0, len(names) - across) : len(names)]:
+        ax.set_xlabel("time of a fit", fontsize=9)
+    order = [group for group, *_ in dict.fromkeys(GROUPS.values()) if group in handles]
+    figure.legend(
+        [handles[group] for group in order], order, loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    figure.suptitle(
+        f"{title}: gap against time, lower left is better", x=0.005, ha="left", fontsize=13, fontweight="bold"
+    )
     return figure

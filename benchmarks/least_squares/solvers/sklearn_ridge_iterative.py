@@ -15,6 +15,9 @@ class Solver(LeastSquares):
     parameters = {"solver": ["lsqr", "sparse_cg", "sag", "saga"]}
     requirements = ["scikit-learn"]
 
+    def reason(self):
+        return self.sparse() if self.solver == "saga" and self.fit_intercept else ""
+
     def fit(self, n_iter):
         model = Ridge(
             self.X.shape[0] * self.alpha,
