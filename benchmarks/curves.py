@@ -101,12 +101,12 @@ class Contestant(BaseSolver):
         raise NotImplementedError
 
     def skip(self, **problem: Any) -> tuple[bool, str | None]:
-        vars(self).update(problem)
+        self.__dict__.update(problem)
         reason = self.reason()
         return bool(reason), reason or None
 
     def set_objective(self, **problem: Any) -> None:
-        vars(self).update(problem)
+        self.__dict__.update(problem)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.prepare()

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from . import growth
@@ -219,7 +220,7 @@ def real_data(rows: pd.DataFrame) -> Figure:
     """Time and error of every method on every data set."""
     rows = rows[rows["method"].notna()]
     names = list(rows["data"].unique())
-    figure = Figure(figsize=(2.6 + 3.0 * len(names), 6.6), layout="constrained")
+    figure = Figure(figsize=(max(7.8, 2.6 + 3.0 * len(names)), 6.6), layout="constrained")
     axes = figure.subplots(2, len(names), squeeze=False, sharey=True)
     for column, name in enumerate(names):
         panel = rows[rows["data"] == name]
@@ -267,10 +268,10 @@ FLOOR = 1e-11
 
 
 def _short(solver: str) -> str:
-    """A solver's name without the name of its parameter."""
+    """A solver's name without the name of its parameter: "sklearn newton-cholesky", "normal-equation inverse"."""
     base, _, parameter = solver.rstrip("]").partition("[")
-    base = base.removesuffix("-iterative").replace("sklearn-", "").replace("normal-equation", "normal equation")
-    return f"{base}, {parameter.split('=')[-1]}" if parameter else base
+    base = base.partition("-")[0] if parameter and base.startswith("sklearn-") else base
+    return f"{base} {parameter.split('=')[-1]}" if parameter else base
 
 
 def convergence(curves: pd.DataFrame, title: str, default: str) -> Figure:
@@ -303,7 +304,8 @@ def convergence(curves: pd.DataFrame, title: str, default: str) -> Figure:
         for solver, curve in points.groupby("solver", sort=False):
             group, colour, marker = next(style for prefix, style in GROUPS.items() if str(solver).startswith(prefix))
             strong = solver in named
-            (handles[group],) = ax.plot(
+            handles[group] = Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=1.8)
+            ax.plot(
                 curve["seconds"],
                 curve["gap"],
                 color=colour,
@@ -331,13 +333,14 @@ def convergence(curves: pd.DataFrame, title: str, default: str) -> Figure:
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.set_ylim(FLOOR / 10, max(10.0, 3 * points["gap"].max()))
-        ax.set_xlim(points["seconds"].min() / 6, points["seconds"].max() * 1.5)
+        # Room for a name on the left.
+        span = points["seconds"].max() / points["seconds"].min()
+        ax.set_xlim(points["seconds"].min() / span**0.45, points["seconds"].max() * span**0.05)
         ax.axhline(1e-6, color="black", linewidth=0.8, linestyle=":", zorder=1)
         ax.xaxis.set_major_formatter(FuncFormatter(_time))
         ax.tick_params(labelsize=8)
         _plain(ax)
-        n, p = panel[["n_samples", "n_features"]].iloc[0]
-        ax.set_title(f"{name}\n{n:,} × {p:,}", fontsize=9, loc="left")
+        ax.set_title("\n".join(str(name).rsplit(", ", 1)), fontsize=9, loc="left")
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     for row in range(down):

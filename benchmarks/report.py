@@ -93,8 +93,6 @@ def slim(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "data": [_label(row) for row in curves.to_dict("records")],
-            "n_samples": curves["objective_n_samples"].astype(int).to_numpy(),
-            "n_features": curves["objective_n_features"].astype(int).to_numpy(),
             "solver": curves["solver_name"].to_numpy(),
             "turn": curves["turn"].to_numpy(),
             "stop": curves["stop_val"].astype(float).to_numpy(),
@@ -115,8 +113,9 @@ def _label(row: dict[str, Any]) -> str:
         words += [f"{own['n_classes']:g} classes"] if "n_classes" in own else []
         words += [f"{own['density']:.0%} dense"] if own["density"] < 1 else []
     else:
-        words = [str(value) for value in own.values()] or [name]
-    return ", ".join([*words, "ridge"] if row.get("p_obj_ridge", 0) else words)
+        words = [str(own[key]) for key in sorted(own, key=lambda key: key == "scaling")] or [name]
+    words += ["ridge"] if row.get("p_obj_ridge", 0) else []
+    return ", ".join([*words, f"{row['objective_n_samples']:,.0f} × {row['objective_n_features']:,.0f}"])
 
 
 def reached(curves: pd.DataFrame, gap: float) -> pd.DataFrame:
@@ -143,21 +142,16 @@ def duels(results: Results) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with the columns benchmark, data, size, gap, ours, spread, peer, theirs, their_spread, ratio
+    DataFrame with the columns benchmark, data, gap, ours, spread, peer, theirs, their_spread, ratio
     """
     rows = []
     for benchmark, curves in results.curves.items():
         for gap in GAPS:
             there = reached(curves, gap)
-            for data, sizes in curves.groupby("data", sort=False)[["n_samples", "n_features"]].first().iterrows():
+            for data in curves["data"].unique():
                 known = there[there["data"] == data].set_index("solver")
                 rivals = known[~known.index.str.startswith("GD")]
-                row: dict[str, Any] = {
-                    "benchmark": benchmark,
-                    "data": data,
-                    "size": f"{sizes['n_samples']:,} × {sizes['n_features']:,}",
-                    "gap": gap,
-                }
+                row: dict[str, Any] = {"benchmark": benchmark, "data": data, "gap": gap}
                 if DEFAULT in known.index:
                     mine = known.loc[DEFAULT]
                     row |= {"ours": mine["seconds"], "spread": _spread(mine)}
@@ -167,7 +161,7 @@ def duels(results: Results) -> pd.DataFrame:
                 mine, theirs = row.get("ours", np.inf), row.get("theirs", np.inf)
                 row["ratio"] = np.nan if mine == theirs == np.inf else theirs / mine
                 rows.append(row)
-    columns = ["benchmark", "data", "size", "gap", "ours", "spread", "peer", "theirs", "their_spread", "ratio"]
+    columns = ["benchmark", "data", "gap", "ours", "spread", "peer", "theirs", "their_spread", "ratio"]
     return pd.DataFrame(rows, columns=columns).sort_values("ratio", kind="stable", ignore_index=True)
 
 
@@ -195,14 +189,13 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-DUEL = ["benchmark", "data", "n × p", "gap", "ours", "fastest peer", "takes", "ratio"]
+DUEL = ["benchmark", "data", "gap", "ours", "fastest peer", "takes", "ratio"]
 
 
 def duel(row: Any) -> list[str]:
     return [
         row.benchmark.replace("_", " "),
         row.data,
-        row.size,
         f"{row.gap:.0e}",
         seconds(row.ours, row.spread),
         str(row.peer) if not pd.isna(row.peer) else "none gets there",
@@ -264,7 +257,9 @@ def _machine(results: Results) -> list[str]:
     if not machine:
         return []
     versions = " · ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    threads = "; ".join(f"{pool['internal_api']} {pool['version']}: {pool['num_threads']}" for pool in machine["threads"])
+    threads = "; ".join(
+        f"{pool['internal_api']} {pool['version']}: {pool['num_threads']}" for pool in machine["threads"]
+    )
     lines = [
         f"- {peers.get('processor', 'a processor')}, {machine['cores']} cores; {machine['platform']}; load {peers.get('load')}",
         f"- Python {machine['python']} · {versions}",
@@ -273,7 +268,7 @@ def _machine(results: Results) -> list[str]:
     if "peers" in peers:
         others = " · ".join(f"{name} {version}" for name, version in peers["peers"].items())
         lines += [f"- {others}"]
-        rounds = f"- {peers['rounds']} rounds of the solvers in contention, {peers['timeout']:g} s for a solver's curve"
+        rounds = f"- {peers['rounds']} rounds of the solvers in contention, {peers['timeout']:g} s and more for a solver's curve"
         lines += [rounds + ("; **a quick run, for the layout alone**" if peers.get("quick") else "")]
     return [*lines, ""]
 
@@ -306,10 +301,13 @@ def _lost_growth(tables: dict[str, pd.DataFrame]) -> list[str]:
     )
     ratio = (wide[growth.BASELINE] / wide[growth.AUTO]).dropna().sort_values()
     lines = [
-        [f"{n:,} × {p:,}", f"{condition:g}", *(seconds(wide.loc[key, m]) for m in (growth.AUTO, growth.BASELINE))]
-        + [f"**{value:.2g}**"]
-        for key, value in ratio[ratio < 1].items()
-        for sweep, condition, n, p in [key]
+        [
+            f"{n:,} × {p:,}",
+            f"{condition:g}",
+            *(seconds(wide.loc[(sweep, condition, n, p), method]) for method in (growth.AUTO, growth.BASELINE)),
+            f"**{value:.2g}**",
+        ]
+        for (sweep, condition, n, p), value in ratio[ratio < 1].items()
     ]
     return [
         "Growth: sizes at which the default takes longer than the normal equation to a coefficient error of 1e-6, in",
@@ -343,10 +341,9 @@ def _peers(benchmark: str, curves: pd.DataFrame, folder: str) -> list[str]:
                 f"{best:.0e}",
             ]
             table.append((tuple(np.inf if fit is None else fit["seconds"] for fit in (fits[1], fits[0])), cells))
-        n, p = group[["n_samples", "n_features"]].iloc[0]
         headings = ["solver", *(f"to {gap:.0e}" for gap in GAPS), "passes", "smallest gap"]
         lines += [
-            f"<details><summary>{data}, {n:,} × {p:,}</summary>",
+            f"<details><summary>{data}</summary>",
             "",
             *rows_of(headings, [cells for _, cells in sorted(table, key=lambda entry: entry[0])]),
             "</details>",
@@ -361,7 +358,9 @@ def _growth(tables: dict[str, pd.DataFrame], folder: str) -> list[str]:
     lines = ["## Growth, and where the two methods cross", ""]
     lines += [f"![Seconds against the number of features, the crossing marked]({folder}/{CROSSING})", ""]
     lines += [f"![Seconds against the number of samples]({folder}/growth_samples.png)", ""]
-    lines += ["Seconds to a coefficient error of 1e-6; exponents fitted to the larger sizes; crossings with the normal equation."]
+    lines += [
+        "Seconds to a coefficient error of 1e-6; exponents fitted to the larger sizes; crossings with the normal equation."
+    ]
     lines += [""]
     summary = tables["growth_exponents"].set_index(["sweep", "condition", "method"])
     for (sweep, condition), group in tables["growth"].groupby(["sweep", "condition"], sort=False):
@@ -415,7 +414,12 @@ def _breakdown(tables: dict[str, pd.DataFrame], folder: str) -> list[str]:
 def _real_data(tables: dict[str, pd.DataFrame], folder: str) -> list[str]:
     if "real_data" not in tables or "method" not in tables["real_data"]:
         return []
-    lines = ["## Real data: every rule, every closed form", "", f"![Time and error of every method]({folder}/real_data.png)", ""]
+    lines = [
+        "## Real data: every rule, every closed form",
+        "",
+        f"![Time and error of every method]({folder}/real_data.png)",
+        "",
+    ]
     for data, group in tables["real_data"].groupby("data", sort=False):
         if group["method"].isna().all():
             lines += [f"{data} is {group['failure'].iloc[0]}.", ""]
@@ -424,7 +428,10 @@ def _real_data(tables: dict[str, pd.DataFrame], folder: str) -> list[str]:
         table = [
             [
                 row["method"],
-                *(NONE if pd.isna(row[error]) else f"{row[error]:.0e}" for error in ("coefficient_error", "prediction_error")),
+                *(
+                    NONE if pd.isna(row[error]) else f"{row[error]:.0e}"
+                    for error in ("coefficient_error", "prediction_error")
+                ),
                 NONE if pd.isna(row["r2"]) else f"{row['r2']:.5f}",
                 *(NONE if pd.isna(row[count]) else f"{row[count]:,.0f}" for count in ("iterations", "passes")),
                 seconds(row["seconds"], _spread(pd.Series(row).rename({"repeats": "rounds"}))),
@@ -432,7 +439,13 @@ def _real_data(tables: dict[str, pd.DataFrame], folder: str) -> list[str]:
             for row in group.to_dict("records")
         ]
         headings = ["method", "coefficient error", "prediction error", "R²", "iterations", "passes", "time"]
-        lines += [f"<details><summary>{data}, {n:,.0f} × {p:,.0f}</summary>", "", *rows_of(headings, table), "</details>", ""]
+        lines += [
+            f"<details><summary>{data}, {n:,.0f} × {p:,.0f}</summary>",
+            "",
+            *rows_of(headings, table),
+            "</details>",
+            "",
+        ]
     return lines
 
 
@@ -446,9 +459,7 @@ def renewed(readme: str, results: Results, picture: str) -> str:
     if BEGIN not in readme or not len(fought):
         return readme
     chosen = fought.iloc[[0, len(fought) // 2, len(fought) - 1]]
-    alternative = (
-        "Time to the same accuracy against the number of features, for the normal equation, LinearRegression and gradient descent"
-    )
+    alternative = "Time to the same accuracy against the number of features, for the normal equation, LinearRegression and gradient descent"
     lines = [BEGIN, f"![{alternative}]({picture})", ""]
     lines += [*rows_of(DUEL, [duel(row) for row in chosen.itertuples()]), END]
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: "\n".join(lines), readme, flags=re.DOTALL)
@@ -459,3 +470,8 @@ def figures(results: Results) -> Iterator[tuple[str, Figure]]:
     yield from pictures(results.tables)
     for benchmark, curves in results.curves.items():
         yield f"curves_{benchmark}.png", convergence(curves, TITLES[benchmark], DEFAULT)
+
+
+def pictured(text: str) -> list[str]:
+    """The files of a report's pictures."""
+    return re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)

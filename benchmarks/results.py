@@ -20,7 +20,6 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -44,65 +43,74 @@ PARTS = ("job", "peers", "accuracy")
 #: Solvers that take longer than this multiple of the fastest one's seconds to a gap of 1e-6 are not repeated.
 CONTENDER = 10.0
 
-Problems = list[tuple[dict[str, Any], dict[str, Any]]]
+#: A dataset and an objective in benchopt's words, and a multiple of --timeout: larger data have more time.
+Problem = tuple[dict[str, Any], dict[str, Any], float]
 
 
-def simulated(n_samples: int, n_features: int, condition: float, **more: Any) -> dict[str, Any]:
+def problems(benchmark: str, quick: bool) -> list[Problem]:
+    """What is measured."""
+    return (_least_squares if benchmark == "least_squares" else _logistic)(quick)
+
+
+def _least_squares(quick: bool) -> list[Problem]:
+    plain, ridge = ({"least squares": {"ridge": [value]}} for value in (0.0, 1e-3))
+    small: Problem = ({"diabetes": {}}, plain, 1)
+    if quick:
+        return [small, (_simulated(1000, 100, 1e4), plain, 1), (_simulated(2000, 100, 1, density=0.05), ridge, 1)]
+    return [
+        small,
+        ({"california": {}}, plain, 1),
+        ({"npz": {"file": ["uci_protein"]}}, plain, 1),
+        (_simulated(20_000, 200, 1), plain, 3),
+        (_simulated(20_000, 200, 1e4), plain, 3),
+        (_simulated(4_000, 1_000, 100), ridge, 3),
+        (_simulated(500, 2_000, 100), ridge, 2),
+        (_simulated(20_000, 500, 1, density=0.01), ridge, 1),
+    ]
+
+
+def _logistic(quick: bool) -> list[Problem]:
+    one: dict[str, Any] = {"logistic": {"C": [1.0]}}
+
+    def bundled(name: str, scaling: str) -> Problem:
+        return {"bundled": {"data": [name], "scaling": [scaling]}}, one, 1
+
+    def npz(name: str, scaling: str, patience: float) -> Problem:
+        return {"npz": {"file": [name], "scaling": [scaling]}}, one, patience
+
+    if quick:
+        wide = (_simulated(2000, 100, 1e4, n_classes=2), one, 1)
+        return [bundled("breast_cancer", "raw"), bundled("wine", "standardised"), wide]
+    return [
+        bundled("breast_cancer", "raw"),
+        bundled("breast_cancer", "standardised"),
+        bundled("wine", "raw"),
+        bundled("digits", "standardised"),
+        npz("credit_default", "raw", 1.5),
+        npz("adult", "standardised", 4),
+        npz("golub_leukemia", "raw", 1.5),
+        (_simulated(20_000, 100, 1, n_classes=2), one, 2),
+        (_simulated(20_000, 100, 1e4, n_classes=2), one, 2),
+        (_simulated(5_000, 50, 100, n_classes=4), one, 1),
+        (_simulated(20_000, 500, 1, density=0.01, n_classes=2), one, 1.5),
+    ]
+
+
+def _simulated(n_samples: int, n_features: int, condition: float, **more: Any) -> dict[str, Any]:
     sizes = {"n_samples, n_features": [(n_samples, n_features)], "condition": [condition]}
     return {"simulated": sizes | {name: [value] for name, value in more.items()}}
 
 
-def problems(benchmark: str, quick: bool) -> Problems:
-    """Pairs of a dataset and an objective, in benchopt's words."""
-    if benchmark == "least_squares":
-        plain, ridge = ({"least squares": {"ridge": [value]}} for value in (0.0, 1e-3))
-        chosen: Problems = [
-            ({"diabetes": {}}, plain),
-            (simulated(1000, 100, 1e4), plain),
-            (simulated(2000, 100, 1, density=0.05), ridge),
-        ]
-        if quick:
-            return chosen
-        return [
-            *chosen[:1],
-            ({"california": {}}, plain),
-            ({"npz": {"file": ["uci_protein"]}}, plain),
-            (simulated(20_000, 200, 1), plain),
-            (simulated(20_000, 200, 1e4), plain),
-            (simulated(4_000, 1_000, 100), ridge),
-            (simulated(500, 2_000, 100), ridge),
-            (simulated(20_000, 500, 1, density=0.01), ridge),
-        ]
-    one: dict[str, Any] = {"logistic": {"C": [1.0]}}
-
-    def bundled(name: str, scaling: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        return {"bundled": {"data": [name], "scaling": [scaling]}}, one
-
-    chosen = [
-        bundled("breast_cancer", "raw"),
-        bundled("wine", "standardised"),
-        (simulated(2000, 100, 1e4, n_classes=2), one),
-    ]
-    if quick:
-        return chosen
-    return [
-        *chosen[:1],
-        bundled("breast_cancer", "standardised"),
-        bundled("wine", "raw"),
-        bundled("digits", "standardised"),
-        ({"npz": {"file": ["credit_default"], "scaling": ["raw"]}}, one),
-        ({"npz": {"file": ["adult"], "scaling": ["standardised"]}}, one),
-        ({"npz": {"file": ["golub_leukemia"], "scaling": ["raw"]}}, one),
-        (simulated(20_000, 100, 1, n_classes=2), one),
-        (simulated(20_000, 100, 1e4, n_classes=2), one),
-        (simulated(5_000, 50, 100, n_classes=4), one),
-        (simulated(20_000, 500, 1, density=0.01, n_classes=2), one),
-    ]
-
-
 #: Some of `benchmarks.problems`, which has them all.
 ACCURACY = {
-    False: ["california", "uci_protein", "gaussian-100000x100", "*-std-C1", "classification-300000x100-C1", "iris-raw-C1"],
+    False: [
+        "california",
+        "uci_protein",
+        "gaussian-100000x100",
+        "*-std-C1",
+        "classification-300000x100-C1",
+        "iris-raw-C1",
+    ],
     True: ["california", "iris-raw-C1", "wine-std-C1"],
 }
 
@@ -115,7 +123,7 @@ def measure_peers(benchmark: str, folder: Path, quick: bool, rounds: int, timeou
     from benchopt import run_benchmark
 
     curves = []
-    for dataset, objective in problems(benchmark, quick):
+    for dataset, objective, patience in problems(benchmark, quick):
         solvers: list[dict[str, dict[str, list[Any]]]] | None = None
         for turn in range(rounds):
             with tempfile.TemporaryDirectory() as there:
@@ -127,7 +135,7 @@ def measure_peers(benchmark: str, folder: Path, quick: bool, rounds: int, timeou
                         objective_filters=[objective],
                         max_runs=1000,
                         n_repetitions=1,
-                        timeout=timeout,
+                        timeout=patience * timeout,
                         plot_result=False,
                         show_progress=False,
                         no_cache=True,
@@ -190,7 +198,9 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
-        names = [line.split(":", 1)[1] for line in information.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1] for line in information.read_text().splitlines() if line.startswith("model name")
+        ]
         processor = names[0].strip() if names else processor
     versions = {}
     for requirement in metadata.requires("sklearn-gd") or []:
@@ -238,7 +248,7 @@ def parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="with --run: less data, two rounds of half a second")
     add("--parts", nargs="+", choices=PARTS, default=PARTS, help="with --run: which parts (all)")
     add("--rounds", type=int, help="with --run: rounds of the solvers in contention (5)")
-    add("--timeout", type=float, metavar="S", help="with --run: seconds for a solver's curve (2)")
+    add("--timeout", type=float, metavar="S", help="with --run: seconds for a solver's curve, more on larger data (1)")
     add("--measured", type=Path, default=MEASURED, help="folder of the raw results (benchmarks/measured)")
     add("--report", type=Path, default=HERE / "RESULTS.md", help="where to write (benchmarks/RESULTS.md)")
     add("--readme", type=Path, default=ROOT / "README.md", help="whose lines of the table to renew (README.md)")
@@ -249,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, where asked to, and write the report."""
     options = parser().parse_args(arguments)
     options.rounds = options.rounds or (2 if options.quick else 5)
-    options.timeout = options.timeout or (0.5 if options.quick else 2.0)
+    options.timeout = options.timeout or (0.5 if options.quick else 1.0)
     if options.run:
         run(options)
     results = report.load(options.measured)

@@ -4,9 +4,10 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 from benchmark_utils import Fit
+from benchopt import BaseObjective
+
 from benchmarks.curves import once, scores
 from benchmarks.problems import largest_eigenvalue, objective, optimum
-from benchopt import BaseObjective
 
 
 class Objective(BaseObjective):
@@ -24,7 +25,7 @@ class Objective(BaseObjective):
     """
 
     name = "least squares"
-    min_benchopt_version = "1.8"
+    min_benchopt_version = "1.10"
     parameters = {"ridge": [0.0, 1e-3], "fit_intercept": [True]}
     requirements = ["pip::sklearn-gd"]
     test_dataset_name = "simulated"

@@ -1,10 +1,11 @@
 """Logistic regression, two classes and more: the objective that every solver here minimises."""
 
 import numpy as np
-from benchmarks.curves import once, scores
-from benchmarks.problems import objective, optimum
 from benchopt import BaseObjective
 from sklearn.linear_model import LogisticRegression
+
+from benchmarks.curves import once, scores
+from benchmarks.problems import objective, optimum
 
 
 class Objective(BaseObjective):
@@ -22,7 +23,7 @@ class Objective(BaseObjective):
     """
 
     name = "logistic"
-    min_benchopt_version = "1.8"
+    min_benchopt_version = "1.10"
     parameters = {"C": [1.0], "fit_intercept": [True]}
     requirements = ["pip::sklearn-gd"]
     test_dataset_name = "simulated"

@@ -1,7 +1,8 @@
 """What scikit-learn fetches: read from the folder that SCIKIT_LEARN_DATA names, never downloaded here."""
 
-from benchmarks.curves import data
 from benchopt import BaseDataset
+
+from benchmarks.curves import data
 
 
 class Dataset(BaseDataset):

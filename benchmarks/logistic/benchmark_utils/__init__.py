@@ -31,11 +31,14 @@ class Logistic(Contestant):
 
     def nothing(self):
         n_features = self.X.shape[1]
-        return Fit(*(
-            (np.zeros(n_features), 0.0)
-            if self.n_classes == 2
-            else (np.zeros((self.n_classes, n_features)), np.zeros(self.n_classes))
-        ), 0.0)
+        return Fit(
+            *(
+                (np.zeros(n_features), 0.0)
+                if self.n_classes == 2
+                else (np.zeros((self.n_classes, n_features)), np.zeros(self.n_classes))
+            ),
+            0.0,
+        )
 
     # -- what a solver may not be able to express ------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """What comes with scikit-learn."""
 
-from benchmarks.curves import data
 from benchopt import BaseDataset
+
+from benchmarks.curves import data
 
 
 class Dataset(BaseDataset):

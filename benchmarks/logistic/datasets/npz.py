@@ -1,7 +1,8 @@
 """Files with arrays X and y in the folder that SKLEARN_GD_DATA names."""
 
-from benchmarks.curves import npz
 from benchopt import BaseDataset
+
+from benchmarks.curves import npz
 
 
 class Dataset(BaseDataset):

@@ -1,8 +1,9 @@
 """Simulated data of controlled size, number of classes, condition number, sparsity and noise."""
 
 import numpy as np
-from benchmarks.curves import simulated
 from benchopt import BaseDataset
+
+from benchmarks.curves import simulated
 
 
 class Dataset(BaseDataset):

@@ -27,4 +27,6 @@ class Solver(Logistic):
             fit_intercept=self.fit_intercept,
             random_state=0,
         )
-        return self.estimated(model.fit(self.X, self.y), float(np.max(model.n_iter_)) if self.solver in {"sag", "saga"} else np.nan)
+        return self.estimated(
+            model.fit(self.X, self.y), float(np.max(model.n_iter_)) if self.solver in {"sag", "saga"} else np.nan
+        )

@@ -11,5 +11,7 @@ class Solver(Logistic):
     requirements = ["pip::scikit-learn-intelex"]
 
     def fit(self, n_iter):
-        model = LogisticRegression(C=self.C, solver="lbfgs", tol=1e-15, max_iter=n_iter, fit_intercept=self.fit_intercept)
+        model = LogisticRegression(
+            C=self.C, solver="lbfgs", tol=1e-15, max_iter=n_iter, fit_intercept=self.fit_intercept
+        )
         return self.estimated(model.fit(self.X, self.y))
