@@ -11,6 +11,7 @@ has its own marker and its name at its end, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -224,7 +225,9 @@ def real_data(rows: pd.DataFrame) -> Figure:
     axes = figure.subplots(2, len(names), squeeze=False, sharey=True)
     for column, name in enumerate(names):
         panel = rows[rows["data"] == name]
+        # The panels share their labels, and each has its own rate.
         labels = ["textbook rate, standardised" if "textbook" in method else method for method in panel["method"]]
+        labels = [re.sub(r" from [^,]*", "", label) for label in labels]
         height = -np.arange(len(panel))
         colours = [BLUE if kind == "gradient descent" else RED for kind in panel["kind"]]
         unique = panel["coefficient_error"].notna().any()
