@@ -3,7 +3,7 @@
 Two uses: the report of the raw results in ``benchmarks/measured``, and everything measured anew before::
 
     python -m benchmarks.results
-    python -m benchmarks.results --run             # some twenty minutes on two cores that do nothing else
+    python -m benchmarks.results --run             # some twenty-five minutes on two cores that do nothing else
     python -m benchmarks.results --run --quick     # on less data; some three minutes
 
 What is measured: the main job (``python -m benchmarks``); the benchopt benchmarks ``least_squares`` and ``logistic``, in
@@ -104,12 +104,9 @@ def _simulated(n_samples: int, n_features: int, condition: float, **more: Any) -
 #: Some of `benchmarks.problems`, which has them all.
 ACCURACY = {
     False: [
-        "california",
-        "uci_protein",
-        "gaussian-100000x100",
-        "*-std-C1",
+        *("california", "uci_protein", "gaussian-100000x100", "mice_snp-0.1"),
+        *("iris-raw-C1", "breast_cancer-std-C1", "digits-std-C1", "credit_default-std-C1", "adult-std-C1"),
         "classification-300000x100-C1",
-        "iris-raw-C1",
     ],
     True: ["california", "iris-raw-C1", "wine-std-C1"],
 }
@@ -186,7 +183,7 @@ def measure_accuracy(folder: Path, quick: bool) -> None:
             [
                 "--problems",
                 *ACCURACY[quick],
-                *("--repeats", "3", "--budget", "1" if quick else "3", "--patience", "5"),
+                *("--repeats", "3", "--budget", "1" if quick else "8", "--patience", "5"),
                 *("--output", there, "--reference-cache", there, "--fresh"),
             ]
         )
@@ -224,8 +221,8 @@ def run(options: argparse.Namespace) -> None:
     """Measure the parts that are asked for."""
     folder = options.measured
     folder.mkdir(parents=True, exist_ok=True)
-    if "job" in options.parts:
-        main_job(["--output", str(folder), *(["--quick"] if options.quick else [])])
+    if "job" in options.parts and main_job(["--output", str(folder), *(["--quick"] if options.quick else [])]):
+        raise KeyboardInterrupt  # which it has told; what is there stays
     (folder / "peers.json").write_text(json.dumps(machine(options), indent=2) + "\n")
     if "peers" in options.parts:
         for benchmark in ("least_squares", "logistic"):
