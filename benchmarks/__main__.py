@@ -209,7 +209,7 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "threads": blas,
-        "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()},
+        "options": {name: value for name, value in vars(options).items() if name != "output"},
     }
 
 

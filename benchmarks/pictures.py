@@ -11,6 +11,7 @@ name at its end, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,13 +19,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sklearn_gd.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, plain
 
 from . import growth
 
-__all__ = ["breakdown", "crossing", "pictures", "real_data"]
+__all__ = ["breakdown", "convergence", "crossing", "pictures", "real_data"]
 
 #: method -> colour, marker and the name at its curve.
 STYLE = {
@@ -205,11 +207,13 @@ def real_data(rows: pd.DataFrame) -> Figure:
     """Time and error of every method on every data set."""
     rows = rows[rows["method"].notna()]
     names = list(rows["data"].unique())
-    figure = Figure(figsize=(2.6 + 3.0 * len(names), 6.6), layout="constrained")
+    figure = Figure(figsize=(max(7.8, 2.6 + 3.0 * len(names)), 6.6), layout="constrained")
     axes = figure.subplots(2, len(names), squeeze=False, sharey=True)
     for column, name in enumerate(names):
         panel = rows[rows["data"] == name]
+        # The panels share their labels, and each has its own rate.
         labels = ["textbook rate, standardised" if "textbook" in method else method for method in panel["method"]]
+        labels = [re.sub(r" from [^,]*", "", label) for label in labels]
         height = -np.arange(len(panel))
         colours = [BLUE if kind == "gradient descent" else RED for kind in panel["kind"]]
         unique = panel["coefficient_error"].notna().any()
@@ -234,4 +238,109 @@ def real_data(rows: pd.DataFrame) -> Figure:
         axes[0, column].set_title(f"{name}\n{size}", fontsize=10)
     title = "Least squares on real data: closed forms (red) and gradient descent (blue)"
     figure.suptitle(title, x=0.005, ha="left", fontsize=13, fontweight="bold")
+    return figure
+
+
+#: What a solver's name begins with -> the group that it is drawn in, its colour and its marker; the first that fits.
+GROUPS = {
+    "GD-": ("gradient descent: rules, textbook", SKY, None),
+    "GD": ("gradient descent: auto and preconditioners", BLUE, "D"),
+    "normal-equation": ("normal equation, lstsq", RED, "s"),
+    "numpy": ("normal equation, lstsq", RED, "s"),
+    "sklearn-": ("scikit-learn", ORANGE, "^"),
+    "scipy": ("SciPy", GREEN, "v"),
+    "": ("other packages", PURPLE, "o"),
+}
+
+#: Gaps below are drawn here: it is where rounding begins.
+FLOOR = 1e-11
+
+
+def _short(solver: str) -> str:
+    """A solver's name without the name of its parameter: "sklearn newton-cholesky", "normal-equation inverse"."""
+    base, _, parameter = solver.rstrip("]").partition("[")
+    base = base.partition("-")[0] if parameter and base.startswith("sklearn-") else base
+    return f"{base} {parameter.split('=')[-1]}" if parameter else base
+
+
+def convergence(curves: pd.DataFrame, title: str, default: str) -> Figure:
+    """Relative gap against seconds, one panel a problem; the default and the fastest other solver by name.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        As `report.slim` leaves them.
+    default : str
+        The solver to emphasise.
+    """
+    names = list(curves["data"].unique())
+    across = min(3, len(names))
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(0.6 + 4.6 * across, 1.0 + 3.4 * down), layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    handles = {}
+    for ax, name in zip(axes, names, strict=False):
+        panel = curves[(curves["data"] == name) & curves["stop"].between(0, 1e30, inclusive="neither")]
+        points = panel.groupby(["solver", "stop"], sort=False)[["seconds", "gap"]].median().reset_index()
+        points = points[points["gap"] < 1e3]
+        # What a shorter fit has reached already is no news.
+        points = points.sort_values("seconds", kind="stable")
+        points["gap"] = points.groupby("solver")["gap"].cummin().clip(lower=FLOOR)
+        there = points[points["gap"] <= 1e-6].groupby("solver")["seconds"].min()
+        rivals = there[~there.index.str.startswith("GD")]
+        named = {default: "GD, auto"} | ({rivals.idxmin(): _short(str(rivals.idxmin()))} if len(rivals) else {})
+        fastest = there[there.index.isin(list(named))].idxmin() if there.index.isin(list(named)).any() else ""
+        for solver, curve in points.groupby("solver", sort=False):
+            group, colour, marker = next(style for prefix, style in GROUPS.items() if str(solver).startswith(prefix))
+            strong = solver in named
+            handles[group] = Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=1.8)
+            ax.plot(
+                curve["seconds"],
+                curve["gap"],
+                color=colour,
+                marker=marker if strong or len(curve) == 1 else None,
+                markersize=5,
+                linewidth=2.4 if strong else 0.9,
+                alpha=1 if strong else 0.55,
+                zorder=4 if strong else 2,
+            )
+            if strong and solver in there:
+                # The faster one is named on its left, the other on its right.
+                left = solver == fastest
+                ax.annotate(
+                    named[solver],
+                    xy=(there[solver], curve["gap"][curve["seconds"] >= there[solver]].iloc[0]),
+                    xytext=(-7 if left else 7, 4 if left else -4),
+                    textcoords="offset points",
+                    ha="right" if left else "left",
+                    va="bottom" if left else "top",
+                    color=colour,
+                    fontsize=8,
+                    fontweight="bold",
+                    zorder=6,
+                )
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_ylim(FLOOR / 10, max(10.0, 3 * points["gap"].max()))
+        # Room for a name on the left.
+        span = points["seconds"].max() / points["seconds"].min()
+        ax.set_xlim(points["seconds"].min() / span**0.45, points["seconds"].max() * span**0.05)
+        ax.axhline(1e-6, color="black", linewidth=0.8, linestyle=":", zorder=1)
+        ax.xaxis.set_major_formatter(FuncFormatter(_time))
+        ax.tick_params(labelsize=8)
+        _plain(ax)
+        ax.set_title("\n".join(str(name).rsplit(", ", 1)), fontsize=9, loc="left")
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    for row in range(down):
+        axes[row * across].set_ylabel("relative gap of the objective", fontsize=9)
+    for ax in axes[max(0, len(names) - across) : len(names)]:
+        ax.set_xlabel("time of a fit", fontsize=9)
+    order = [group for group, *_ in dict.fromkeys(GROUPS.values()) if group in handles]
+    figure.legend(
+        [handles[group] for group in order], order, loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    figure.suptitle(
+        f"{title}: gap against time, lower left is better", x=0.005, ha="left", fontsize=13, fontweight="bold"
+    )
     return figure

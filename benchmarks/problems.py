@@ -28,7 +28,17 @@ from scipy.special import expit, logsumexp, softmax
 from sklearn import datasets
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-__all__ = ["PROBLEMS", "Problem", "Unavailable", "load_problem", "objective", "reference"]
+__all__ = [
+    "PROBLEMS",
+    "Problem",
+    "Unavailable",
+    "largest_eigenvalue",
+    "load_npz",
+    "load_problem",
+    "objective",
+    "optimum",
+    "reference",
+]
 
 
 class Unavailable(RuntimeError):
@@ -65,7 +75,8 @@ class Problem:
 # ---------------------------------------------------------------------------------------------------- sources
 
 
-def _npz(name):
+def load_npz(name):
+    """Arrays ``X`` and ``y`` of a file in the folder that SKLEARN_GD_DATA names, or `Unavailable`."""
     folder = os.environ.get("SKLEARN_GD_DATA")
     if not folder:
         raise Unavailable("SKLEARN_GD_DATA names no folder")
@@ -103,7 +114,7 @@ def _kddcup(dense):
 
 
 def _mnist():
-    X, y = _npz("mnist")
+    X, y = load_npz("mnist")
     return X[:60_000] / 255.0, y[:60_000]
 
 
@@ -175,9 +186,9 @@ def _problems():
         "breast_cancer": _bundled(datasets.load_breast_cancer),
         "wine0": _bundled(datasets.load_wine, lambda y: (y == 0).astype(int)),
         "digits>4": _bundled(datasets.load_digits, lambda y: (y > 4).astype(int)),
-        "credit_default": lambda: _npz("credit_default"),
-        "golub_leukemia": lambda: _npz("golub_leukemia"),
-        "adult": lambda: _npz("adult"),
+        "credit_default": lambda: load_npz("credit_default"),
+        "golub_leukemia": lambda: load_npz("golub_leukemia"),
+        "adult": lambda: load_npz("adult"),
     }
     for name, make in binary.items():
         for scaling, scaled in (("raw", make), ("std", _standardised(make))):
@@ -193,8 +204,8 @@ def _problems():
             for C in (1, 100):
                 yield Problem(f"{name}-{scaling}-C{C}", "multinomial", "logistic", scaled, C)
     yield Problem("california", "squares", "squared", _california, 0.0)
-    yield Problem("uci_protein", "squares", "squared", lambda: _npz("uci_protein"), 0.0)
-    yield Problem("blogfeedback", "squares", "squared", lambda: _npz("blogfeedback"), 0.0)
+    yield Problem("uci_protein", "squares", "squared", lambda: load_npz("uci_protein"), 0.0)
+    yield Problem("blogfeedback", "squares", "squared", lambda: load_npz("blogfeedback"), 0.0)
     for n_samples, n_features in ((100_000, 100), (50_000, 500), (1_000_000, 20)):
         make = _gaussian(n_samples, n_features, 10)
         yield Problem(f"gaussian-{n_samples}x{n_features}", "squares", "squared", make, 0.0)
@@ -205,7 +216,7 @@ def _problems():
         yield Problem(f"kddcup99-sparse-C{C}", "binary", "logistic", lambda: _kddcup(dense=False), C)
         yield Problem(f"kddcup99-std-C{C}", "binary", "logistic", lambda: _kddcup(dense=True), C)
     for strength in (1e-3, 1e-2, 1e-1, 1e0, 1e1):
-        make = lambda: _npz("mice_snp")  # noqa: E731  one line beside its use
+        make = lambda: load_npz("mice_snp")  # noqa: E731  one line beside its use
         yield Problem(f"mice_snp-{strength:g}", "ridge", "squared", make, strength, relative_strength=True)
     yield Problem("20newsgroups-C1", "multinomial", "logistic", _newsgroups, 1)
     yield Problem("20newsgroups_planted-C1", "multinomial", "logistic", _newsgroups_planted, 1)
@@ -241,21 +252,21 @@ def load_problem(name, dtype=np.float64):
     X, y = problem.make()
     strength = float(problem.strength)
     if problem.relative_strength:
-        strength *= _largest_eigenvalue(X)
+        strength *= largest_eigenvalue(X)
     X = X.astype(dtype, copy=False)
     return X, y, strength, problem.kind
 
 
-def _largest_eigenvalue(X):
+def largest_eigenvalue(X):
     """Of the covariance; by power iterations, since a benchmark needs it to a few digits only."""
-    mean = X.mean(axis=0)
+    mean = np.asarray(X.mean(axis=0)).ravel()
     direction = np.random.default_rng(0).standard_normal(X.shape[1])
     value = 0.0
     for _ in range(100):
         direction /= np.linalg.norm(direction)
         product = X @ direction - mean @ direction
         product = X.T @ product - mean * product.sum()
-        value, direction = direction @ product / len(X), product
+        value, direction = direction @ product / X.shape[0], product
     return float(value)
 
 
@@ -296,10 +307,7 @@ def _log_loss(codes, raw):
 
 
 def reference(problem, folder, data=None):
-    """The best known objective of a problem: from the folder, or computed once and put there.
-
-    Newton's method with Cholesky factors in centred, scaled coordinates (the penalty stays on the user's), conjugate
-    gradients where the Hessian is too large; orthogonal factors for the plain least squares.
+    """The best known objective of a problem: from the folder, or computed once (`optimum`) and put there.
 
     Returns
     -------
@@ -317,8 +325,7 @@ def reference(problem, folder, data=None):
         return known
     X, y, strength, kind = load_problem(problem.name) if data is None else data
     start = time.perf_counter()
-    solve = _least_squares if kind == "squared" else _newton
-    coef, intercept, bound, method = solve(X, y, strength)
+    coef, intercept, bound, method = optimum(X, y, strength, kind)
     known = {
         "objective": objective(X, y, coef, intercept, strength, kind),
         "bound": float(bound),
@@ -333,6 +340,15 @@ def reference(problem, folder, data=None):
         np.save(coef_path, coef)
         known["coef"] = coef
     return known
+
+
+def optimum(X, y, strength, kind):
+    """The coefficients, the intercept, a bound of what is left to gain, and the method.
+
+    Newton's method with Cholesky factors in centred, scaled coordinates (the penalty stays on the user's), conjugate
+    gradients where the Hessian is too large; orthogonal factors for the plain least squares.
+    """
+    return (_least_squares if kind == "squared" else _newton)(X, y, strength)
 
 
 def _coordinates(X):

@@ -19,6 +19,8 @@ import numpy as np
 from sklearn.datasets import fetch_california_housing, load_diabetes
 from sklearn.metrics import r2_score
 
+from sklearn_gd.steps import RULES
+
 from .exact import refined
 from .measure import alternate, attempt
 from .methods import CLOSED_FORMS, SEARCHES, Method, gradient_descent, on_standardised, textbook_rate
@@ -76,6 +78,10 @@ def contestants(X: np.ndarray, max_iter: int) -> dict[str, tuple[str, Method]]:
     methods: dict[str, tuple[str, Method]] = {name: ("closed form", method) for name, method in CLOSED_FORMS.items()}
     textbook = on_standardised(learning_rate=rate, max_iter=limit)
     methods[f"textbook rate {rate:g}, standardised"] = ("gradient descent", textbook)
+    for name, rule in RULES.items():
+        if rule.scheduled and name != "constant":
+            method = on_standardised(learning_rate=rule(rate), max_iter=limit)
+            methods[f'"{name}" from {rate:g}, standardised'] = ("gradient descent", method)
     for name in SEARCHES:
         if name != "auto":
             method = gradient_descent(learning_rate=name, max_iter=limit)
