@@ -328,7 +328,7 @@ def convergence(curves: pd.DataFrame, title: str, default: str) -> Figure:
         ax.axhline(1e-6, color="black", linewidth=0.8, linestyle=":", zorder=1)
         ax.xaxis.set_major_formatter(FuncFormatter(_time))
         ax.tick_params(labelsize=8)
-        _plain(ax)
+        plain(ax)
         ax.set_title("\n".join(str(name).rsplit(", ", 1)), fontsize=9, loc="left")
     for ax in axes[len(names) :]:
         ax.set_axis_off()

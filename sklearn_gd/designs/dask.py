@@ -53,7 +53,9 @@ def compute(*collections: Any) -> tuple[Any, ...]:
     try:
         return dask.compute(*collections)
     except BaseException as error:  # CancelledError, which distributed raises, is no Exception
-        if not LOST & {cls.__name__ for cls in type(error).__mro__}:
+        # a client that closes in this moment leaves its futures to Dask's own scheduler, which knows nothing of them
+        orphaned = isinstance(error, ValueError) and str(error).startswith("Missing dependency")
+        if not orphaned and not LOST & {cls.__name__ for cls in type(error).__mro__}:
             raise
         raise RuntimeError(messages.cluster_lost(error)) from error
 
