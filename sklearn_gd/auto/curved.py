@@ -101,7 +101,8 @@ class Sample:
             self.spread = self._row_spread()
 
     def _row_spread(self) -> Any:
-        return 1 + self.problem.design.row_spread(self.moments)
+        design = self.problem.design
+        return (1 + design.row_spread(self.moments)).astype(design.dtype, copy=False)
 
     def grow(self) -> None:
         """More rows from now on."""

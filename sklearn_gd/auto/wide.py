@@ -72,9 +72,9 @@ def dual_solution(problem: Problem) -> Array | None:
     return factorised_dual(problem, np.float64) if solution is None else solution
 
 
-# A correction from single precision that leaves more than this of the residual has met a matrix too badly conditioned
-# for it. The next one would be smaller by what it has left: none is made that changes less than the second number.
-CORRECTED, NEGLIGIBLE = 0.05, 1e-11
+# A correction from single precision that leaves more than this of the residual has met a matrix too badly conditioned for
+# it, or rounding errors of double precision: those, where it was smaller than the second number.
+CORRECTED, SMALL = 0.05, 1e-8
 
 
 def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
@@ -107,10 +107,12 @@ def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
         before = np.linalg.norm(residual)
         residual = targets - design.forward(w) - u * penalty[:, None]
         left = float(np.linalg.norm(residual) / before) if before else 0.0
+        change = float(np.linalg.norm(step)) / (float(np.linalg.norm(u)) or 1.0)
+        # the next correction would be smaller by what this one has left
+        if left * change <= min(1e-11, 1e-6 * problem.tol) or (left > CORRECTED and change < SMALL):
+            return w.reshape(problem.start.shape)
         if not left <= CORRECTED:
             return None
-        if left * np.linalg.norm(step) <= NEGLIGIBLE * np.linalg.norm(u):
-            return w.reshape(problem.start.shape)
 
 
 def rotated(problem: Problem) -> Run:

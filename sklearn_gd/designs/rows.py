@@ -459,11 +459,14 @@ class RowBlocks:
         np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
         out = np.empty(self.n_samples)
 
+        def block(s: slice) -> Array:
+            Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
+            Z *= Z
+            return np.dot(Z, inverse)
+
         def task(chunk: slice) -> None:
             for s in self._blocks(chunk):
-                Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
-                Z *= Z
-                out[s] = np.dot(Z, inverse)
+                out[s] = block(s)
 
         self._chunks(task)
         return out
