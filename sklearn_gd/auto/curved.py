@@ -14,7 +14,7 @@ from ..descent import Run
 from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
-from .problem import Problem, metric_for, plane_descent, without_matrix
+from .problem import Problem, gram_price, metric_for, plane_descent, slower_than, without_matrix
 
 __all__ = ["Sample", "model_search"]
 
@@ -40,8 +40,21 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
         if problem.start.ndim == 2:
             run.metric = Inexact(run.metric)
         return without_matrix(problem, run, moments)
+    price = gram_price(design)
+    moved = False
+    sparse = design.work < design.n_samples * design.n_features
+    if preconditioner == "auto" and sparse and price > limits.MANY_PASSES and not design.remote:
+        # a product of columns costs what many passes do
+        run.metric = metric_for("diagonal", problem, moments)
+        if problem.start.ndim == 2:
+            run.metric = Inexact(run.metric)
+        plane_descent(problem, run, until=lambda run: slower_than(price, run))
+        if run.reason is not None:
+            return run
+        run.move(run.objective, run.base.coef)
+        moved = True
     sample = sample_of(problem, moments)
-    if not sample.whole:
+    if not sample.whole and not moved:
         run.move_start(sample.start())
     run.metric = Renewed(sample)
     if needs_inner(problem):

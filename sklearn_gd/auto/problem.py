@@ -21,7 +21,7 @@ from ..remote import RemoteModel
 from ..steps import PlaneSearch
 from . import limits
 
-__all__ = ["Problem", "explicit", "metric_for", "plane_descent", "slower_than", "without_matrix"]
+__all__ = ["Problem", "explicit", "gram_price", "metric_for", "plane_descent", "slower_than", "without_matrix"]
 
 
 @dataclass
@@ -125,6 +125,12 @@ def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | Non
         callback=problem.callback,
         until=until,
     )
+
+
+def gram_price(design: Design) -> float:
+    """What a Gram matrix costs, in passes."""
+    n, p = design.n_samples, design.n_features
+    return n * p * limits.GRAM_PASSES * (p + 160) / max(design.work, 1)
 
 
 # Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up. Their

@@ -15,7 +15,7 @@ from ..objectives import Quadratic
 from ..preconditioners import Full
 from ..protocols import Array, Moments
 from . import limits
-from .problem import Problem, metric_for, plane_descent, slower_than, without_matrix
+from .problem import Problem, gram_price, metric_for, plane_descent, slower_than, without_matrix
 
 __all__ = ["product_objective", "squares"]
 
@@ -24,7 +24,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     """Squared error: the gradient is linear in the coefficients, and the search exact."""
     design = problem.design
     n, p = design.n_samples, design.n_features
-    price = n * p * limits.GRAM_PASSES * (p + 160) / design.work  # of a Gram matrix, in passes
+    price = gram_price(design)
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
     if affordable and (preconditioner == "full" or price < limits.FEW_PASSES):
         return gram_squares(problem)
