@@ -250,3 +250,15 @@ print(GDLinearRegression().fit(X, X @ [1.0, 2.0]).coef_.round(6).tolist())
         program = "import sklearn.linear_model, sklearn.pipeline, sklearn.utils\n" + program
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[1.0, 2.0]", done.stderr
+
+
+@needs_callbacks
+@pytest.mark.parametrize("classes", [2, 3])
+def test_callbacks_see_the_users_coefficients_where_rows_are_fewer_than_columns(classes):
+    """ "auto" works in the space that the rows span; what it tells of an iteration is in the columns."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 80)), np.arange(30) % classes
+    recorder = Recorder()
+    model = GDLogisticRegression().set_callbacks(recorder).fit(X, y)
+    assert {fitted.coef_.shape for fitted in recorder.iterates} == {model.coef_.shape}
+    np.testing.assert_allclose(recorder.iterates[-1].coef_, model.coef_, atol=1e-12)

@@ -152,6 +152,7 @@ class Sample:
             tol=max(problem.tol, 1e-3),
             max_iter=100,
             callback=None,
+            back=None,
             verbose=0,
         )
         return model_search(sampled, "full").coef

@@ -42,6 +42,8 @@ class Problem:
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
         As the estimator has them.
+    back : callable (coef) -> coef, or None
+        From the problem's coordinates to the estimator's, where they differ.
     """
 
     design: Design
@@ -56,6 +58,7 @@ class Problem:
     verbose: int = 0
     callback: Callback | None = None
     criterion: Stopping | None = None
+    back: Callable[[Array], Array] | None = None
     model: LinearModel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +91,10 @@ class Problem:
         return Stopping(metric, self.scale, self.tol, floor, self.eps)
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
-        return Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
+        run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
+        if self.back is not None:
+            run.back = self.back
+        return run
 
 
 def metric_for(name: str | None, problem: Problem, moments: Moments) -> Preconditioner:

@@ -133,7 +133,8 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
                 coef[p] += centre @ free
             return coef
 
-        run.back = smallest
+        outer = run.back
+        run.back = lambda coef: outer(smallest(coef))
     return run
 
 

@@ -158,10 +158,8 @@ def rotated(problem: Problem) -> Run:
     criterion = Stopping(
         RowSpan(spread or 1.0, shift, design.fit_intercept), problem.scale, 0.1 * problem.tol, floor, problem.eps
     )
-    inner_problem = replace(problem, design=inner, start=start, criterion=criterion)
+    inner_problem = replace(problem, design=inner, start=start, criterion=criterion, back=back)
     run = by_loss(inner_problem, "auto")
-    smallest = run.back
-    run.back = lambda v: back(smallest(v))
     while run.reason == "gradient":
         coef = run.coef
         value, gradient = problem.model.value_and_gradient(coef)
