@@ -19,9 +19,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import messages
+from . import arrays, messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import CallbackSupportMixin, with_callbacks
+from .arrays import Place
 from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
 from .descent import Run
@@ -191,7 +192,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         """What X may be, for scikit-learn's validation."""
         # In a large array the first pass over X, which is made anyway, finds NaN and infinity.
         large = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size > CHECKED_FIRST
-        return {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not large}
+        return {"accept_sparse": "csr", "dtype": arrays.float_dtypes(X), "ensure_all_finite": not large}
 
     def _check_weight(self, sample_weight: Any, X: Any) -> Array | None:
         if sample_weight is None:
@@ -199,6 +200,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         n = X.shape[0]
         if isinstance(sample_weight, Real):
             sample_weight = np.full(n, sample_weight)
+        if arrays.is_elsewhere(X):
+            sample_weight = arrays.place_of(X).put(sample_weight)
         weight = check_array(
             sample_weight,
             accept_sparse=False,
@@ -211,9 +214,11 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
         if weight.shape != (n,):
             raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight a sample.")
-        if (weight < 0).any():
-            raise ValueError(f"Negative values in data passed to `sample_weight`: the smallest is {weight.min():.3g}.")
-        if not weight.any():
+        xp = arrays.namespace(weight)
+        low, high = float(xp.min(weight)), float(xp.max(weight))
+        if low < 0:
+            raise ValueError(f"Negative values in data passed to `sample_weight`: the smallest is {low:.3g}.")
+        if not high:
             raise ValueError("Sample weights must not all be zero: at least one sample must have a positive weight.")
         return weight
 
@@ -248,6 +253,8 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         return out
 
     def _start_array(self, array: Any, name: str) -> Array:
+        if arrays.is_elsewhere(array):
+            array = arrays.transfer(array)
         try:
             return check_array(
                 array, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="init", estimator=self
@@ -307,24 +314,32 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        labels = arrays.place_of(y) if arrays.dispatched(y) else None
+        X, place, (y, sample_weight) = arrays.settled(X, y, sample_weight)
         X, y = self._check_X_y(X, y)
         weight = self._check_weight(sample_weight, X)
-        if weight is not None and not weight.all():
+        if weight is not None and not arrays.namespace(weight).all(weight != 0):
             # A weight of zero removes the row: also from what decides how the problem is solved.
             check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
-            rows = np.flatnonzero(weight)
-            X, y, weight = X[rows], y[rows], weight[rows]
+            rows = arrays.rows_with(weight)
+            X, y, weight = arrays.taken(X, rows), arrays.taken(y, rows), arrays.taken(weight, rows)
         loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
         if weight is not None:
-            weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)
+            weight = arrays.cast(weight / arrays.home(arrays.total(weight))[0], X.dtype)
         # A few thousand numbers are multiplied on one thread by BLAS itself, in less time than it takes to tell it.
-        with one_blas_thread() if X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
+        at_home = not arrays.is_elsewhere(X)
+        with one_blas_thread() if at_home and X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
             design = design_for(X, bool(self.fit_intercept))
             shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
             start = self._start(shape)
 
             def results(run: Run) -> dict[str, Any]:
-                return {**attributes, **self._results(run, shape, X.dtype)}
+                fitted = {**attributes, **self._results(run, shape, design.dtype)}
+                # where X came from; the classes, which may be words, where y did
+                for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
+                    if origin is not None and name in fitted:
+                        fitted[name] = origin.put(fitted[name])
+                return fitted
 
             tasks = tasks_for(self, given, results)
             problem = Problem(
@@ -380,15 +395,19 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
 
     # -- predictions ----------------------------------------------------------------------------------------------------
 
-    def _raw(self, X: Any) -> Array:
-        """X @ coef_.T + intercept_."""
+    def _raw(self, X: Any, method: str) -> Array:
+        """X @ coef_.T + intercept_, for a method of that name."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return X @ self.coef_.T + self.intercept_
+        X = validate_data(self, X, accept_sparse="csr", dtype=arrays.float_dtypes(X), reset=False)
+        fitted, given = ((arrays.place_of(array) if arrays.is_elsewhere(array) else None) for array in (self.coef_, X))
+        if fitted != given:
+            raise ValueError(messages.other_namespace(f"{type(self).__name__}.{method}", fitted, given))
+        return X @ (self.coef_ if self.coef_.ndim == 1 else self.coef_.T) + self.intercept_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
 

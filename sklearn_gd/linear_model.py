@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._checks import check_number
+from .arrays import alike, cast, class_totals, is_elsewhere, looked_up, mean, namespace, on_host
 from .base import BaseGD, Target
 from .losses import Binomial, HalfSquaredError, Multinomial
 from .protocols import Array, Momentum, StepRule
@@ -282,13 +283,9 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         return validate_data(self, X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
     def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
-        y = y.astype(dtype, copy=False)
-        if weight is None:
-            about = y - (y.mean(axis=0, dtype=np.float64) if self.fit_intercept else 0.0)
-            scale = np.sqrt(np.einsum("i...,i...->...", about, about) / len(y))
-        else:
-            mean = np.average(y, axis=0, weights=weight) if self.fit_intercept else 0.0
-            scale = np.sqrt(np.average(np.square(y - mean, dtype=np.float64), axis=0, weights=weight))
+        y = cast(y, dtype)
+        about = y - (alike(mean(y, weight), y) if self.fit_intercept else 0.0)
+        scale = np.sqrt(mean(about * about, weight))
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
         scale = np.where(scale > 0, scale, 1.0)
         n_outputs = y.shape[1] if y.ndim == 2 else None
@@ -310,7 +307,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             ``X @ coef_.T + intercept_``.
         """
-        return self._raw(X)
+        return self._raw(X, "predict")
 
 
 class GDLogisticRegression(ClassifierMixin, BaseGD):
@@ -599,24 +596,28 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the data contains only one "
                 f"class: {classes[0]!r}"
             )
+        totals = class_totals(index, weight, k)
         if self.class_weight is not None:
-            per_class = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
+            names = on_host(classes)
+            # a sample of each class stands for all of them, with their weight
+            per_class = compute_class_weight(self.class_weight, classes=names, y=names, sample_weight=totals)
             if not (np.isfinite(per_class).all() and (per_class >= 0).all() and per_class.any()):
                 raise ValueError(
                     f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
                 )
-            factor = per_class[index].astype(dtype)
+            factor = cast(looked_up(per_class, index), dtype)
             weight = factor if weight is None else weight * factor
-        total = float(len(y) if weight is None else weight.sum(dtype=np.float64))
+            totals = totals * per_class
+        total = float(totals.sum())
         alpha = 0.0 if math.isinf(self.C) else 1.0 / (float(self.C) * total)
-        share = np.bincount(index, weights=weight, minlength=k) / total
+        share = totals / total
         present = share[share > 0]
         # twice the entropy: the loss of the constant prediction; 2 log k without an intercept
         entropy = float(-(present * np.log(present)).sum()) if self.fit_intercept else math.log(k)
         scale = math.sqrt(2 * entropy) if entropy > 0 else 1.0
         attributes = {"classes_": classes}
         if k == 2:
-            return Binomial(), (2 * index - 1).astype(dtype), weight, alpha, scale, None, attributes
+            return Binomial(), cast(2 * index - 1, dtype), weight, alpha, scale, None, attributes
         return Multinomial(), index, weight, alpha, scale, k, attributes
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
@@ -636,8 +637,11 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             For two classes the log-odds of the second, ``classes_[1]``; for more, scores whose softmax are the
             probabilities.
         """
-        raw = self._raw(X)
-        return raw.ravel() if raw.shape[1] == 1 else raw
+        return self._scores(X, "decision_function")
+
+    def _scores(self, X: Any, method: str) -> Array:
+        raw = self._raw(X, method)
+        return raw[:, 0] if raw.shape[1] == 1 else raw
 
     def predict(self, X: Any) -> Array:
         """Predict the most probable class.
@@ -652,8 +656,12 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         y : ndarray of shape (n_samples,)
             Members of ``classes_``.
         """
-        raw = self.decision_function(X)
-        return self.classes_[(raw > 0).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
+        raw = self._scores(X, "predict")
+        xp = namespace(raw)
+        index = cast(raw > 0, xp.int64) if raw.ndim == 1 else xp.argmax(raw, axis=1)
+        if on_host(self.classes_).dtype.kind in "iufb":
+            return looked_up(self.classes_, index)
+        return self.classes_[on_host(index)]
 
     def predict_proba(self, X: Any) -> Array:
         """Compute the probabilities of the classes.
@@ -668,7 +676,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         p : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        raw = self.decision_function(X)
+        raw = self._scores(X, "predict_proba")
         return Multinomial.probabilities(self._two_columns(raw))[0]
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -684,16 +692,24 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         log_p : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        raw = self._two_columns(self.decision_function(X))
+        raw = self._two_columns(self._scores(X, "predict_log_proba"))
         return raw - Multinomial.probabilities(raw)[1][:, None]
 
     @staticmethod
     def _two_columns(raw: Array) -> Array:
-        return np.column_stack([np.zeros_like(raw), raw]) if raw.ndim == 1 else raw
+        if raw.ndim == 2:
+            return raw
+        xp = namespace(raw)
+        return xp.stack([xp.zeros_like(raw), raw], axis=1)
 
 
 def encode(y: Array) -> tuple[Array, Array]:
     """The sorted classes, and the index of each sample's; continuous targets are refused."""
+    xp = namespace(y)
+    if is_elsewhere(y):
+        if not xp.isdtype(y.dtype, ("bool", "integral")):
+            check_classification_targets(y)
+        return xp.unique_inverse(y)
     if y.dtype.kind in "iub" and len(y):
         low, high = int(y.min()), int(y.max())
         if high - low < max(len(y), 256):

@@ -10,7 +10,32 @@ if TYPE_CHECKING:
     from .descent import Run
     from .protocols import StepRule
 
-__all__ = ["diverged", "unconverged"]
+__all__ = ["NO_ARRAY_API_COMPAT", "diverged", "other_namespace", "unconverged"]
+
+NO_ARRAY_API_COMPAT = (
+    "array_api_dispatch=True with arrays that are not NumPy's needs the package array-api-compat: "
+    "pip install 'sklearn-gd[array-api]'."
+)
+
+
+def other_namespace(method: str, fitted: object, given: object) -> str:
+    """The text for X that lives elsewhere than the X of the fit.
+
+    Parameters
+    ----------
+    method : str
+        With its class.
+    fitted, given : Place or None
+        None for NumPy.
+    """
+
+    def told(place: object) -> str:
+        return "NumPy" if place is None else str(place)
+
+    return (
+        f"{method}() must use the same namespace and the same device as fit(): the coefficients are of {told(fitted)}, X is "
+        f"of {told(given)}. Convert X, or fit again on arrays like it (with array_api_dispatch=True to stay outside NumPy)."
+    )
 
 
 def _rate(rate: float) -> str:

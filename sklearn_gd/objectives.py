@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import dot, home, scalar, stacked, total
 from .losses import spread
 from .protocols import Array, Design, Loss, Penalty
 
@@ -119,9 +120,9 @@ class LinearModel:
     def _residual(self, s: slice, raw: Array) -> tuple[float, Array]:
         value, slope, _ = self.loss.derivatives(self.y[s], raw, 1)
         if self.weight is None:
-            return float(value.sum(dtype=np.float64)), slope
+            return total(value), slope
         w = self.weight[s]
-        return float(np.vdot(w, value)), slope * spread(w, slope)
+        return total(value, w), slope * spread(w, slope)
 
     def value_and_gradient(self, coef: Array) -> tuple[float, Array]:
         """The fused sweep: one read of X, and nothing of n_samples kept."""
@@ -130,10 +131,12 @@ class LinearModel:
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
 
-    def gradient(self, coef: Array, slope: Array) -> Array:
-        """The gradient from the weighted slopes of the samples: one read of X."""
-        gradient = self.design.sweep(lambda s, _: (0.0, slope[s]))[1]
-        gradient *= self.mean
+    def gradient(self, coef: Array, trial: Trial) -> Array:
+        """The gradient from the weighted slopes of the samples: one read of X, where a trial has not made it already."""
+        gradient = trial.gradient
+        if gradient is None:
+            gradient = self.design.sweep(lambda s, _: (0.0, trial.slope[s]))[1]
+        gradient = gradient * self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
 
@@ -147,7 +150,7 @@ class LinearModel:
             Of the data's part, along the images.
         """
         loss, weight = self.loss, self.weight
-        moves = [(base.dtype.type(factor), image) for factor, image in zip(a, images, strict=True) if factor]
+        moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
             value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
         else:
@@ -155,15 +158,19 @@ class LinearModel:
             for factor, image in moves:
                 raw = raw + factor * image
             value, slope, bend = loss.derivatives(self.y, raw, order)
-            value = float(value.sum(dtype=np.float64) if weight is None else np.vdot(weight, value))
-            gradient = hessian = None
+            value = total(value, weight)
+            gradient = hessian = along = None
             if order:
                 if weight is not None:
                     slope *= spread(weight, slope)
-                gradient = np.array([np.vdot(image, slope) for image in images], dtype=np.float64)
+                gradient = stacked([dot(image, slope) for image in images])
                 if order == 2:
                     hessian = loss.forms(bend, weight, images)
-            arrays = (raw, slope, bend)
+                if not self.design.at_home and images:
+                    # Most trials are the last of their search, whose gradient is needed next: one transfer for both.
+                    along = self.design.adjoint(slope)
+            value, gradient, hessian, along = home(value, gradient, hessian, along)
+            arrays = (raw, slope, bend, along)
         if gradient is not None:
             gradient *= self.mean
         if hessian is not None:
@@ -211,6 +218,7 @@ class Trial(NamedTuple):
     raw: Array
     slope: Any  # an array or None
     bend: Any
+    gradient: Any = None  # the sum of the slopes over the rows, of coefficient size, where it came along
 
 
 class ModelPoint(Point):
@@ -243,7 +251,7 @@ class ModelPoint(Point):
                 # a trial of order 0 has no slopes
                 self._value, self._gradient = self.model.value_and_gradient(self.coef)
             else:
-                self._gradient = self.model.gradient(self.coef, self.trial.slope)
+                self._gradient = self.model.gradient(self.coef, self.trial)
         return self._gradient
 
     def known(self, order: int = 0) -> Trial:
@@ -270,7 +278,7 @@ class ModelPoint(Point):
         """Keep of the trial what a step needs: the predictions."""
         _ = self.gradient  # computed from the slopes, which go
         self.known()
-        self.trial = self.trial._replace(slope=None, bend=None)
+        self.trial = self.trial._replace(slope=None, bend=None, gradient=None)
 
     def refreshed(self) -> ModelPoint:
         """The same place, with predictions from its coefficients rather than from a sum of steps."""
@@ -282,16 +290,22 @@ class ModelPoint(Point):
             return self.step
         if self.step is None or self.step[0] is not other.coef:  # with Nesterov's momentum steps start elsewhere
             return Direction(self.coef - other.coef)
+        # the combination of the parts rather than the difference of two sums: no errors but its own
         _, a, images = self.step
-        image = np.empty_like(images[0])
+        first, *others = [(scalar(factor, image), image) for factor, image in zip(a, images, strict=True)]
+        if self.model.design.one_block:
+            image = first[0] * first[1]
+            for factor, part in others:
+                image += factor * part
+        else:
+            image = np.empty_like(first[1])
 
-        def task(s: slice) -> None:
-            # the combination of the parts rather than the difference of two sums: no errors but its own
-            np.multiply(images[0][s], image.dtype.type(a[0]), out=image[s])
-            for factor, part in zip(a[1:], images[1:], strict=True):
-                image[s] += image.dtype.type(factor) * part[s]
+            def task(s: slice) -> None:
+                np.multiply(first[1][s], first[0], out=image[s])
+                for factor, part in others:
+                    image[s] += factor * part[s]
 
-        self.model.design.each_prediction(task)
+            self.model.design.each_prediction(task)
         self.step = Direction(self.coef - other.coef, image)  # and the parts are not needed any more
         return self.step
 

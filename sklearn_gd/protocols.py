@@ -250,6 +250,7 @@ class Design(Protocol):
     passes: float  # reads of X so far
     work: float  # of one product with a vector, in operations
     one_block: bool  # whether work on predictions is done on all samples at once
+    at_home: bool  # whether arrays of sample size are NumPy's, so that looking at a number costs nothing
 
     def forward(self, coef: Array) -> Array:
         """Raw predictions."""

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import is_elsewhere
 from ..protocols import Design
+from .array_api import ArrayDesign
 from .dense import DenseDesign
 from .sparse import SparseDesign
 
@@ -22,6 +24,7 @@ __all__ = ["DESIGNS", "design_for"]
 DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Design]]] = [
     (sp.issparse, SparseDesign),
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
+    (is_elsewhere, ArrayDesign),
 ]
 
 
