@@ -598,9 +598,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             )
         totals = class_totals(index, weight, k)
         if self.class_weight is not None:
-            names = on_host(classes)
             # a sample of each class stands for all of them, with their weight
-            per_class = compute_class_weight(self.class_weight, classes=names, y=names, sample_weight=totals)
+            per_class = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=totals)
             if not (np.isfinite(per_class).all() and (per_class >= 0).all() and per_class.any()):
                 raise ValueError(
                     f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
@@ -709,7 +708,8 @@ def encode(y: Array) -> tuple[Array, Array]:
     if is_elsewhere(y):
         if not xp.isdtype(y.dtype, ("bool", "integral")):
             check_classification_targets(y)
-        return xp.unique_inverse(y)
+        classes, index = xp.unique_inverse(y)
+        return on_host(classes), index
     if y.dtype.kind in "iub" and len(y):
         low, high = int(y.min()), int(y.max())
         if high - low < max(len(y), 256):
