@@ -97,7 +97,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
         """Validated X and y."""
 
     @abstractmethod
-    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
+    def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         """What the loss sees.
 
         Returns
@@ -323,7 +323,7 @@ class BaseGD(CallbackSupportMixin, BaseEstimator, ABC):
             check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
             rows = arrays.rows_with(weight)
             X, y, weight = arrays.taken(X, rows), arrays.taken(y, rows), arrays.taken(weight, rows)
-        loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
+        loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X)
         if weight is not None:
             weight = arrays.cast(weight / arrays.home(arrays.total(weight))[0], X.dtype)
         # A few thousand numbers are multiplied on one thread by BLAS itself, in less time than it takes to tell it.

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._checks import check_number
-from .arrays import alike, cast, class_totals, is_elsewhere, looked_up, mean, namespace, on_host
+from .arrays import alike, beside, cast, class_totals, home, is_elsewhere, looked_up, mean, namespace, on_host
 from .base import BaseGD, Target
 from .losses import Binomial, HalfSquaredError, Multinomial
 from .protocols import Array, Momentum, StepRule
@@ -282,8 +282,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
             raise TypeError("y is sparse; a dense array is required: use y.toarray().")
         return validate_data(self, X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
-    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
-        y = cast(y, dtype)
+    def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
+        y = cast(beside(y, X), X.dtype)
         about = y - (alike(mean(y, weight), y) if self.fit_intercept else 0.0)
         scale = np.sqrt(mean(about * about, weight))
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
@@ -588,7 +588,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         return validate_data(self, X, y, **self._accepted(X))
 
-    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
+    def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         classes, index = encode(y)
         k = len(classes)
         if k < 2:
@@ -596,6 +596,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the data contains only one "
                 f"class: {classes[0]!r}"
             )
+        index = beside(index, X)
         totals = class_totals(index, weight, k)
         if self.class_weight is not None:
             # a sample of each class stands for all of them, with their weight
@@ -604,7 +605,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
                 raise ValueError(
                     f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
                 )
-            factor = cast(looked_up(per_class, index), dtype)
+            factor = cast(looked_up(per_class, index), X.dtype)
             weight = factor if weight is None else weight * factor
             totals = totals * per_class
         total = float(totals.sum())
@@ -616,7 +617,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         scale = math.sqrt(2 * entropy) if entropy > 0 else 1.0
         attributes = {"classes_": classes}
         if k == 2:
-            return Binomial(), cast(2 * index - 1, dtype), weight, alpha, scale, None, attributes
+            return Binomial(), cast(2 * index - 1, X.dtype), weight, alpha, scale, None, attributes
         return Multinomial(), index, weight, alpha, scale, k, attributes
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
@@ -702,12 +703,22 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return xp.stack([xp.zeros_like(raw), raw], axis=1)
 
 
+# Labels that are counted one by one on a device, a pass over them each; sorting them costs about as much as so many.
+FEW_LABELS = 32
+
+
 def encode(y: Array) -> tuple[Array, Array]:
     """The sorted classes, and the index of each sample's; continuous targets are refused."""
     xp = namespace(y)
     if is_elsewhere(y):
         if not xp.isdtype(y.dtype, ("bool", "integral")):
             check_classification_targets(y)
+        elif xp.isdtype(y.dtype, "integral"):
+            low, high = (int(number) for number in home(xp.min(y), xp.max(y)))
+            k = high - low + 1
+            # a few labels without a gap: subtracted, not sorted
+            if k <= FEW_LABELS and class_totals(y - low, None, k).all():
+                return on_host(xp.arange(low, high + 1, dtype=y.dtype)), y - low
         classes, index = xp.unique_inverse(y)
         return on_host(classes), index
     if y.dtype.kind in "iub" and len(y):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arrays import dot, home, scalar, stacked, total
+from .arrays import cast, dot, home, place_of, scalar, stacked, total
 from .losses import spread
 from .protocols import Array, Design, Loss, Penalty
 
@@ -118,7 +118,7 @@ class LinearModel:
     # -- over the samples
 
     def _residual(self, s: slice, raw: Array) -> tuple[float, Array]:
-        value, slope, _ = self.loss.derivatives(self.y[s], raw, 1)
+        value, slope, _ = self.loss.derivatives(self.y[s, ...], raw, 1)
         if self.weight is None:
             return total(value), slope
         w = self.weight[s]
@@ -135,7 +135,7 @@ class LinearModel:
         """The gradient from the weighted slopes of the samples: one read of X, where a trial has not made it already."""
         gradient = trial.gradient
         if gradient is None:
-            gradient = self.design.sweep(lambda s, _: (0.0, trial.slope[s]))[1]
+            gradient = self.design.sweep(lambda s, _: (0.0, trial.slope[s, ...]))[1]
         gradient = gradient * self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
@@ -157,25 +157,71 @@ class LinearModel:
             raw = base
             for factor, image in moves:
                 raw = raw + factor * image
-            value, slope, bend = loss.derivatives(self.y, raw, order)
-            value = total(value, weight)
-            gradient = hessian = along = None
-            if order:
-                if weight is not None:
-                    slope *= spread(weight, slope)
-                gradient = stacked([dot(image, slope) for image in images])
-                if order == 2:
-                    hessian = loss.forms(bend, weight, images)
-                if not self.design.at_home and images:
-                    # Most trials are the last of their search, whose gradient is needed next: one transfer for both.
-                    along = self.design.adjoint(slope)
-            value, gradient, hessian, along = home(value, gradient, hessian, along)
-            arrays = (raw, slope, bend, along)
+            sums, slope, bend = self._sums(raw, images, order)
+            value, gradient, hessian = home(*sums)
+            arrays = (raw, slope, bend)
         if gradient is not None:
             gradient *= self.mean
         if hessian is not None:
             hessian *= self.mean
         return Trial(value * self.mean, *arrays), gradient, hessian
+
+    def _sums(self, raw: Array, images: Sequence[Array], order: int) -> tuple[tuple[Any, Any, Any], Any, Any]:
+        # value, gradient and Hessian along the images, where the predictions are; the weighted slopes, and the bends
+        weight = self.weight
+        value, slope, bend = self.loss.derivatives(self.y, raw, order)
+        gradient = hessian = None
+        if order:
+            if weight is not None:
+                slope *= spread(weight, slope)
+            gradient = stacked([dot(image, slope) for image in images])
+            if order == 2:
+                hessian = self.loss.forms(bend, weight, images)
+        return (total(value, weight), gradient, hessian), slope, bend
+
+    def trials_ahead(
+        self, base: Array, a: Array, images: Sequence[Array], along: Array, forms: Array, count: int
+    ) -> list[tuple[Array, Trial, Array, Array]]:
+        """`trial` at a, at Newton's step from there, and so on, on a device that is asked once for all of them.
+
+        Parameters
+        ----------
+        base, a, images : as `trial` has them
+        along, forms : ndarray of shape (m,) and (m, m)
+            The penalty's gradient along the images at the base, and its Hessian.
+        count : int
+
+        Returns
+        -------
+        list of (a, trial, gradient, hessian)
+            Trials with their gradients of coefficient size: one read of X for all of them.
+        """
+        place = place_of(base)
+        xp, n = place.xp, self.design.n_samples
+        along, forms, here = place.put(along), place.put(forms), place.put(a)
+        arrays, sums = [], []
+        for _ in range(count):
+            factors = cast(here, base.dtype)
+            raw = base
+            for k, image in enumerate(images):
+                raw = raw + factors[k] * image
+            (value, gradient, hessian), slope, bend = self._sums(raw, images, 2)
+            arrays.append((raw, slope, bend))
+            sums += [here, value, gradient, hessian]
+            bent = xp.matmul(forms, here)
+            here = here + newton_on_device(xp, self.mean * hessian + forms, self.mean * gradient + along + bent)
+        slopes = [xp.reshape(slope, (n, -1)) for _, slope, _ in arrays]
+        *numbers, gradients = home(*sums, self.design.adjoint(xp.concat(slopes, axis=1)))
+        gradients = gradients.reshape(len(gradients), count, *base.shape[1:])
+        return [
+            (
+                numbers[4 * k],
+                Trial(numbers[4 * k + 1] * self.mean, *arrays[k], gradients[:, k]),
+                numbers[4 * k + 2] * self.mean,
+                numbers[4 * k + 3] * self.mean,
+            )
+            for k in range(count)
+        ]
 
     def _trial_by_blocks(
         self, base: Array, moves: list[tuple[Any, Array]], images: Sequence[Array], order: int
@@ -209,6 +255,15 @@ class LinearModel:
         value, *rest = self.design.over_predictions(task)
         gradient, hessian = (*rest, None, None)[:2]
         return value, arrays, gradient, hessian
+
+
+def newton_on_device(xp: Any, hessian: Any, gradient: Any) -> Any:
+    """−H⁻¹g for one or two numbers, by arithmetic alone: a guess of where a search goes next, which it need not follow."""
+    if gradient.shape[0] == 1:
+        return -gradient / hessian[0, :]
+    h, k, c = hessian[0, 0], hessian[1, 1], hessian[0, 1]
+    g, e = gradient[0], gradient[1]
+    return xp.stack([c * e - k * g, c * g - h * e]) / (h * k - c * c)
 
 
 class Trial(NamedTuple):
@@ -267,7 +322,7 @@ class ModelPoint(Point):
         bend, weight, bent = self.known(2).bend, model.weight, model.loss.bent
 
         def pointwise(s: slice, image: Array) -> tuple[float, Array]:
-            return 0.0, bent(bend[s], None if weight is None else weight[s], image)
+            return 0.0, bent(bend[s, ...], None if weight is None else weight[s], image)
 
         out = model.design.sweep(pointwise, coef)[1]
         out *= model.mean
@@ -314,7 +369,7 @@ class ModelPoint(Point):
         self.trial = self.step = None
 
     def along(self, *directions: Direction) -> ModelSubspace:
-        return ModelSubspace(self, directions)
+        return (ModelSubspace if self.model.design.at_home else DistantSubspace)(self, directions)
 
 
 class ModelSubspace(Subspace):
@@ -336,9 +391,7 @@ class ModelSubspace(Subspace):
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         """φ(a), and its gradient and Hessian where `order` asks for them."""
         model = self.origin.model
-        self.origin.release()
-        self._last = None
-        trial, gradient, hessian = model.trial(self.origin.known().raw, a, self.images(), order)
+        trial, gradient, hessian = self._trial(a, order)
         self._last = (a, trial)
         value = trial.value
         if model.penalty.alpha:
@@ -352,6 +405,11 @@ class ModelSubspace(Subspace):
                 if order == 2:
                     hessian += forms
         return value, gradient, hessian
+
+    def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
+        self.origin.release()
+        self._last = None
+        return self.origin.model.trial(self.origin.known().raw, a, self.images(), order)
 
     def _penalty_forms(self) -> tuple[float, Array, Array]:
         if self._forms is None:
@@ -373,6 +431,46 @@ class ModelSubspace(Subspace):
             return ModelPoint(self.origin.model, self.coef(a))
         trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
         return ModelPoint(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._images))
+
+
+class DistantSubspace(ModelSubspace):
+    """The same on a device, where to look at a number is to wait for it: trials are made ahead of the search.
+
+    Where a Newton search goes next is known from sums that the device has. It makes `AHEAD` steps of its own, with their
+    gradients, and all that they found comes home in one transfer. A search that goes another way is as right, and waits
+    once more.
+    """
+
+    # Trials of most searches (1 to 3 in nine of ten). One too many costs O(n_samples) on the device, one too few a wait.
+    AHEAD = 3
+    # The same formula of the same numbers, on the device and on the host, but for its rounding errors.
+    SAME = 1e-10
+
+    def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
+        if order < 2:
+            return super()._trial(a, order)
+        found = self._found(a)
+        if found is None:
+            self.origin.release()
+            _, along, forms = self._penalty_forms()
+            raw = self.origin.known().raw
+            self._seen = self.origin.model.trials_ahead(raw, a, self.images(), along, forms, self.AHEAD)
+            found = self._seen[0]
+        return found[1], found[2].copy(), found[3].copy()
+
+    _seen: Any = ()
+
+    def _found(self, a: Array) -> Any:
+        for entry in self._seen:
+            if np.abs(entry[0] - a).max() <= self.SAME * np.abs(a).max():
+                return entry
+        return None
+
+    def point(self, a: Array) -> ModelPoint:
+        found = self._found(a)
+        if found is not None:
+            self._last = (a, found[1])
+        return super().point(a)
 
 
 # ---------------------------------------------------------------------------------------------------- quadratics
