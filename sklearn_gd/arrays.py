@@ -25,9 +25,9 @@ from .protocols import Array
 
 __all__ = ["Place", "dot", "home", "namespace", "place_of", "settled", "total"]
 
-# Terms of a sum that are added up in the arithmetic of X, and whose rounding errors in float32 reach 1024 · 6e-8 at the
-# worst (4e-6 seen, of equal numbers). The products of all blocks are one batch of matrix products.
-BLOCK_ROWS = 1024
+# Terms of a sum that are added up in the arithmetic of X, whose rounding errors in float32 reach 256 · 6e-8 at the worst
+# (of equal numbers, one by one). The products of all blocks are one batch of matrix products.
+BLOCK_ROWS = 256
 
 #: what is on the host
 HOME = (float, np.ndarray, np.generic, type(None))
@@ -122,16 +122,17 @@ def block_sums(a: Any, b: Any) -> Any:
     xp = namespace(a)
     double = place_of(a).double
     n, p, q = a.shape[0], a.shape[1], b.shape[1]
-    rows = max(BLOCK_ROWS, p)  # so that the products are no larger than a
+    rows = max(BLOCK_ROWS, 4 * q)  # so that the products are much smaller than a
     k = n // rows
     if k < 2:
         return xp.astype(xp.matmul(a.T, b), double, copy=False)
-    left = xp.permute_dims(xp.reshape(a[: k * rows, :], (k, rows, p)), (0, 2, 1))
-    parts = xp.matmul(left, xp.reshape(b[: k * rows, :], (k, rows, q)))
-    out = xp.sum(xp.astype(parts, double, copy=False), axis=0)
+    # (Bᵀ A)ᵀ, so that A is walked along its rows: four times as fast on PyTorch's CPU
+    left = xp.permute_dims(xp.reshape(b[: k * rows, :], (k, rows, q)), (0, 2, 1))
+    parts = xp.matmul(left, xp.reshape(a[: k * rows, :], (k, rows, p)))
+    out = xp.sum(parts, axis=0, dtype=double)
     if k * rows < n:
-        out += xp.astype(xp.matmul(a[k * rows :, :].T, b[k * rows :, :]), double, copy=False)
-    return out
+        out += xp.astype(xp.matmul(b[k * rows :, :].T, a[k * rows :, :]), double, copy=False)
+    return out.T
 
 
 def column_sums(a: Any) -> Any:
@@ -214,7 +215,9 @@ def rows_with(weight: Any) -> Any:
 def mean(values: Any, weight: Any = None) -> Array:
     """The weighted mean of a vector, or of each column, on the host in double precision."""
     if isinstance(values, np.ndarray):
-        return np.asarray(values.mean(axis=0, dtype=np.float64) if weight is None else np.average(values, axis=0, weights=weight))
+        return np.asarray(
+            values.mean(axis=0, dtype=np.float64) if weight is None else np.average(values, axis=0, weights=weight)
+        )
     if weight is None:
         return np.asarray(home(column_sums(values))[0]) / values.shape[0]
     sums, mass = home(column_sums(values * (weight if values.ndim == 1 else weight[:, None])), column_sums(weight))

@@ -22,7 +22,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import arrays, messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import CallbackSupportMixin, with_callbacks
-from .arrays import Place
 from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
 from .descent import Run

@@ -149,7 +149,6 @@ class LinearModel:
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
             Of the data's part, along the images.
         """
-        loss, weight = self.loss, self.weight
         moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
             value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
@@ -196,8 +195,9 @@ class LinearModel:
         list of (a, trial, gradient, hessian)
             Trials with their gradients of coefficient size: one read of X for all of them.
         """
+        design: Any = self.design  # one that is not at home, which has an adjoint
         place = place_of(base)
-        xp, n = place.xp, self.design.n_samples
+        xp, n = place.xp, design.n_samples
         along, forms, here = place.put(along), place.put(forms), place.put(a)
         arrays, sums = [], []
         for _ in range(count):
@@ -211,7 +211,7 @@ class LinearModel:
             bent = xp.matmul(forms, here)
             here = here + newton_on_device(xp, self.mean * hessian + forms, self.mean * gradient + along + bent)
         slopes = [xp.reshape(slope, (n, -1)) for _, slope, _ in arrays]
-        *numbers, gradients = home(*sums, self.design.adjoint(xp.concat(slopes, axis=1)))
+        *numbers, gradients = home(*sums, design.adjoint(xp.concat(slopes, axis=1)))
         gradients = gradients.reshape(len(gradients), count, *base.shape[1:])
         return [
             (

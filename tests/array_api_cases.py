@@ -26,6 +26,8 @@ try:
     import torch
 except ImportError:
     torch = None  # optional: what needs it says so
+else:
+    torch.set_num_threads(1)  # on small data threads only wait for each other
 
 DEVICES = {"strict": (array_api_strict, array_api_strict.Device("device1"))}
 if torch is not None:
@@ -155,11 +157,14 @@ def test_the_optimum_is_that_of_numpy(name, weighted, put):
     estimator, (X, y) = PROBLEMS[name]
     # weights of zero remove rows
     weight = {"sample_weight": np.arange(len(y)) % 4.0} if weighted else {}
-    here = clone(estimator).set_params(tol=1e-9, max_iter=5000).fit(X, y, **weight)
+    here = clone(estimator).set_params(tol=1e-7, max_iter=5000).fit(X, y, **weight)
     there = clone(here).fit(put(X), put(y), **{key: put(value) for key, value in weight.items()})
-    np.testing.assert_allclose(arrays.transfer(there.coef_), here.coef_, rtol=1e-5, atol=1e-6 * np.abs(here.coef_).max())
+    np.testing.assert_allclose(
+        arrays.transfer(there.coef_), here.coef_, rtol=1e-4, atol=1e-5 * np.abs(here.coef_).max()
+    )
     assert there.loss_curve_[-1] == pytest.approx(here.loss_curve_[-1], rel=1e-8)
-    assert type(there.coef_) is type(put(X)) and type(there.predict(put(X))) is type(put(X))
+    assert type(there.coef_) is type(put(X))
+    assert type(there.predict(put(X))) is type(put(X))
     assert all(type(entry) is float for column in there.history_.values() for entry in column)
     assert there.score(put(X), put(y)) == pytest.approx(here.score(X, y), abs=1e-6)
 
@@ -201,18 +206,19 @@ def test_one_transfer_an_iteration_with_a_rate_that_is_given(put, transfers):
 @pytest.mark.parametrize("preconditioner", ["auto", "diagonal"])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_two_transfers_an_iteration_with_auto(classes, preconditioner, put, transfers):
-    """On average: a search may need a third trial, and a new metric is a transfer of its own."""
-    X, y = _tall(20_000, 5)
+    """One for the trials and their gradients; a second one for a new metric, or for a search of more than three trials."""
+    X, y = _tall(20_000, 5, np.float64)
     if classes == 3:
-        y = y + (X[:, 4] > 12)
-    estimator = GDLogisticRegression(tol=1e-4, preconditioner=preconditioner, C=np.inf)
-    before = GDLogisticRegression(tol=1e-4, preconditioner=preconditioner, C=np.inf, max_iter=0)
-    with pytest.warns(ConvergenceWarning):
-        before.fit(put(X), put(y))
-    start = len(transfers)
-    transfers.clear()
-    estimator.fit(put(X), put(y))
-    assert len(transfers) - start <= 2 * estimator.n_iter_, transfers
+        y = y + (X[:, 1] > 1)
+    numbers = []
+    for max_iter in (0, 100):
+        transfers.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # no iteration at all, to count what comes before
+            model = GDLogisticRegression(preconditioner=preconditioner, max_iter=max_iter).fit(put(X), put(y))
+        numbers.append(len(transfers))
+    assert model.stop_reason_ == "gradient"
+    assert numbers[1] - numbers[0] <= 2 * model.n_iter_, transfers
     assert max(transfers) < 100 * 5 * classes
 
 
@@ -232,7 +238,7 @@ def test_an_iteration_on_squares_reads_no_data_once_there_is_a_gram_matrix(put, 
 @pytest.mark.parametrize("shape", [(50, 7), (20_001, 3)])
 def test_products_and_moments_are_those_of_the_dense_design(shape, intercept, weighted, dtype, put):
     rng = np.random.default_rng(0)
-    n, p = shape
+    n = shape[0]
     X = (rng.normal(size=shape) + 100).astype(dtype)
     weight = rng.random(n).astype(dtype) if weighted else None
     if weighted:

@@ -20,8 +20,9 @@ from .sparse import SparseDesign
 
 __all__ = ["DESIGNS", "design_for"]
 
+# Typed loosely: a device's design has no products of rows, and says so by not having the method.
 #: (recognises, design): the first that recognises X takes it
-DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Design]]] = [
+DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Any]]] = [
     (sp.issparse, SparseDesign),
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
     (is_elsewhere, ArrayDesign),

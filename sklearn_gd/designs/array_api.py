@@ -150,7 +150,7 @@ class ArrayDesign:
             host = [None if array is None else transfer(array) for array in (weight, targets)]
             return DenseDesign(transfer(self.X).astype(np.float64), self.fit_intercept).gram(*host)
         self.passes += 1
-        xp, n, p = self.xp, self.n_samples, self.n_features
+        xp, n = self.xp, self.n_samples
         centre, scale = self._centre_and_scale()
         parts: Any = None
         shift = np.zeros(0)
