@@ -6,6 +6,8 @@ The device is array-api-strict's "device1", which NumPy cannot look into; PyTorc
 too. Where PyTorch sees a GPU, all is run there besides.
 """
 
+import pathlib
+import subprocess
 import sys
 import warnings
 
@@ -396,3 +398,14 @@ def test_what_is_missing_is_named(dispatch, monkeypatch):
     with pytest.raises(ImportError, match="array-api-compat"):
         GDLinearRegression().fit(array_api_strict.ones((3, 1)), array_api_strict.ones(3))
     GDLinearRegression().fit(np.eye(3), np.ones(3))  # NumPy's arrays need nothing
+
+
+def test_the_measurement_on_a_gpu_runs_in_small_on_a_cpu():
+    if torch is None:
+        pytest.skip("needs PyTorch, which is optional")
+    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--samples", "2000", "--features", "3"]
+    root = pathlib.Path(__file__).parents[1]
+    done = subprocess.run([*command, "--repeats", "1"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for line in ("copying X", "loss and gradient", "sklearn_gd", "LogisticRegression", "torch.optim.LBFGS"):
+        assert line in done.stdout
