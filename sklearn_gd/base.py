@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import messages
+from . import arrays, messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import DOCUMENTATION, CallbackSupportMixin, Documented, with_callbacks
 from .auto import Problem, automatic, explicit
@@ -42,8 +42,6 @@ __all__ = ["BaseGD", "lazy_on_dask"]
 #: what `BaseGD._target` returns
 Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | Array, int | None, dict[str, Any]]"
 
-# What X may be without a copy; the first is what it becomes where it is neither.
-DTYPES = [np.float64, np.float32]
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
 TINY = 9216
@@ -63,7 +61,7 @@ def lazy_on_dask(method: M) -> M:
             return method(self, X)
         check_is_fitted(self)
         attributes = [name for name in READ if hasattr(self, name)]
-        return over_blocks(self, method.__name__, X, DTYPES, attributes)
+        return over_blocks(self, method.__name__, X, arrays.DTYPES, attributes)
 
     return cast(M, either)
 
@@ -127,7 +125,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """Validated X and y."""
 
     @abstractmethod
-    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
+    def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         """What the loss sees.
 
         Returns
@@ -185,7 +183,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """What X may be, for scikit-learn's validation."""
         # In a large array the first pass over X, which is made anyway, finds NaN and infinity.
         large = isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size > CHECKED_FIRST
-        return {"accept_sparse": "csr", "dtype": DTYPES, "ensure_all_finite": not large}
+        return {"accept_sparse": "csr", "dtype": arrays.float_dtypes(X), "ensure_all_finite": not large}
 
     def _validated(self, X: Any, *y: Any, **accepted: Any) -> Any:
         """scikit-learn's validation; of X that stays in its file it sees the shape and the kind of numbers."""
@@ -201,6 +199,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         n = X.shape[0]
         if isinstance(sample_weight, Real):
             sample_weight = np.full(n, sample_weight)
+        if arrays.is_elsewhere(X):
+            sample_weight = arrays.place_of(X).put(sample_weight)
         weight = check_array(
             sample_weight,
             accept_sparse=False,
@@ -213,9 +213,11 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
         if weight.shape != (n,):
             raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight a sample.")
-        if (weight < 0).any():
-            raise ValueError(f"Negative values in data passed to `sample_weight`: the smallest is {weight.min():.3g}.")
-        if not weight.any():
+        xp = arrays.namespace(weight)
+        low, high = float(xp.min(weight)), float(xp.max(weight))
+        if low < 0:
+            raise ValueError(f"Negative values in data passed to `sample_weight`: the smallest is {low:.3g}.")
+        if not high:
             raise ValueError("Sample weights must not all be zero: at least one sample must have a positive weight.")
         return weight
 
@@ -250,6 +252,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         return out
 
     def _start_array(self, array: Any, name: str) -> Array:
+        if arrays.is_elsewhere(array):
+            array = arrays.transfer(array)
         try:
             return check_array(
                 array, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="init", estimator=self
@@ -314,33 +318,43 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """Fit, told to scikit-learn's callbacks or to a recorder; what was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        labels = place = None  # where results return to that are not NumPy's
         if is_dask(X) or is_dask(y) or is_dask(sample_weight):
-            X, y, weight = collect(self, X, y, sample_weight, DTYPES, self._one_target)
+            X, y, weight = collect(self, X, y, sample_weight, arrays.DTYPES, self._one_target)
         else:
+            labels = arrays.place_of(y) if arrays.dispatched(y) else None
+            X, place, (y, sample_weight) = arrays.settled(X, y, sample_weight)
             X, y = self._check_X_y(X, y)
             weight = self._check_weight(sample_weight, X)
-        if weight is not None and not is_dask(X) and not weight.all():
-            # A weight of zero removes the row: also from what decides how the problem is solved.
-            rows = np.flatnonzero(weight)
-            if isinstance(X, StoredRows):
-                X = PickedRows(X, rows, all_checked=True)
-            else:
-                check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
-                X = X[rows]
-            y, weight = y[rows], weight[rows]
-        loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X.dtype)
+            if weight is not None and not arrays.namespace(weight).all(weight != 0):
+                # A weight of zero removes the row: also from what decides how the problem is solved.
+                rows = arrays.rows_with(weight)
+                if isinstance(X, StoredRows):
+                    X = PickedRows(X, rows, all_checked=True)
+                else:
+                    check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
+                    X = arrays.taken(X, rows)
+                y, weight = arrays.taken(y, rows), arrays.taken(weight, rows)
+        loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X)
         if weight is not None:
-            weight = (weight / weight.sum(dtype=np.float64)).astype(X.dtype, copy=False)
+            mass = arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
+            weight = arrays.cast(weight / mass, X.dtype)
         # A few thousand numbers are multiplied on one thread by BLAS itself, in less time than it takes to tell it.
-        with one_blas_thread() if X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
+        in_memory = not arrays.is_elsewhere(X)
+        with one_blas_thread() if in_memory and X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
             design: Any = design_for(X, bool(self.fit_intercept))
-            if design.remote:
+            if design.where == "workers":
                 target, weight = design.hold(target), design.hold(weight)
             shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
             start = self._start(shape)
 
             def results(run: Run) -> dict[str, Any]:
-                return {**attributes, **self._results(run, shape, X.dtype)}
+                fitted = {**attributes, **self._results(run, shape, design.dtype)}
+                # where X came from; the classes, which may be words, where y did
+                for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
+                    if origin is not None and name in fitted:
+                        fitted[name] = origin.put(fitted[name])
+                return fitted
 
             tasks = tasks_for(self, given, results) if recorder is None else recorder
             problem = Problem(
@@ -402,17 +416,21 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     # -- predictions ----------------------------------------------------------------------------------------------------
 
-    def _raw(self, X: Any) -> Array:
-        """X @ coef_.T + intercept_."""
+    def _raw(self, X: Any, method: str) -> Array:
+        """X @ coef_.T + intercept_, for a method of that name."""
         check_is_fitted(self)
-        X = self._validated(X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        X = self._validated(X, accept_sparse="csr", dtype=arrays.float_dtypes(X), reset=False)
+        fitted, given = ((arrays.place_of(array) if arrays.is_elsewhere(array) else None) for array in (self.coef_, X))
+        if fitted != given:
+            raise ValueError(messages.other_namespace(f"{type(self).__name__}.{method}", fitted, given))
         if isinstance(X, StoredRows):
             return predictions(X, self.coef_, self.intercept_)
-        return X @ self.coef_.T + self.intercept_
+        return X @ (self.coef_ if self.coef_.ndim == 1 else self.coef_.T) + self.intercept_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
 

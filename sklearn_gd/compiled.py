@@ -30,7 +30,12 @@ PLAIN, SQUARED, BINOMIAL = 0, 1, 2
 
 def takes(arrays: Sequence[Any]) -> bool:
     """Whether the kernels can read these arrays: contiguous, and all float64 or all float32."""
-    dtype = arrays[0].dtype
-    return dtype in (np.float64, np.float32) and all(
-        isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous for array in arrays
+    first = arrays[0]
+    return (
+        isinstance(first, np.ndarray)
+        and first.dtype in (np.float64, np.float32)
+        and all(
+            isinstance(array, np.ndarray) and array.dtype == first.dtype and array.flags.c_contiguous
+            for array in arrays
+        )
     )

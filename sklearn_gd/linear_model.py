@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._checks import check_number
+from .arrays import alike, beside, cast, class_totals, home, is_elsewhere, looked_up, mean, namespace, on_host
 from .base import BaseGD, Target, lazy_on_dask
 from .designs.dask import accuracy, encode_blocks, is_dask, r2
 from .losses import Binomial, HalfSquaredError, Multinomial
@@ -286,16 +288,11 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
             raise TypeError("y is sparse; a dense array is required: use y.toarray().")
         return self._validated(X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
-    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
-        y = y.astype(dtype, copy=False)
-        if weight is None:
-            about = y - (y.mean(axis=0, dtype=np.float64) if self.fit_intercept else 0.0)
-            scale = np.sqrt(np.einsum("i...,i...->...", about, about) / len(y))
-        else:
-            mean = np.average(y, axis=0, weights=weight) if self.fit_intercept else 0.0
-            scale = np.sqrt(np.average(np.square(y - mean, dtype=np.float64), axis=0, weights=weight))
+    def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
+        y = cast(beside(y, X), X.dtype)
+        about = y - (alike(mean(y, weight), y) if self.fit_intercept else 0.0)
+        scale = np.sqrt(np.asarray(mean(about * about, weight)))  # of a Dask array: here it is computed
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
-        scale = np.asarray(scale)  # of a Dask array: here it is computed
         scale = np.where(scale > 0, scale, 1.0)
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
@@ -338,7 +335,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             ``X @ coef_.T + intercept_``.
         """
-        return self._raw(X)
+        return self._raw(X, "predict")
 
 
 class GDLogisticRegression(ClassifierMixin, BaseGD):
@@ -622,9 +619,9 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
         return self._validated(X, y, **self._accepted(X))
 
-    def _target(self, y: Array, weight: Array | None, dtype: np.dtype[Any]) -> Target:
+    def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         index: Any
-        classes, index, counts = encode_blocks(y, weight, encode) if is_dask(y) else encode(y, weight)
+        classes, index, counts = encode_blocks(y, weight, encode) if is_dask(y) else encode(y, weight, X)
         k = len(classes)
         if k < 2:
             raise ValueError(
@@ -632,13 +629,16 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
                 f"class: {classes[0]!r}"
             )
         if self.class_weight is not None:
+            # a sample of each class stands for all of them, with their weight
             per_class = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=counts)
             if not (np.isfinite(per_class).all() and (per_class >= 0).all() and per_class.any()):
                 raise ValueError(
                     f"class_weight must give finite weights that are not negative, and not all zero, got {self.class_weight!r}."
                 )
-            factors = per_class.astype(dtype)
-            factor = index.map_blocks(factors.take, dtype=dtype) if is_dask(index) else factors[index]
+            look_up = functools.partial(looked_up, per_class)
+            factor = cast(
+                index.map_blocks(look_up, dtype=per_class.dtype) if is_dask(index) else look_up(index), X.dtype
+            )
             weight = factor if weight is None else weight * factor
             counts = counts * per_class
         total = float(counts.sum())
@@ -650,7 +650,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         scale = math.sqrt(2 * entropy) if entropy > 0 else 1.0
         attributes = {"classes_": classes}
         if k == 2:
-            return Binomial(), (2 * index - 1).astype(dtype), weight, alpha, scale, None, attributes
+            return Binomial(), cast(2 * index - 1, X.dtype), weight, alpha, scale, None, attributes
         return Multinomial(), index, weight, alpha, scale, k, attributes
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
@@ -671,8 +671,11 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             For two classes the log-odds of the second, ``classes_[1]``; for more, scores whose softmax are the
             probabilities.
         """
-        raw = self._raw(X)
-        return raw.ravel() if raw.shape[1] == 1 else raw
+        return self._scores(X, "decision_function")
+
+    def _scores(self, X: Any, method: str) -> Array:
+        raw = self._raw(X, method)
+        return raw[:, 0] if raw.shape[1] == 1 else raw
 
     @lazy_on_dask
     def predict(self, X: Any) -> Array:
@@ -688,8 +691,12 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         y : ndarray of shape (n_samples,)
             Members of ``classes_``.
         """
-        raw = self.decision_function(X)
-        return self.classes_[(raw > 0).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
+        raw = self._scores(X, "predict")
+        xp = namespace(raw)
+        index = cast(raw > 0, xp.int64) if raw.ndim == 1 else xp.argmax(raw, axis=1)
+        if on_host(self.classes_).dtype.kind in "iufb":
+            return looked_up(self.classes_, index)
+        return self.classes_[on_host(index)]
 
     @lazy_on_dask
     def predict_proba(self, X: Any) -> Array:
@@ -705,7 +712,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         p : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        raw = self.decision_function(X)
+        raw = self._scores(X, "predict_proba")
         return Multinomial.probabilities(self._two_columns(raw))[0]
 
     @lazy_on_dask
@@ -722,7 +729,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         log_p : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        raw = self._two_columns(self.decision_function(X))
+        raw = self._two_columns(self._scores(X, "predict_log_proba"))
         return raw - Multinomial.probabilities(raw)[1][:, None]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -748,17 +755,37 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
     @staticmethod
     def _two_columns(raw: Array) -> Array:
-        return np.column_stack([np.zeros_like(raw), raw]) if raw.ndim == 1 else raw
+        if raw.ndim == 2:
+            return raw
+        xp = namespace(raw)
+        return xp.stack([xp.zeros_like(raw), raw], axis=1)
 
 
-def encode(y: Array, weight: Array | None) -> tuple[Array, Array, Array]:
-    """The sorted classes, the index of each sample's, and the weight of each class; continuous targets are refused."""
+# Labels that are counted one by one on a device, a pass over them each; sorting them costs about as much as so many.
+FEW_LABELS = 32
+
+
+def encode(y: Array, weight: Array | None, X: Any = None) -> tuple[Array, Array, Array]:
+    """The sorted classes, the index of each sample's, where X is, and the weight of each class; continuous targets are refused."""
     classes, index = indexed(y)
-    return classes, index, np.bincount(index, weights=weight, minlength=len(classes))
+    index = beside(index, X)
+    return classes, index, class_totals(index, weight, len(classes))
 
 
 def indexed(y: Array) -> tuple[Array, Array]:
     """The sorted classes, and the index of each sample's."""
+    if is_elsewhere(y):
+        xp = namespace(y)
+        if not xp.isdtype(y.dtype, ("bool", "integral")):
+            check_classification_targets(y)
+        elif xp.isdtype(y.dtype, "integral"):
+            low, high = (int(number) for number in home(xp.min(y), xp.max(y)))
+            k = high - low + 1
+            # a few labels without a gap: subtracted, not sorted
+            if k <= FEW_LABELS and class_totals(y - low, None, k).all():
+                return on_host(xp.arange(low, high + 1, dtype=y.dtype)), y - low
+        classes, index = xp.unique_inverse(y)
+        return on_host(classes), index
     if y.dtype.kind in "iub" and len(y):
         low, high = int(y.min()), int(y.max())
         if high - low < max(len(y), 256):

@@ -5,6 +5,7 @@ Two uses: the half squared error of `GDLinearRegression`, the log losses of `GDL
 Conventions, stated once for all of them: ``raw`` is the prediction in the link space, shape (n_samples,) or
 (n_samples, n_outputs); every derivative is with respect to ``raw``; ``weight`` is None or one factor a sample.
 A loss never sees X, and sums over samples in `forms` alone, because a search over a few step sizes needs nothing else.
+The arrays are NumPy's, or of any library of the Array API standard: a formula is written once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import compiled
+from .arrays import dot, into, less_one_at, namespace, picked, row_max, row_sums, stacked
 from .protocols import Array
 
 __all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
@@ -53,12 +55,12 @@ class PointwiseLoss:
     def forms(self, bend: Array, weight: Array | None, images: Sequence[Array]) -> Array:
         """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
         m = len(images)
-        out = np.empty((m, m))
+        out: list[list[Any]] = [[0.0] * m for _ in range(m)]
         for i, image in enumerate(images):
             bent = self.bent(bend, weight, image)
             for j in range(i, m):
-                out[i, j] = out[j, i] = np.vdot(bent, images[j])
-        return out
+                out[i][j] = out[j][i] = dot(bent, images[j])
+        return stacked(out) if m else np.zeros((0, 0))
 
 
 def spread(weight: Array, like: Array) -> Array:
@@ -78,11 +80,12 @@ class HalfSquaredError(PointwiseLoss):
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         residual = raw - y
         value = 0.5 * residual * residual
+        xp = namespace(raw)
         if value.ndim == 2:
-            value = value.sum(axis=1)
+            value = xp.sum(value, axis=1)
         if not order:
             return value, None, None
-        return value, residual, np.ones_like(residual) if order == 2 else None
+        return value, residual, xp.ones_like(residual) if order == 2 else None
 
 
 class Binomial(PointwiseLoss):
@@ -115,18 +118,18 @@ class Binomial(PointwiseLoss):
         return task
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
+        xp = namespace(raw)
         margin = y * raw
-        tail = np.abs(margin)
-        np.negative(tail, out=tail)
-        np.exp(tail, out=tail)  # in (0, 1]: neither factor below can overflow
-        value = np.log1p(tail)
-        value -= np.minimum(margin, 0)
+        tail = into(xp.negative, xp.abs(margin))
+        tail = into(xp.exp, tail)  # in (0, 1]: neither factor below can overflow
+        value = xp.log1p(tail)
+        value -= xp.minimum(margin, 0)
         if not order:
             return value, None, None
         right = 1 / (1 + tail)
         tail *= right
         # σ(−margin), the probability given to the wrong class
-        slope = np.where(margin < 0, right, tail)
+        slope = xp.where(margin < 0, right, tail)
         slope *= -y
         if order == 1:
             return value, slope, None
@@ -145,26 +148,23 @@ class Multinomial(PointwiseLoss):
     @staticmethod
     def probabilities(raw: Array) -> tuple[Array, Array]:
         """Softmax and its log-normaliser, shapes (n_samples, n_classes) and (n_samples,)."""
-        peak = raw.max(axis=1)
-        p = np.exp(raw - peak[:, None])
-        # a product, because NumPy's sums over a few columns cost more than the exponentials
-        total = p @ np.ones(p.shape[1], dtype=p.dtype)
+        xp = namespace(raw)
+        peak = row_max(raw)
+        p = xp.exp(raw - peak[:, None])
+        total = row_sums(p)
         p /= total[:, None]
-        return p, np.log(total) + peak
+        return p, xp.log(total) + peak
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         p, normaliser = self.probabilities(raw)
-        rows = np.arange(len(y))
-        value = normaliser - raw[rows, y]
+        value = normaliser - picked(raw, y)
         if not order:
             return value, None, None
-        slope = p.copy() if order == 2 else p
-        slope[rows, y] -= 1
-        return value, slope, p
+        return value, less_one_at(p, y, in_place=order == 1), p
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         out = bend * image
-        out -= bend * (out @ np.ones((out.shape[1], 1), dtype=out.dtype))
+        out -= bend * row_sums(out)[:, None]
         if weight is not None:
             out *= weight[:, None]
         return out

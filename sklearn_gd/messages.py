@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .protocols import Array, StepRule
 
 __all__ = [
+    "NO_ARRAY_API_COMPAT",
     "cluster_lost",
     "diverged",
     "function_end",
@@ -29,6 +30,7 @@ __all__ = [
     "not_one_feature",
     "not_the_optimum",
     "not_two_coefficients",
+    "other_namespace",
     "other_objective",
     "polyak_needs_the_optimum",
     "truncated",
@@ -37,6 +39,31 @@ __all__ = [
     "unsupported",
     "wrong_gradient",
 ]
+
+NO_ARRAY_API_COMPAT = (
+    "array_api_dispatch=True with arrays that are not NumPy's needs the package array-api-compat: "
+    "pip install 'sklearn-gd[array-api]'."
+)
+
+
+def other_namespace(method: str, fitted: object, given: object) -> str:
+    """The text for X that lives elsewhere than the X of the fit.
+
+    Parameters
+    ----------
+    method : str
+        With its class.
+    fitted, given : Place or None
+        None for NumPy.
+    """
+
+    def told(place: object) -> str:
+        return "NumPy" if place is None else str(place)
+
+    return (
+        f"{method}() must use the same namespace and the same device as fit(): the coefficients are of {told(fitted)}, X is "
+        f"of {told(given)}. Convert X, or fit again on arrays like it (with array_api_dispatch=True to stay outside NumPy)."
+    )
 
 
 def _rate(rate: float) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import cast, dot, home, place_of, scalar, stacked, total
 from .losses import spread
 from .protocols import Array, Design, Loss, Penalty
 
@@ -124,10 +125,12 @@ class LinearModel:
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
 
-    def gradient(self, coef: Array, slope: Array) -> Array:
-        """The gradient from the weighted slopes of the samples: one read of X."""
-        gradient = self.design.sweep(lambda s, _: (0.0, slope[s]))[1]
-        gradient *= self.mean
+    def gradient(self, coef: Array, trial: Trial) -> Array:
+        """The gradient from the weighted slopes of the samples: one read of X, where a trial has not made it already."""
+        gradient = trial.gradient
+        if gradient is None:
+            gradient = self.design.sweep(lambda s, _: (0.0, trial.slope[s, ...]))[1]
+        gradient = gradient * self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
 
@@ -140,26 +143,18 @@ class LinearModel:
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
             Of the data's part, along the images.
         """
-        loss, weight = self.loss, self.weight
-        compiled = loss.compiled_trial(self.y, weight, base, images)
+        compiled = self.loss.compiled_trial(self.y, self.weight, base, images)
         if compiled is not None:
             return self._compiled_trial(compiled, base, a, order)
-        moves = [(base.dtype.type(factor), image) for factor, image in zip(a, images, strict=True) if factor]
+        moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
             value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
         else:
             raw = base
             for factor, image in moves:
                 raw = raw + factor * image
-            value, slope, bend = loss.derivatives(self.y, raw, order)
-            value = float(value.sum(dtype=np.float64) if weight is None else np.vdot(weight, value))
-            gradient = hessian = None
-            if order:
-                if weight is not None:
-                    slope *= spread(weight, slope)
-                gradient = np.array([np.vdot(image, slope) for image in images], dtype=np.float64)
-                if order == 2:
-                    hessian = loss.forms(bend, weight, images)
+            sums, slope, bend = self._sums(raw, images, order)
+            value, gradient, hessian = home(*sums)
             arrays = (raw, slope, bend)
         if gradient is not None:
             gradient *= self.mean
@@ -177,6 +172,64 @@ class LinearModel:
             gradient * self.mean if order else None,
             hessian * self.mean if order == 2 else None,
         )
+
+    def _sums(self, raw: Array, images: Sequence[Array], order: int) -> tuple[tuple[Any, Any, Any], Any, Any]:
+        # value, gradient and Hessian along the images, where the predictions are; the weighted slopes, and the bends
+        weight = self.weight
+        value, slope, bend = self.loss.derivatives(self.y, raw, order)
+        gradient = hessian = None
+        if order:
+            if weight is not None:
+                slope *= spread(weight, slope)
+            gradient = stacked([dot(image, slope) for image in images])
+            if order == 2:
+                hessian = self.loss.forms(bend, weight, images)
+        return (total(value, weight), gradient, hessian), slope, bend
+
+    def trials_ahead(
+        self, base: Array, a: Array, images: Sequence[Array], along: Array, forms: Array, count: int
+    ) -> list[tuple[Array, Trial, Array, Array]]:
+        """`trial` at a, at Newton's step from there, and so on, on a device that is asked once for all of them.
+
+        Parameters
+        ----------
+        base, a, images : as `trial` has them
+        along, forms : ndarray of shape (m,) and (m, m)
+            The penalty's gradient along the images at the base, and its Hessian.
+        count : int
+
+        Returns
+        -------
+        list of (a, trial, gradient, hessian)
+            Trials with their gradients of coefficient size: one read of X for all of them.
+        """
+        design: Any = self.design  # one on a device, which has an adjoint
+        place = place_of(base)
+        xp, n = place.xp, design.n_samples
+        along, forms, here = place.put(along), place.put(forms), place.put(a)
+        arrays, sums = [], []
+        for _ in range(count):
+            factors = cast(here, base.dtype)
+            raw = base
+            for k, image in enumerate(images):
+                raw = raw + factors[k] * image
+            (value, gradient, hessian), slope, bend = self._sums(raw, images, 2)
+            arrays.append((raw, slope, bend))
+            sums += [here, value, gradient, hessian]
+            bent = xp.matmul(forms, here)
+            here = here + newton_on_device(xp, self.mean * hessian + forms, self.mean * gradient + along + bent)
+        slopes = [xp.reshape(slope, (n, -1)) for _, slope, _ in arrays]
+        *numbers, gradients = home(*sums, design.adjoint(xp.concat(slopes, axis=1)))
+        gradients = gradients.reshape(len(gradients), count, *base.shape[1:])
+        return [
+            (
+                numbers[4 * k],
+                Trial(numbers[4 * k + 1] * self.mean, *arrays[k], gradients[:, k]),
+                numbers[4 * k + 2] * self.mean,
+                numbers[4 * k + 3] * self.mean,
+            )
+            for k in range(count)
+        ]
 
     def _trial_by_blocks(
         self, base: Array, moves: list[tuple[Any, Array]], images: Sequence[Array], order: int
@@ -222,12 +275,21 @@ class SampleLoss:
         self.loss, self.y, self.weight, self.kernel = loss, y, weight, loss.kernel
 
     def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
-        value, slope, _ = self.loss.derivatives(self.y[s], raw, 1)
+        value, slope, _ = self.loss.derivatives(self.y[s, ...], raw, 1)
         assert slope is not None
         if self.weight is None:
-            return float(value.sum(dtype=np.float64)), slope
+            return total(value), slope
         w = self.weight[s]
-        return float(np.vdot(w, value)), slope * spread(w, slope)
+        return total(value, w), slope * spread(w, slope)
+
+
+def newton_on_device(xp: Any, hessian: Any, gradient: Any) -> Any:
+    """−H⁻¹g for one or two numbers, by arithmetic alone: a guess of where a search goes next, which it need not follow."""
+    if gradient.shape[0] == 1:
+        return -gradient / hessian[0, :]
+    h, k, c = hessian[0, 0], hessian[1, 1], hessian[0, 1]
+    g, e = gradient[0], gradient[1]
+    return xp.stack([c * e - k * g, c * g - h * e]) / (h * k - c * c)
 
 
 class Trial(NamedTuple):
@@ -237,6 +299,7 @@ class Trial(NamedTuple):
     raw: Array
     slope: Any  # an array or None
     bend: Any
+    gradient: Any = None  # the sum of the slopes over the rows, of coefficient size, where it came along
 
 
 class ModelPoint(Point):
@@ -269,7 +332,7 @@ class ModelPoint(Point):
                 # a trial of order 0 has no slopes
                 self._value, self._gradient = self.model.value_and_gradient(self.coef)
             else:
-                self._gradient = self.model.gradient(self.coef, self.trial.slope)
+                self._gradient = self.model.gradient(self.coef, self.trial)
         return self._gradient
 
     def known(self, order: int = 0) -> Trial:
@@ -285,7 +348,7 @@ class ModelPoint(Point):
         bend, weight, bent = self.known(2).bend, model.weight, model.loss.bent
 
         def pointwise(s: slice, image: Array) -> tuple[float, Array]:
-            return 0.0, bent(bend[s], None if weight is None else weight[s], image)
+            return 0.0, bent(bend[s, ...], None if weight is None else weight[s], image)
 
         out = model.design.sweep(pointwise, coef)[1]
         out *= model.mean
@@ -296,7 +359,7 @@ class ModelPoint(Point):
         """Keep of the trial what a step needs: the predictions."""
         _ = self.gradient  # computed from the slopes, which go
         self.known()
-        self.trial = self.trial._replace(slope=None, bend=None)
+        self.trial = self.trial._replace(slope=None, bend=None, gradient=None)
 
     def refreshed(self) -> ModelPoint:
         """The same place, with predictions from its coefficients rather than from a sum of steps."""
@@ -308,16 +371,22 @@ class ModelPoint(Point):
             return self.step
         if self.step is None or self.step[0] is not other.coef:  # with Nesterov's momentum steps start elsewhere
             return Direction(self.coef - other.coef)
+        # the combination of the parts rather than the difference of two sums: no errors but its own
         _, a, images = self.step
-        image = np.empty_like(images[0])
+        first, *others = [(scalar(factor, image), image) for factor, image in zip(a, images, strict=True)]
+        if self.model.design.one_block:
+            image = first[0] * first[1]
+            for factor, part in others:
+                image += factor * part
+        else:
+            image = np.empty_like(first[1])
 
-        def task(s: slice) -> None:
-            # the combination of the parts rather than the difference of two sums: no errors but its own
-            np.multiply(images[0][s], image.dtype.type(a[0]), out=image[s])
-            for factor, part in zip(a[1:], images[1:], strict=True):
-                image[s] += image.dtype.type(factor) * part[s]
+            def task(s: slice) -> None:
+                np.multiply(first[1][s], first[0], out=image[s])
+                for factor, part in others:
+                    image[s] += factor * part[s]
 
-        self.model.design.each_prediction(task)
+            self.model.design.each_prediction(task)
         self.step = Direction(self.coef - other.coef, image)  # and the parts are not needed any more
         return self.step
 
@@ -326,7 +395,7 @@ class ModelPoint(Point):
         self.trial = self.step = None
 
     def along(self, *directions: Direction) -> ModelSubspace:
-        return ModelSubspace(self, directions)
+        return (DistantSubspace if self.model.design.where == "device" else ModelSubspace)(self, directions)
 
 
 class ModelSubspace(Subspace):
@@ -348,9 +417,7 @@ class ModelSubspace(Subspace):
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         """φ(a), and its gradient and Hessian where `order` asks for them."""
         model = self.origin.model
-        self.origin.release()
-        self._last = None
-        trial, gradient, hessian = model.trial(self.origin.known().raw, a, self.images(), order)
+        trial, gradient, hessian = self._trial(a, order)
         self._last = (a, trial)
         value = trial.value
         if model.penalty.alpha:
@@ -364,6 +431,11 @@ class ModelSubspace(Subspace):
                 if order == 2:
                     hessian += forms
         return value, gradient, hessian
+
+    def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
+        self.origin.release()
+        self._last = None
+        return self.origin.model.trial(self.origin.known().raw, a, self.images(), order)
 
     def _penalty_forms(self) -> tuple[float, Array, Array]:
         if self._forms is None:
@@ -385,6 +457,46 @@ class ModelSubspace(Subspace):
             return ModelPoint(self.origin.model, self.coef(a))
         trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
         return ModelPoint(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._images))
+
+
+class DistantSubspace(ModelSubspace):
+    """The same on a device, where to look at a number is to wait for it: trials are made ahead of the search.
+
+    Where a Newton search goes next is known from sums that the device has. It makes `AHEAD` steps of its own, with their
+    gradients, and all that they found comes home in one transfer. A search that goes another way is as right, and waits
+    once more.
+    """
+
+    # Trials of most searches (1 to 3 in nine of ten). One too many costs O(n_samples) on the device, one too few a wait.
+    AHEAD = 3
+    # The same formula of the same numbers, on the device and on the host, but for its rounding errors.
+    SAME = 1e-10
+
+    def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
+        if order < 2:
+            return super()._trial(a, order)
+        found = self._found(a)
+        if found is None:
+            self.origin.release()
+            _, along, forms = self._penalty_forms()
+            raw = self.origin.known().raw
+            self._seen = self.origin.model.trials_ahead(raw, a, self.images(), along, forms, self.AHEAD)
+            found = self._seen[0]
+        return found[1], found[2].copy(), found[3].copy()
+
+    _seen: Any = ()
+
+    def _found(self, a: Array) -> Any:
+        for entry in self._seen:
+            if np.abs(entry[0] - a).max() <= self.SAME * np.abs(a).max():
+                return entry
+        return None
+
+    def point(self, a: Array) -> ModelPoint:
+        found = self._found(a)
+        if found is not None:
+            self._last = (a, found[1])
+        return super().point(a)
 
 
 # ---------------------------------------------------------------------------------------------------- quadratics

@@ -264,7 +264,7 @@ class Design(Protocol):
     passes: float  # reads of X so far
     work: float  # of one product with a vector, in operations
     one_block: bool  # whether work on predictions is done on all samples at once
-    remote: bool  # whether predictions are elsewhere, too, and all work on them is done there
+    where: str  # arrays of sample size: in "memory", as NumPy's; on a "device"; with "workers", who do all work on them
 
     def forward(self, coef: Array) -> Array:
         """Raw predictions."""

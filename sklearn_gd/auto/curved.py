@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import row_sums
 from ..descent import Run
 from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
@@ -64,7 +65,7 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
 
 def sample_of(problem: Problem, moments: Moments) -> Sample:
     """What makes metrics and a start, where the rows are."""
-    if problem.design.remote:
+    if problem.design.where == "workers":
         from .remote import RemoteSample  # which builds on this module
 
         return RemoteSample(problem, moments)
@@ -105,7 +106,8 @@ class Sample:
 
     def _settle(self) -> None:
         problem, n = self.problem, self.problem.design.n_samples
-        self.whole = 3 * self.size > n
+        # On a device a symmetric product costs a few passes, drawing rows and gathering them about as much.
+        self.whole = 3 * self.size > n or problem.design.where == "device"
         self.cost = renewal_cost(problem, n if self.whole else self.size)
         if self.whole:
             return
@@ -163,21 +165,22 @@ class Sample:
         bend = point.known(2).bend
         if bend.ndim == 2 and not needs_inner(problem):
             # few coefficients: their whole Hessian
-            rows, weight = self._part(problem.loss.hessian_diagonal(bend).sum(axis=1), relative=True)
+            rows, weight = self._part(row_sums(problem.loss.hessian_diagonal(bend)), relative=True)
             sample = design if rows is None else design.take(rows)
             share = bend if rows is None else bend[rows]
-            hessian, centre = sample.coupled_gram(share, share * np.reshape(weight, (-1, 1)))
+            hessian, centre = sample.coupled_gram(share, share * (weight if np.ndim(weight) == 0 else weight[:, None]))
             return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.eps))
         columns = problem.loss.hessian_diagonal(bend)
-        metrics = [self._block(column) for column in columns.T.reshape(-1, len(columns))]
-        return metrics[0] if bend.ndim == 1 else ZeroSum(PerOutput(metrics))
+        if bend.ndim == 1:
+            return self._block(columns)
+        return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
 
     def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
         """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
         problem = self.problem
         base: Any = problem.model.mean if problem.weight is None else problem.weight
         if self.whole:
-            return None, np.asarray(base if relative else bends * base, dtype=problem.design.dtype)
+            return None, base if relative else bends * base
         rows, factor = self._draw(bends * base)
         problem.design.passes += len(rows) / problem.design.n_samples
         weight = (base if np.ndim(base) == 0 else base[rows]) * factor

@@ -63,7 +63,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         self.eps = float(np.finfo(self.design.dtype).eps)
-        model = RemoteModel if self.design.remote else LinearModel
+        model = RemoteModel if self.design.where == "workers" else LinearModel
         self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 
     def stopping(self, moments: Moments) -> Stopping:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
+from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..objectives import Quadratic
@@ -86,11 +87,10 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     """
     design, alpha = problem.design, problem.alpha
     p, outputs = design.n_features, problem.start.shape[1:]
-    targets = problem.y.reshape(len(problem.y), -1)
-    gram, eps = design.gram(problem.weight, targets), problem.eps
+    gram, eps = design.gram(problem.weight, problem.y), problem.eps
     metric = gram_metric(gram, p, alpha, eps)
     if eps > 1e-10 and metric.condition_estimate() < SINGLE_ENOUGH:
-        gram, eps = design.gram(problem.weight, targets, np.float64), float(np.finfo(np.float64).eps)
+        gram, eps = design.gram(problem.weight, problem.y, np.float64), float(np.finfo(np.float64).eps)
         metric = gram_metric(gram, p, alpha, eps)
     matrix, centre = gram.matrix[:p, :p], gram.centre[:p]
     linear, anchor = np.zeros_like(problem.start), np.zeros_like(problem.start)
@@ -156,7 +156,7 @@ def product_objective(problem: Problem) -> tuple[Quadratic, Moments]:
     p = design.n_features
     anchor = np.zeros_like(problem.start)
     if design.fit_intercept:
-        anchor[p] = np.average(y, axis=0, weights=weight)
+        anchor[p] = mean(y, weight)
     if isinstance(y, np.ndarray):
         about = (
             y.astype(np.float64, copy=False) - anchor[p] if design.fit_intercept else y.astype(np.float64, copy=False)

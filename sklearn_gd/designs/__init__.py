@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import is_elsewhere
 from ..protocols import Design
+from .array_api import ArrayDesign
 from .dask import DaskDesign, is_dask
 from .dense import DenseDesign
 from .sparse import SparseDesign
@@ -20,12 +22,14 @@ from .stored import StoredDesign, StoredRows
 
 __all__ = ["DESIGNS", "design_for"]
 
+# Typed loosely: the designs of devices and of Dask have no products of rows, and say so by not having the method.
 #: (recognises, design): the first that recognises X takes it
 DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Any]]] = [
     (sp.issparse, SparseDesign),
     (lambda X: isinstance(X, StoredRows), StoredDesign),
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
     (is_dask, DaskDesign),
+    (is_elsewhere, ArrayDesign),
 ]
 
 

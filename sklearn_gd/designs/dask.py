@@ -136,7 +136,7 @@ class DaskDesign:
     fit_intercept : bool
     """
 
-    remote = True  # predictions are elsewhere, too: see `remote.RemoteModel`
+    where = "workers"  # see `remote.RemoteModel`
 
     def __init__(self, X: Any, fit_intercept: bool) -> None:
         self.X = X

@@ -95,7 +95,7 @@ class RowBlocks:
     """
 
     work: float  # of one product with a vector, in operations
-    remote = False
+    where = "memory"
 
     def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
         self.X = X
@@ -288,7 +288,7 @@ class RowBlocks:
         Parameters
         ----------
         weight : None or ndarray of shape (n_samples,)
-        targets : None or ndarray of shape (n_samples, n_targets)
+        targets : None or ndarray of shape (n_samples,) or (n_samples, n_targets)
             Treated as further columns.
         dtype : dtype or None
             Of the products; None for X's own, as far as its range allows.
@@ -309,6 +309,8 @@ class RowBlocks:
         if moments is not None:
             unit = np.sqrt(moments.matrix)
             inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0)
+        if targets is not None:
+            targets = targets.reshape(n, -1)
         extra = 0 if targets is None else targets.shape[1]
         if extra:
             target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
