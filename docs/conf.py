@@ -27,7 +27,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "parts"]  # parts are included by pages
 templates_path = ["_templates"]
 default_role = "autolink"  # `name` in a docstring is a link where there is such a page, and code where there is none
 nitpicky = False  # scikit-learn's names have no pages here; no inventory is downloaded for them
