@@ -44,7 +44,7 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
     price = gram_price(design)
     moved = False
     sparse = design.work < design.n_samples * design.n_features
-    if preconditioner == "auto" and sparse and price > limits.MANY_PASSES and not design.remote:
+    if preconditioner == "auto" and sparse and price > limits.MANY_PASSES and design.where == "memory":
         # a product of columns costs what many passes do
         run.metric = metric_for("diagonal", problem, moments)
         if problem.start.ndim == 2:
