@@ -92,26 +92,27 @@ def row_sums(array: Any) -> Any:
     return namespace(array).sum(array, axis=1)
 
 
-def _indicator(like: Any, y: Any) -> Any:
+def entries(like: Any, y: Any) -> Any:
+    """Column y of each row, as `picked` and `less_one_at` want it."""
+    if isinstance(like, np.ndarray):
+        return np.arange(len(y)), y
     xp = namespace(like)
     columns = xp.arange(like.shape[1], dtype=y.dtype, device=compat().device(like))
     return xp.astype(y[:, None] == columns[None, :], like.dtype)
 
 
-def picked(array: Any, y: Any) -> Any:
-    """The entry of each row in column y."""
-    if isinstance(array, np.ndarray):
-        return array[np.arange(len(y)), y]
-    return namespace(array).sum(array * _indicator(array, y), axis=1)
+def picked(array: Any, own: Any) -> Any:
+    """One entry of each row."""
+    return array[own] if isinstance(array, np.ndarray) else namespace(array).sum(array * own, axis=1)
 
 
-def less_one_at(array: Any, y: Any, in_place: bool) -> Any:
-    """The array less 1 in column y of each row."""
-    if isinstance(array, np.ndarray):
-        out = array if in_place else array.copy()
-        out[np.arange(len(y)), y] -= 1
-        return out
-    return array - _indicator(array, y)
+def less_one_at(array: Any, own: Any, in_place: bool) -> Any:
+    """The array less 1 in one entry of each row."""
+    if not isinstance(array, np.ndarray):
+        return array - own
+    out = array if in_place else array.copy()
+    out[own] -= 1
+    return out
 
 
 # ---------------------------------------------------------------------------------------------- sums over the samples

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import compiled
-from .arrays import dot, into, less_one_at, namespace, picked, row_max, row_sums, stacked
+from .arrays import dot, entries, into, less_one_at, namespace, picked, row_max, row_sums, stacked
 from .protocols import Array
 
 __all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
@@ -55,12 +55,12 @@ class PointwiseLoss:
     def forms(self, bend: Array, weight: Array | None, images: Sequence[Array]) -> Array:
         """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
         m = len(images)
-        out: list[list[Any]] = [[0.0] * m for _ in range(m)]
+        out: Any = np.empty((m, m)) if isinstance(bend, np.ndarray) else {}
         for i, image in enumerate(images):
             bent = self.bent(bend, weight, image)
             for j in range(i, m):
-                out[i][j] = out[j][i] = dot(bent, images[j])
-        return stacked(out) if m else np.zeros((0, 0))
+                out[i, j] = out[j, i] = dot(bent, images[j])
+        return stacked([[out[i, j] for j in range(m)] for i in range(m)]) if isinstance(out, dict) else out
 
 
 def spread(weight: Array, like: Array) -> Array:
@@ -157,10 +157,11 @@ class Multinomial(PointwiseLoss):
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         p, normaliser = self.probabilities(raw)
-        value = normaliser - picked(raw, y)
+        own = entries(raw, y)
+        value = normaliser - picked(raw, own)
         if not order:
             return value, None, None
-        return value, less_one_at(p, y, in_place=order == 1), p
+        return value, less_one_at(p, own, in_place=order == 1), p
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         out = bend * image

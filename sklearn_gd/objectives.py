@@ -154,7 +154,7 @@ class LinearModel:
             for factor, image in moves:
                 raw = raw + factor * image
             sums, slope, bend = self._sums(raw, images, order)
-            value, gradient, hessian = home(*sums)
+            value, gradient, hessian = sums if isinstance(raw, np.ndarray) else home(*sums)
             arrays = (raw, slope, bend)
         if gradient is not None:
             gradient *= self.mean
@@ -181,7 +181,8 @@ class LinearModel:
         if order:
             if weight is not None:
                 slope *= spread(weight, slope)
-            gradient = stacked([dot(image, slope) for image in images])
+            parts = [dot(image, slope) for image in images]
+            gradient = np.array(parts, dtype=np.float64) if isinstance(slope, np.ndarray) else stacked(parts)
             if order == 2:
                 hessian = self.loss.forms(bend, weight, images)
         return (total(value, weight), gradient, hessian), slope, bend
