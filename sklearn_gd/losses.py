@@ -34,13 +34,12 @@ class PointwiseLoss:
 
     kernel: int | None = None  # by which a compiled sweep knows the loss
 
-    def compiled_trial(
-        self, y: Array, weight: Array | None, base: Array, images: Sequence[Array]
-    ) -> Callable[..., tuple[float, Array, Array]] | None:
-        """The trial of a search in one compiled pass over the samples, or None where there is none.
+    def compiled_trial(self, y: Array, weight: Array | None) -> Callable[..., tuple[float, Array, Array]] | None:
+        """The trials of searches along one or two images in a compiled pass over the samples, or None where there is none.
 
-        The callable gets a slice, the multiples of the images, and arrays for the predictions, the weighted slopes and the
-        bends, or None; it returns the sum of the losses, their gradient and their Hessian along the images.
+        The callable gets a slice, the predictions to start from, the multiples of the images, the images, and arrays for the
+        predictions, the weighted slopes and the bends, or None; it returns the sum of the losses, their gradient and their Hessian
+        along the images.
         """
         return None
 
@@ -98,21 +97,20 @@ class Binomial(PointwiseLoss):
     curvature = 0.25  # σ(1 − σ) has its maximum 1/4 at raw = 0 (Böhning and Lindsay, 1988)
     kernel: int | None = compiled.BINOMIAL
 
-    def compiled_trial(
-        self, y: Array, weight: Array | None, base: Array, images: Sequence[Array]
-    ) -> Callable[..., tuple[float, Array, Array]] | None:
-        arrays = [y, base, *images, *([] if weight is None else [weight])]
-        if compiled.kernels is None or len(images) > 2 or not compiled.takes(arrays):
+    def compiled_trial(self, y: Array, weight: Array | None) -> Callable[..., tuple[float, Array, Array]] | None:
+        if compiled.kernels is None or not compiled.takes([y] if weight is None else [y, weight]):
             return None
-        trial, size, m = compiled.kernels.trial, base.itemsize, len(images)
+        trial, size, n_samples = compiled.kernels.trial, y.itemsize, len(y)
 
-        def part(array: Any, s: slice) -> Any:
-            return None if array is None else array[s]
-
-        def task(s: slice, a: Any, raw: Array, slope: Any, bend: Any) -> tuple[float, Array, Array]:
-            factors = [float(factor) for factor in a] + [0.0] * (2 - len(a))
-            parts = [part(array, s) for array in (y, weight, base, *images, *[None] * (2 - m), raw, slope, bend)]
-            value, g, h, gg, gh, hh = trial(size, len(parts[0]), *factors, *parts)
+        def task(
+            s: slice, base: Array, a: Sequence[float], images: Sequence[Array], raw: Array, slope: Any, bend: Any
+        ) -> tuple[float, Array, Array]:
+            m, n = len(images), s.stop - s.start
+            first, second = (*images, None, None)[:2]
+            parts: tuple[Any, ...] = (y, weight, base, first, second, raw, slope, bend)
+            if n < n_samples:
+                parts = tuple([None if array is None else array[s] for array in parts])
+            value, g, h, gg, gh, hh = trial(size, n, *(*a, 0.0, 0.0)[:2], *parts)
             return value, np.array([g, h][:m]), np.array([[gg, gh], [gh, hh]])[:m, :m]
 
         return task

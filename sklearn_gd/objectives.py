@@ -98,6 +98,7 @@ class LinearModel:
     def __init__(self, design: Design, loss: Loss, y: Array, weight: Array | None, penalty: Penalty) -> None:
         self.design, self.loss, self.y, self.weight, self.penalty = design, loss, y, weight, penalty
         self.mean = 1.0 / design.n_samples if weight is None else 1.0
+        self.compiled = loss.compiled_trial(y, weight)
 
     @property
     def passes(self) -> float:
@@ -143,9 +144,8 @@ class LinearModel:
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
             Of the data's part, along the images.
         """
-        compiled = self.loss.compiled_trial(self.y, self.weight, base, images)
-        if compiled is not None:
-            return self._compiled_trial(compiled, base, a, order)
+        if self.compiled is not None and len(images) <= 2:
+            return self._compiled_trial(base, a, images, order)
         moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
             value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
@@ -162,11 +162,16 @@ class LinearModel:
             hessian *= self.mean
         return Trial(value * self.mean, *arrays), gradient, hessian
 
-    def _compiled_trial(self, compiled: Any, base: Array, a: Any, order: int) -> tuple[Trial, Any, Any]:
+    def _compiled_trial(self, base: Array, a: Any, images: Sequence[Array], order: int) -> tuple[Trial, Any, Any]:
         # one pass over the samples for all of it
+        compiled: Any = self.compiled
         raw = np.empty_like(base)
-        slope, bend = (np.empty_like(base) if k <= order else None for k in (1, 2))
-        value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, a, raw, slope, bend))
+        slope = np.empty_like(base) if order else None
+        bend = np.empty_like(base) if order == 2 else None
+        factors = [float(factor) for factor in a]
+        value, gradient, hessian = self.design.over_predictions(
+            lambda s: compiled(s, base, factors, images, raw, slope, bend)
+        )
         return (
             Trial(value * self.mean, raw, slope, bend),
             gradient * self.mean if order else None,

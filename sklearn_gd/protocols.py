@@ -211,8 +211,8 @@ class Loss(Protocol):
     curvature: float  # an upper bound of the second derivative in the raw prediction
     kernel: int | None  # by which compiled sweeps know it
 
-    def compiled_trial(self, y: Array, weight: Array | None, base: Array, images: Any) -> Any:
-        """The trial of a search in one compiled pass over the samples, or None where there is none."""
+    def compiled_trial(self, y: Array, weight: Array | None) -> Any:
+        """The trials of searches in one compiled pass over the samples, or None where there is none."""
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
         """The loss of each sample, its slope, and its bend, as far as `order` asks."""
