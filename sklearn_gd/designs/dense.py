@@ -129,10 +129,10 @@ class DenseDesign(RowBlocks):
         if targets is not None:  # the first pass over the data
             require_finite(matrix.diagonal())
         if not self.fit_intercept:
-            return Curvature(matrix, np.zeros(len(matrix)), 0.0)
+            return Curvature(matrix, np.zeros(len(matrix)), 0.0, double=True)
         offset = sums / mass
         matrix -= np.multiply.outer(sums, sums) / mass
-        return Curvature(matrix, shift + offset, mass)
+        return Curvature(matrix, shift + offset, mass, double=True)
 
     def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
         """Inner products of the rows about a centre, added up in double precision.
