@@ -275,7 +275,7 @@ static PyObject *py_gram(PyObject *self, PyObject *args)
         add_products(Z, k, (m + 7) & ~(Py_ssize_t)7, sum);
     }
     for (Py_ssize_t i = 0; i < order; i++)
-        for (Py_ssize_t j = 0; j <= i; j++) out[i * order + j] = out[j * order + i] = sum[i * k + j];
+        for (Py_ssize_t j = 0; j <= i; j++) out[j * order + i] = out[i * order + j] += sum[i * k + j];
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -294,7 +294,7 @@ static PyMethodDef methods[] = {
      "The binomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, slope, bend."},
     {"gram", py_gram, METH_VARARGS,
      "gram(itemsize, n, X, T, weight, shift, out)\n\n"
-     "Fills out with Z'Z, where Z = [X T 1] less the shift (none of the ones), its rows times the roots of the weights."},
+     "Adds Z'Z to out, which is symmetric, where Z = [X T 1] less the shift (none of the ones), its rows times the roots of the weights."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

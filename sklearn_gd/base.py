@@ -188,8 +188,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     def _validated(self, X: Any, *y: Any, **accepted: Any) -> Any:
         """scikit-learn's validation; of X that stays in its file it sees the shape and the kind of numbers."""
         if y and _is_ready(X, y[0], accepted["ensure_all_finite"]):
-            # nothing is left to convert or to refuse: the number and the names of the features are noted
-            return validate_data(self, X, *y, skip_check_array=True)
+            # nothing is left to convert or to refuse, and columns of an array have no names
+            self.n_features_in_ = X.shape[1]
+            self.__dict__.pop("feature_names_in_", None)
+            return X, *y
         if not is_stored(X):
             return validate_data(self, X, *y, **accepted)
         rows = open_rows(X)

@@ -623,7 +623,7 @@ class QuadraticSubspace(Subspace):
             hessian = np.moveaxis(hessian, -1, 0)
         slopes = self.slopes()
         bent = (hessian @ a[..., None])[..., 0]
-        value = self.origin.value + float(np.sum(a * (slopes + 0.5 * bent)))
+        value = self.origin.value + float(np.vdot(a, slopes + 0.5 * bent))
         return value, slopes + bent, hessian
 
     def value(self, a: Array) -> float:

@@ -13,6 +13,7 @@ where A, c and mass are the second moments that a design computes (`designs.rows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +75,14 @@ class Centred(Identity):
     Parameters
     ----------
     centre : ndarray of shape (p,)
-    mass : float or ndarray of shape (n_outputs,)
+    mass : float
         0 without an intercept.
     """
 
-    def __init__(self, centre: Array, mass: float | Array) -> None:
+    def __init__(self, centre: Array, mass: float) -> None:
         self.centre = centre
-        self.has_intercept = bool(np.all(np.asarray(mass) > 0))
-        self.root_mass: Any = np.sqrt(mass) if self.has_intercept else None
+        self.has_intercept = bool(mass > 0)
+        self.root_mass = math.sqrt(mass)
 
     def solve_half(self, u: Array, /) -> Array:
         """T u for the features alone, about the centre."""
@@ -95,8 +96,10 @@ class Centred(Identity):
         if not self.has_intercept:
             return self.solve_half(u)
         w = self.solve_half(u[:-1])
-        b = u[-1] / self.root_mass - self.centre @ w
-        return np.concatenate([w, np.reshape(b, (1, *u.shape[1:]))])
+        out = np.empty_like(u)
+        out[:-1] = w
+        out[-1] = u[-1] / self.root_mass - self.centre @ w
+        return out
 
     def half_transposed(self, gradient: Array) -> Array:
         if not self.has_intercept:
@@ -180,9 +183,7 @@ class Full(Centred):
         noise = mass * (CONSTANT * eps * centre) ** 2
         matrix.flat[:: p + 1] += alpha
         diagonal = matrix.diagonal()
-        usable = (diagonal > noise) & (diagonal > 0)
-        self.root = np.zeros(p)
-        self.root[usable] = 1 / np.sqrt(diagonal[usable])
+        self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are

@@ -376,8 +376,8 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         The coordinates of the last trial.
     """
     if space.exact:  # one step, whatever the values' rounding errors say
-        slopes = space.slopes()
-        step = newton_steps(space.derivatives(np.zeros_like(start))[2], slopes, run.eps)
+        _, slopes, hessian = space.derivatives(np.zeros_like(start))
+        step = newton_steps(hessian, slopes, run.eps)
         run.note_progress(space.origin.value, -0.5 * float((step * slopes).sum()))
         return step
     origin, slopes = space.origin.value, space.slopes()

@@ -94,7 +94,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
         gram, eps = design.gram(problem.weight, problem.y, np.float64), EPS
         metric = gram_metric(gram, p, alpha, eps)
     matrix, centre = gram.matrix[:p, :p], gram.centre[:p]
-    linear, anchor = np.zeros_like(problem.start), np.zeros_like(problem.start)
+    linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
     linear[:p] = gram.matrix[:p, p:].reshape(p, *outputs)
     if design.fit_intercept:
         anchor[p] = gram.centre[p:].reshape(outputs)
@@ -109,7 +109,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
             out[:p] += np.multiply.outer(centre, at_centre)
         return out
 
-    constant = 0.5 * float(np.trace(gram.matrix[p:, p:]))
+    constant = 0.5 * float(gram.matrix.diagonal()[p:].sum())
     objective = Quadratic(product, linear, anchor, constant, lambda: design.passes)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     moments = Curvature(matrix.diagonal(), centre, gram.mass)

@@ -96,20 +96,18 @@ class DenseDesign(RowBlocks):
         shift = self.provisional_centre(weight)
         if targets is not None:
             about = mean(targets, weight) if self.fit_intercept else np.zeros(targets.shape[1:])
-            shift = np.append(shift, about)
+            shift = np.concatenate([shift, np.reshape(about, -1)])
             targets = targets.astype(dtype, copy=False)
         if weight is not None:
             weight = np.ascontiguousarray(weight, dtype=dtype)
         order = len(shift) + 1
 
         def task(chunk: slice) -> tuple[Array]:
-            total = np.zeros((order, order))
-            part = np.empty_like(total)
+            out = np.zeros((order, order))
             for s in self._pieces(chunk):
                 ts, ws = (None if array is None else array[s] for array in (targets, weight))
-                compiled.kernels.gram(dtype.itemsize, s.stop - s.start, self.X[s], ts, ws, shift, part)
-                total += part
-            return (total,)
+                compiled.kernels.gram(dtype.itemsize, s.stop - s.start, self.X[s], ts, ws, shift, out)
+            return (out,)
 
         chunks = min(CHUNKS, max(1, n * order * (order + 4) // CHUNK_PRODUCTS))
         (products,) = add_up(self._chunks(task, -(-n // chunks)))

@@ -274,7 +274,7 @@ class RowBlocks:
             few = few[:: max(1, len(few) // 64)]
         with np.errstate(all="ignore"):
             rows = self.block_dense(few)
-            centre = rows.mean(axis=0, dtype=np.float64)
+            centre = rows.sum(axis=0, dtype=np.float64) / len(rows)
         # A non-finite entry is reported by the pass that meets it, not hidden in a shift.
         return np.where(np.isfinite(centre), centre, 0.0)
 
