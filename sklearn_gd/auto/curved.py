@@ -126,18 +126,16 @@ class Sample:
             self._settle()
 
     def _draw(self, share: Array) -> tuple[Array, Array]:
-        """Rows drawn with a probability in proportion to their share, and the weights that make up for it."""
-        chance = share * self.spread
-        chance *= self.size / chance.sum()
-        for _ in range(3):  # what is certain leaves its surplus to the others
-            if not chance.max() > 1:
-                break
-            free = chance < 1
-            chance = np.minimum(chance, 1)
-            left = float(chance[free].sum())
-            chance[free] *= max(self.size - int(np.count_nonzero(~free)), 0) / (left or 1.0)
-        rows = np.flatnonzero(self.random.random(len(chance), dtype=np.float32) < chance)
-        return rows, 1 / np.minimum(chance[rows], 1)
+        """Rows drawn in proportion to their share, one from each of `size` equal parts of the whole, and weights that make up for it.
+
+        A row that fills whole parts is drawn once for certain for each of them, and counts that often.
+        """
+        shares = share * self.spread
+        reach = np.cumsum(shares, dtype=np.float64)
+        total = float(reach[-1])
+        places = (np.arange(self.size) + self.random.random(self.size)) * (total / self.size)
+        rows, count = np.unique(np.searchsorted(reach[:-1], places, side="right"), return_counts=True)
+        return rows, count * (total / self.size) / shares[rows]
 
     def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""
