@@ -91,7 +91,8 @@ VECTORS static void NAME(slopes)(int kind, Py_ssize_t n, const REAL *y, const RE
 }
 
 static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coef, double intercept,
-                       const REAL *y, const REAL *weight, double *gradient, double *value, double *total)
+                       const REAL *y, const REAL *weight, double *gradient, REAL *predictions, double *value,
+                       double *total)
 {
     double raw[PART];
     Py_ssize_t rows = p ? ROWS_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
@@ -100,6 +101,10 @@ static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, cons
         Py_ssize_t m = n - start < rows ? n - start : rows;
         const REAL *block = X + start * p;
         NAME(dots)(block, m, p, coef, intercept, raw);
+        if (predictions) {
+#pragma omp simd
+            for (Py_ssize_t i = 0; i < m; i++) predictions[start + i] = (REAL)raw[i];
+        }
         NAME(slopes)(kind, m, y ? y + start : NULL, weight ? weight + start : NULL, raw, value, total);
         NAME(adjoint)(block, m, p, raw, gradient);
     }

@@ -29,7 +29,7 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
     moments = design.moments(problem.weight)
     stopping = problem.stopping(moments)
     run = problem.run(problem.model, stopping)
-    if problem.start.any() and not run.point.value < stopping.null_loss:
+    if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
         # minimum is the same from everywhere.
         run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
@@ -55,8 +55,11 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
         run.move(run.objective, run.base.coef)
         moved = True
     sample = sample_of(problem, moments)
-    if not sample.whole and not moved:
-        run.move_start(sample.start())
+    if not moved:
+        if sample.whole:
+            run.point.keep()
+        else:
+            run.move_start(sample.start())
     run.metric = Renewed(sample)
     if needs_inner(problem):
         run.metric = Inexact(run.metric)

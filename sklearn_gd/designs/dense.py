@@ -61,10 +61,11 @@ class DenseDesign(RowBlocks):
         kernel = getattr(pointwise, "kernel", None)
         if coef is None or coef.ndim == 2 or kernel is None:
             return super().sweep(pointwise, coef)
-        y, weight = pointwise.y, pointwise.weight  # type: ignore[attr-defined]  # what has a kernel has both
+        what: Any = pointwise  # what has a kernel has all three
+        y, weight, raw = what.y, what.weight, what.raw
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
-        if not self._takes(w, y, weight):
+        if not self._takes(w, y, weight, raw):
             return super().sweep(pointwise, coef)
         self.passes += 1
         p, size, intercept = self.n_features, w.itemsize, 0.0 if b is None else float(b)
@@ -73,8 +74,9 @@ class DenseDesign(RowBlocks):
             value, gradient = 0.0, np.zeros(self.size)
             for s in self._pieces(chunk):
                 X = np.ascontiguousarray(self.X[s])
-                ys, ws = (None if array is None else array[s] for array in (y, weight))
-                more, total = compiled.kernels.sweep(kernel, size, len(X), p, X, w, intercept, ys, ws, gradient[:p])
+                parts = [None if array is None else array[s] for array in (y, weight)]
+                at = None if raw is None else raw[s]
+                more, total = compiled.kernels.sweep(kernel, size, len(X), p, X, w, intercept, *parts, gradient[:p], at)
                 value += more
                 if self.fit_intercept:
                     gradient[p] += total

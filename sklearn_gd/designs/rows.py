@@ -114,7 +114,8 @@ class RowBlocks:
         n_blocks = -(-n // self.block_rows)
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
-        self.threads = n_threads() if n * row_bytes > SERIAL_BYTES else 1
+        self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
+        self.threads = n_threads() if self.streams else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
 
@@ -475,13 +476,14 @@ class RowBlocks:
             Z = np.subtract(self.block_dense(s), centre, dtype=np.float64)
             Z *= Z
             np.dot(Z, factor, out=out[s])
+            del Z  # before there is another
 
 
 class Plain:
     """The predictions themselves, times the weights: what a sweep makes a Hessian product of."""
 
     kernel = compiled.PLAIN
-    y = None
+    y = raw = None
 
     def __init__(self, weight: Array | None) -> None:
         self.weight = weight
