@@ -29,6 +29,8 @@
 
 /* Numbers of a block whose intermediate results lie in the first-level cache. */
 #define PART 256
+/* The same in cells of rows by classes. */
+#define CELLS 1024
 /* Bytes of rows that are read a second time while they are in the second-level cache. */
 #define ROWS_BYTES (192 * 1024)
 
@@ -97,6 +99,18 @@ INLINE void binomial(double y, double raw, double *value, double *slope, double 
     *bend = tail * right * right;
 }
 
+/* -H^-1 g of `out`, laid out as value, g0, g1, h00, h01, h11, for one or two numbers, as steps.newton_step has it. */
+static void newton_step(int two, const double *out, double parallel, double *step)
+{
+    double g = out[1], e = out[2], h = out[3], c = out[4], k = out[5], determinant = h * k - c * c;
+    step[0] = h > 0 ? -g / h : 0;
+    step[1] = 0;
+    if (two && determinant > parallel * h * k) {
+        step[0] = (c * e - k * g) / determinant;
+        step[1] = (c * g - h * e) / determinant;
+    }
+}
+
 #define REAL double
 #define NAME(x) x##_f64
 #include "_kernels_typed.h"
@@ -156,33 +170,78 @@ done:
     return result;
 }
 
+/* The arrays of a trial: y, weight, base, first and second image, raw, slope, bend. Returns how many were got, 8 if all. */
+static int get_trial(PyObject **objects, Py_buffer *b, Py_ssize_t n, Py_ssize_t k, int size)
+{
+    for (int got = 0; got < 8; got++)
+        if (get(objects[got], b + got, got >= 5, got < 2 ? n : n * k, got == 0 && k > 1 ? 8 : size)) return got;
+    return 8;
+}
+
+#define PLANE(NAME, s, b)                                                                                                  \
+    struct NAME s = {n, k, b[0].buf, data_or_null(b + 1), b[2].buf, data_or_null(b + 3), data_or_null(b + 4), b[5].buf, \
+                     data_or_null(b + 6), data_or_null(b + 7), 1, 0, {0, 0}, {0, 0, 0}}
+
 static PyObject *py_trial(PyObject *self, PyObject *args)
 {
     int size;
-    Py_ssize_t n;
-    double a[2];
-    PyObject *objects[8]; /* y, weight, base, first image, second image, raw, slope, bend */
-    if (!PyArg_ParseTuple(args, "inddOOOOOOOO", &size, &n, a, a + 1, objects, objects + 1, objects + 2, objects + 3,
+    Py_ssize_t n, k;
+    double a[2], out[6];
+    PyObject *objects[8], *result = NULL;
+    if (!PyArg_ParseTuple(args, "innddOOOOOOOO", &size, &n, &k, a, a + 1, objects, objects + 1, objects + 2, objects + 3,
                           objects + 4, objects + 5, objects + 6, objects + 7))
         return NULL;
     Py_buffer b[8];
-    PyObject *result = NULL;
-    int got = 0;
-    for (; got < 8; got++)
-        if (get(objects[got], b + got, got >= 5, n, size)) goto done;
-    double out[6] = {0, 0, 0, 0, 0, 0};
-    Py_BEGIN_ALLOW_THREADS
-    void *at[8];
-    for (int k = 0; k < 8; k++) at[k] = data_or_null(b + k);
-    if (size == 8)
-        trial_f64(n, a, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], out);
-    else
-        trial_f32(n, a, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], out);
-    Py_END_ALLOW_THREADS
-    result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
-done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    int got = get_trial(objects, b, n, k, size);
+    if (got == 8) {
+        Py_BEGIN_ALLOW_THREADS
+        if (size == 8) {
+            PLANE(plane_f64, s, b);
+            evaluate_f64(&s, a, out);
+        } else {
+            PLANE(plane_f32, s, b);
+            evaluate_f32(&s, a, out);
+        }
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
+    }
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
+static PyObject *py_search(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, k;
+    double a[2], mean, constant, along[2], forms[3], origin, noise, accuracy, parallel, promised, match, out[6];
+    PyObject *objects[8], *result = NULL;
+    if (!PyArg_ParseTuple(args, "innddOOOOOOOO(ddddddd)(dddddd)", &size, &n, &k, a, a + 1, objects, objects + 1, objects + 2,
+                          objects + 3, objects + 4, objects + 5, objects + 6, objects + 7, &mean, &constant, along, along + 1,
+                          forms, forms + 1, forms + 2, &origin, &noise, &accuracy, &parallel, &promised, &match))
+        return NULL;
+    Py_buffer b[8];
+    int got = get_trial(objects, b, n, k, size);
+    if (got == 8) {
+        Py_BEGIN_ALLOW_THREADS
+#define SEARCH(NAME, RUN)                                                                           \
+    {                                                                                               \
+        PLANE(NAME, s, b);                                                                          \
+        s.mean = mean;                                                                              \
+        s.constant = constant;                                                                      \
+        memcpy(s.along, along, sizeof along);                                                       \
+        memcpy(s.forms, forms, sizeof forms);                                                       \
+        RUN(&s, a, origin, noise, accuracy, parallel, &promised, &match, out);                      \
+    }
+        if (size == 8)
+            SEARCH(plane_f64, search_f64)
+        else
+            SEARCH(plane_f32, search_f32)
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("ddddd", a[0], a[1], out[0], promised, match);
+    }
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
     return result;
 }
 
@@ -254,8 +313,13 @@ static PyMethodDef methods[] = {
      "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient, raw) -> (value, total)\n\n"
      "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept, kept in raw."},
     {"trial", py_trial, METH_VARARGS,
-     "trial(itemsize, n, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
-     "The binomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, slope, bend."},
+     "trial(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
+     "The binomial (k = 1) or multinomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, "
+     "slope, bend."},
+    {"search", py_search, METH_VARARGS,
+     "search(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend, (mean, constant, along, along, forms, forms, "
+     "forms), (origin, noise, accuracy, parallel, promised, match)) -> (a, b, value, promised, match)\n\n"
+     "A Newton search from a, b over both; fills raw, slope, bend at its end."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

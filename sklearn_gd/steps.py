@@ -383,6 +383,12 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
     origin, slopes = space.origin.value, space.slopes()
     promised = -float(slopes[..., 0].sum())
     noise = run.noise(origin)
+    if slopes.ndim == 1 and free == len(slopes):
+        found = space.searched(start, origin, noise, accuracy, PARALLEL[run.eps < 1e-10], promised, run.match)
+        if found is not None:
+            a, promised, run.match = found
+            run.note_progress(origin, promised)
+            return a
     a = start
     value, gradient, hessian = space.derivatives(a)
     if a[..., :free].any():
