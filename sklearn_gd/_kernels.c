@@ -1,7 +1,7 @@
 /* Passes over X and over predictions that read every number once: what NumPy's ufuncs need ten passes for.
 
-   Two uses: the fused sweep of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
-   rows are in cache), and the trials of a search on a binomial loss. Loops and arithmetic only: which rows, on which
+   Three uses: the fused sweep of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
+   rows are in cache), the symmetric product of a few columns, and the trials of a search on a binomial loss. Loops and arithmetic only: which rows, on which
    thread, and what for is decided in Python, which has the same in NumPy where this cannot be compiled.
 
    What is summed over rows is summed in double precision, whatever the arrays hold: sums over many float32 rows do not drift.
@@ -33,6 +33,11 @@
 #define CELLS 1024
 /* Bytes of rows that are read a second time while they are in the second-level cache. */
 #define ROWS_BYTES (192 * 1024)
+
+/* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
+#define GRAM_ROWS 256
+/* Rows that are turned into columns at once: their cache lines stay while the columns are gone through. */
+#define STRIP 16
 
 enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2 };
 
@@ -108,6 +113,40 @@ static void newton_step(int two, const double *out, double parallel, double *ste
     if (two && determinant > parallel * h * k) {
         step[0] = (c * e - k * g) / determinant;
         step[1] = (c * g - h * e) / determinant;
+    }
+}
+
+/* Some columns of an array in memory, and how far apart, in numbers, its rows and its columns are. */
+struct rows {
+    const void *at;
+    Py_ssize_t columns, row, column;
+};
+
+/* Adds the products of columns to the lower triangle, three by three of them at once: k, a multiple of 3, is the order. */
+VECTORS static void add_products(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, double *restrict out)
+{
+    for (Py_ssize_t a = 0; a < k; a += 3) {
+        const double *x0 = Z + a * GRAM_ROWS, *x1 = x0 + GRAM_ROWS, *x2 = x1 + GRAM_ROWS;
+        for (Py_ssize_t b = 0; b <= a; b += 3) {
+            const double *y0 = Z + b * GRAM_ROWS, *y1 = y0 + GRAM_ROWS, *y2 = y1 + GRAM_ROWS;
+            double s00 = 0, s01 = 0, s02 = 0, s10 = 0, s11 = 0, s12 = 0, s20 = 0, s21 = 0, s22 = 0;
+#pragma omp simd reduction(+ : s00, s01, s02, s10, s11, s12, s20, s21, s22)
+            for (Py_ssize_t i = 0; i < m; i++) {
+                s00 += x0[i] * y0[i];
+                s01 += x0[i] * y1[i];
+                s02 += x0[i] * y2[i];
+                s10 += x1[i] * y0[i];
+                s11 += x1[i] * y1[i];
+                s12 += x1[i] * y2[i];
+                s20 += x2[i] * y0[i];
+                s21 += x2[i] * y1[i];
+                s22 += x2[i] * y2[i];
+            }
+            double *o = out + a * k + b;
+            o[0] += s00, o[1] += s01, o[2] += s02, o += k;
+            o[0] += s10, o[1] += s11, o[2] += s12, o += k;
+            o[0] += s20, o[1] += s21, o[2] += s22;
+        }
     }
 }
 
@@ -302,6 +341,66 @@ done:
     return result;
 }
 
+/* The columns of an array of two dimensions, or of one. */
+static int get_rows(PyObject *object, Py_buffer *buffer, Py_ssize_t n, Py_ssize_t size, struct rows *rows)
+{
+    *rows = (struct rows){NULL, 0, 0, 0};
+    buffer->obj = NULL;
+    if (object == Py_None) return 0;
+    if (PyObject_GetBuffer(object, buffer, PyBUF_STRIDES)) return -1;
+    int two = buffer->ndim == 2;
+    if ((!two && buffer->ndim != 1) || buffer->shape[0] != n || buffer->itemsize != size || buffer->strides[0] % size ||
+        (two && buffer->strides[1] % size)) {
+        PyErr_Format(PyExc_ValueError, "an array of %zd rows of numbers of %zd bytes is needed", n, size);
+        PyBuffer_Release(buffer);
+        buffer->obj = NULL;
+        return -1;
+    }
+    *rows = (struct rows){buffer->buf, two ? buffer->shape[1] : 1, buffer->strides[0] / size, two ? buffer->strides[1] / size : 0};
+    return 0;
+}
+
+static PyObject *py_gram(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n;
+    PyObject *objects[5]; /* X, T, weight, shift, out */
+    if (!PyArg_ParseTuple(args, "inOOOOO", &size, &n, objects, objects + 1, objects + 2, objects + 3, objects + 4)) return NULL;
+    Py_buffer b[5] = {0};
+    struct rows X, T;
+    PyObject *result = NULL;
+    void *memory = NULL;
+    if (get_rows(objects[0], b, n, size, &X) || get_rows(objects[1], b + 1, n, size, &T)) goto done;
+    Py_ssize_t order = X.columns + T.columns + 1, k = (order + 2) / 3 * 3;
+    if (get(objects[2], b + 2, 0, n, size) || get(objects[3], b + 3, 0, order - 1, 8) || get(objects[4], b + 4, 1, order * order, 8))
+        goto done;
+    memory = PyMem_Calloc(k * (GRAM_ROWS + k) + 8, sizeof(double));
+    if (!memory) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    double *Z = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63); /* a vector is then in one cache line */
+    double *sum = Z + k * GRAM_ROWS, *out = b[4].buf;
+    for (Py_ssize_t start = 0; start < n; start += GRAM_ROWS) {
+        Py_ssize_t m = n - start < GRAM_ROWS ? n - start : GRAM_ROWS;
+        if (size == 8)
+            gather_f64(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
+        else
+            gather_f32(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
+        add_products(Z, k, (m + 7) & ~(Py_ssize_t)7, sum);
+    }
+    for (Py_ssize_t i = 0; i < order; i++)
+        for (Py_ssize_t j = 0; j <= i; j++) out[i * order + j] = out[j * order + i] = sum[i * k + j];
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    PyMem_Free(memory);
+    for (int j = 0; j < 5; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"columns", py_columns, METH_VARARGS,
      "columns(itemsize, n, p, X, shift, weight, target, sums, squares, cross) -> mass\n\n"
@@ -320,6 +419,9 @@ static PyMethodDef methods[] = {
      "search(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend, (mean, constant, along, along, forms, forms, "
      "forms), (origin, noise, accuracy, parallel, promised, match)) -> (a, b, value, promised, match)\n\n"
      "A Newton search from a, b over both; fills raw, slope, bend at its end."},
+    {"gram", py_gram, METH_VARARGS,
+     "gram(itemsize, n, X, T, weight, shift, out)\n\n"
+     "Fills out with Z'Z, where Z = [X T 1] less the shift (none of the ones), its rows times the roots of the weights."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

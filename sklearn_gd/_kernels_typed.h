@@ -364,3 +364,38 @@ static void NAME(search)(const struct NAME(plane) * s, double *a, double origin,
         memcpy(out, new, sizeof new);
     }
 }
+
+/* Rows of [X − c, T − d, 1] √w as columns of doubles, GRAM_ROWS apart; short blocks are filled up with zeros. */
+VECTORS static void NAME(gather)(const struct rows *X, const struct rows *T, const REAL *weight, const double *shift,
+                                 Py_ssize_t start, Py_ssize_t m, double *restrict Z)
+{
+    double root[GRAM_ROWS];
+    for (Py_ssize_t i = 0; i < m; i++) root[i] = weight ? sqrt((double)weight[start + i]) : 1.0;
+    for (Py_ssize_t i = m; i < GRAM_ROWS; i++) root[i] = 0.0;
+    for (int part = 0; part < 2; part++) {
+        const struct rows *from = part ? T : X;
+        for (Py_ssize_t block = 0; block < m; block += STRIP) {
+            const REAL *x = (const REAL *)from->at + (start + block) * from->row;
+            Py_ssize_t rows = m - block < STRIP ? m - block : STRIP;
+            for (Py_ssize_t j = 0; j < from->columns; j++) {
+                double *z = Z + j * GRAM_ROWS + block;
+                double c = shift[j];
+                const REAL *column = x + j * from->column;
+                if (rows == STRIP) {
+                    for (Py_ssize_t i = 0; i < STRIP; i++) z[i] = column[i * from->row] - c;
+                } else {
+                    for (Py_ssize_t i = 0; i < rows; i++) z[i] = column[i * from->row] - c;
+                }
+            }
+        }
+        for (Py_ssize_t j = 0; j < from->columns; j++, Z += GRAM_ROWS) {
+            for (Py_ssize_t i = m; i < GRAM_ROWS; i++) Z[i] = 0.0;
+            if (weight) {
+#pragma omp simd
+                for (Py_ssize_t i = 0; i < GRAM_ROWS; i++) Z[i] *= root[i];
+            }
+        }
+        shift += from->columns;
+    }
+    memcpy(Z, root, sizeof root);
+}

@@ -1,6 +1,7 @@
 """The compiled kernels, or None where they could not be built: then NumPy does the same in more passes.
 
-Two uses: the fused sweep of `designs.dense`, and the trials of a search on the binomial loss in `losses`.
+Three uses: the fused sweep of `designs.dense`, its symmetric product of a few columns, and the trials of a search on the binomial
+loss in `losses`.
 
 Why a small extension, measured on two threads beside one two-threaded ``X @ w`` of the same array (float64; p = 20, 100, 2,000,
 10,346 with 2·10⁷ to 4·10⁷ numbers): loss and gradient took 1.4, 1.1, 1.2 and 1.1 of it for squared error and 1.4, 1.2, 1.2 and

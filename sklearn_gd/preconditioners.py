@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 
+EPS = float(np.finfo(np.float64).eps)
 # Rounding errors of its centre that a column must exceed to count as varying.
 CONSTANT = 64
 
@@ -127,9 +128,8 @@ class Diagonal(Centred):
         super().__init__(curvature.centre, factor * curvature.mass)
         diagonal = factor * curvature.matrix + alpha
         # A column constant up to rounding has no direction of its own: its variance is the square of a rounding error.
-        noise = (CONSTANT * np.finfo(np.float64).eps * curvature.centre) ** 2
-        usable = diagonal > factor * noise
-        self.root = np.divide(1.0, np.sqrt(diagonal), out=np.zeros_like(diagonal), where=usable & (diagonal > 0))
+        noise = factor * (CONSTANT * EPS * curvature.centre) ** 2
+        self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
 
     def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T

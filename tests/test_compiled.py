@@ -6,6 +6,7 @@ import pytest
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
 from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
+from sklearn_gd.designs.rows import NotFiniteError
 from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
@@ -63,6 +64,40 @@ def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
 
 
 @needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("targets", [None, 1, 2])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (256, 4), (257, 5), (1000, 64), (40000, 7)])
+def test_a_narrow_gram_matrix_is_numpys(shape, fit_intercept, targets, weighted, dtype, monkeypatch):
+    rng = np.random.default_rng(shape[0])
+    n, p = shape
+    X = (rng.normal(size=shape) * 10.0 ** rng.integers(-3, 3, p) + rng.normal(size=p)).astype(dtype)
+    y = None if targets is None else rng.normal(size=(n, targets) if targets > 1 else n).astype(dtype)
+    weight = (rng.random(n) / n).astype(dtype) if weighted else None
+    # contiguous rows, contiguous columns, neither
+    layouts = [X, np.asfortranarray(X), np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3], X[::-1][::-1]]
+    ours = [DenseDesign(layout, fit_intercept).gram(weight, y) for layout in layouts]
+    monkeypatch.setattr(compiled, "kernels", None)
+    numpys = DenseDesign(X.astype(np.float64), fit_intercept).gram(weight, y)
+    size = np.sqrt(np.outer(*2 * [numpys.matrix.diagonal() + numpys.mass * numpys.centre**2 + 1e-30]))
+    for gram in ours:
+        np.testing.assert_allclose(gram.matrix / size, numpys.matrix / size, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(gram.centre, numpys.centre, rtol=1e-12, atol=1e-13)
+        assert gram.mass == pytest.approx(numpys.mass, rel=1e-12)
+        assert (gram.matrix == gram.matrix.T).all()
+
+
+@needs_kernels
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
+def test_a_narrow_gram_matrix_refuses_what_is_not_finite(bad):
+    X, y = np.ones((300, 3)), np.arange(300.0)
+    X[290, 1] = bad
+    with pytest.raises(NotFiniteError):
+        DenseDesign(X, True).gram(None, y)
+
+
+@needs_kernels
 def test_the_tails_are_exact():
     """Far out the loss is the margin, and the slope of a well classified sample keeps its last digits."""
     raw = np.array([-1e4, -700, -40, -1e-9, 0, 1e-9, 0.4, 0.5, 40, 700])
@@ -87,6 +122,12 @@ def test_buffers_of_another_size_are_refused():
         pytest.skip("no compiler where sklearn_gd was installed")
     with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
         compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3), None)
+    with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
+        compiled.kernels.gram(8, 2, np.ones((3, 1)), None, None, np.zeros(1), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
+        compiled.kernels.gram(8, 2, np.ones((2, 1), dtype=np.float32), None, None, np.zeros(1), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="a buffer of 32 bytes, expected 72"):
+        compiled.kernels.gram(8, 2, np.ones((2, 2)), None, None, np.zeros(2), np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize(

@@ -72,12 +72,10 @@ class Problem:
             return self.criterion
         metric = Diagonal(moments, self.loss.curvature, self.alpha)
         n, p = self.design.n_samples, self.design.n_features
-        centre = moments.centre
-        rms = np.sqrt(np.maximum(moments.matrix, 0) + centre**2)
-        sigma = np.sqrt(moments.matrix)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            offset = np.where(metric.root > 0, np.abs(centre) / sigma, 0.0)
-        amplified = float(np.sqrt(np.mean(1 + offset**2))) if p else 1.0
+        rms = np.sqrt(moments.matrix + moments.centre**2)
+        # far from zero in units of the metric, where a column that does not vary has the penalty's
+        offset = moments.centre * metric.root
+        amplified = math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(p, 1))
         spread = math.sqrt((p + 1) / n)
         size = float(np.min(self.scale))
 

@@ -13,7 +13,7 @@ from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..objectives import Quadratic
-from ..preconditioners import Full
+from ..preconditioners import EPS, Full
 from ..protocols import Array, Moments
 from . import limits
 from .problem import Problem, gram_price, metric_for, plane_descent, slower_than, without_matrix
@@ -87,10 +87,11 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     """
     design, alpha = problem.design, problem.alpha
     p, outputs = design.n_features, problem.start.shape[1:]
-    gram, eps = design.gram(problem.weight, problem.y), problem.eps
+    gram = design.gram(problem.weight, problem.y)
+    eps = EPS if gram.double else problem.eps
     metric = gram_metric(gram, p, alpha, eps)
-    if eps > 1e-10 and metric.condition_estimate() < SINGLE_ENOUGH:
-        gram, eps = design.gram(problem.weight, problem.y, np.float64), float(np.finfo(np.float64).eps)
+    if eps > EPS and metric.condition_estimate() < SINGLE_ENOUGH:
+        gram, eps = design.gram(problem.weight, problem.y, np.float64), EPS
         metric = gram_metric(gram, p, alpha, eps)
     matrix, centre = gram.matrix[:p, :p], gram.centre[:p]
     linear, anchor = np.zeros_like(problem.start), np.zeros_like(problem.start)

@@ -68,12 +68,15 @@ class Curvature(NamedTuple):
         Σ wᵢ with an intercept, 0 without.
     cross : ndarray of shape (p,) or (p, n_targets), or None
         Σ wᵢ xᵢ tᵢ where targets t were given, which are about zero.
+    double : bool
+        Whether the products were made in double precision, although X is not.
     """
 
     matrix: Array
     centre: Array
     mass: float
     cross: Array | None = None
+    double: bool = False
 
 
 def require_finite(squares: Array) -> None:
