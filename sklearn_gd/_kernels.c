@@ -29,6 +29,8 @@
 
 /* Numbers of a block whose intermediate results lie in the first-level cache. */
 #define PART 256
+/* The same in cells of rows by classes. */
+#define CELLS 1024
 /* Bytes of rows that are read a second time while they are in the second-level cache. */
 #define ROWS_BYTES (192 * 1024)
 
@@ -102,6 +104,18 @@ INLINE void binomial(double y, double raw, double *value, double *slope, double 
     *bend = tail * right * right;
 }
 
+/* -H^-1 g of `out`, laid out as value, g0, g1, h00, h01, h11, for one or two numbers, as steps.newton_step has it. */
+static void newton_step(int two, const double *out, double parallel, double *step)
+{
+    double g = out[1], e = out[2], h = out[3], c = out[4], k = out[5], determinant = h * k - c * c;
+    step[0] = h > 0 ? -g / h : 0;
+    step[1] = 0;
+    if (two && determinant > parallel * h * k) {
+        step[0] = (c * e - k * g) / determinant;
+        step[1] = (c * g - h * e) / determinant;
+    }
+}
+
 /* Some columns of an array in memory, and how far apart, in numbers, its rows and its columns are. */
 struct rows {
     const void *at;
@@ -169,24 +183,24 @@ static PyObject *py_sweep(PyObject *self, PyObject *args)
     int kind, size;
     Py_ssize_t n, p;
     double intercept;
-    PyObject *objects[5]; /* X, coef, y, weight, gradient */
-    if (!PyArg_ParseTuple(args, "iinnOOdOOO", &kind, &size, &n, &p, objects, objects + 1, &intercept, objects + 2,
-                          objects + 3, objects + 4))
+    PyObject *objects[6]; /* X, coef, y, weight, gradient, predictions */
+    if (!PyArg_ParseTuple(args, "iinnOOdOOOO", &kind, &size, &n, &p, objects, objects + 1, &intercept, objects + 2,
+                          objects + 3, objects + 4, objects + 5))
         return NULL;
-    Py_buffer b[5];
-    Py_ssize_t counts[5] = {n * p, p, n, n, p};
-    Py_ssize_t sizes[5] = {size, size, size, size, 8};
+    Py_buffer b[6];
+    Py_ssize_t counts[6] = {n * p, p, n, n, p, n};
+    Py_ssize_t sizes[6] = {size, size, size, size, 8, size};
     PyObject *result = NULL;
     int got = 0;
-    for (; got < 5; got++)
-        if (get(objects[got], b + got, got == 4, counts[got], sizes[got])) goto done;
+    for (; got < 6; got++)
+        if (get(objects[got], b + got, got >= 4, counts[got], sizes[got])) goto done;
     double value = 0, total = 0;
     int status;
     Py_BEGIN_ALLOW_THREADS
     status = size == 8 ? sweep_f64(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3),
-                                   b[4].buf, &value, &total)
+                                   b[4].buf, data_or_null(b + 5), &value, &total)
                        : sweep_f32(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3),
-                                   b[4].buf, &value, &total);
+                                   b[4].buf, data_or_null(b + 5), &value, &total);
     Py_END_ALLOW_THREADS
     result = status ? PyErr_NoMemory() : Py_BuildValue("dd", value, total);
 done:
@@ -195,30 +209,132 @@ done:
     return result;
 }
 
+/* The arrays of a trial: y, weight, base, first and second image, raw, slope, bend. Returns how many were got, 8 if all. */
+static int get_trial(PyObject **objects, Py_buffer *b, Py_ssize_t n, Py_ssize_t k, int size)
+{
+    for (int got = 0; got < 8; got++)
+        if (get(objects[got], b + got, got >= 5, got < 2 ? n : n * k, got == 0 && k > 1 ? 8 : size)) return got;
+    return 8;
+}
+
+#define PLANE(NAME, s, b)                                                                                                  \
+    struct NAME s = {n, k, b[0].buf, data_or_null(b + 1), b[2].buf, data_or_null(b + 3), data_or_null(b + 4), b[5].buf, \
+                     data_or_null(b + 6), data_or_null(b + 7), 1, 0, {0, 0}, {0, 0, 0}}
+
 static PyObject *py_trial(PyObject *self, PyObject *args)
 {
     int size;
-    Py_ssize_t n;
-    double a[2];
-    PyObject *objects[8]; /* y, weight, base, first image, second image, raw, slope, bend */
-    if (!PyArg_ParseTuple(args, "inddOOOOOOOO", &size, &n, a, a + 1, objects, objects + 1, objects + 2, objects + 3,
+    Py_ssize_t n, k;
+    double a[2], out[6];
+    PyObject *objects[8], *result = NULL;
+    if (!PyArg_ParseTuple(args, "innddOOOOOOOO", &size, &n, &k, a, a + 1, objects, objects + 1, objects + 2, objects + 3,
                           objects + 4, objects + 5, objects + 6, objects + 7))
         return NULL;
     Py_buffer b[8];
+    int got = get_trial(objects, b, n, k, size);
+    if (got == 8) {
+        Py_BEGIN_ALLOW_THREADS
+        if (size == 8) {
+            PLANE(plane_f64, s, b);
+            evaluate_f64(&s, a, out);
+        } else {
+            PLANE(plane_f32, s, b);
+            evaluate_f32(&s, a, out);
+        }
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
+    }
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
+static PyObject *py_search(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, k;
+    double a[2], mean, constant, along[2], forms[3], origin, noise, accuracy, parallel, promised, match, out[6];
+    PyObject *objects[8], *result = NULL;
+    if (!PyArg_ParseTuple(args, "innddOOOOOOOO(ddddddd)(dddddd)", &size, &n, &k, a, a + 1, objects, objects + 1, objects + 2,
+                          objects + 3, objects + 4, objects + 5, objects + 6, objects + 7, &mean, &constant, along, along + 1,
+                          forms, forms + 1, forms + 2, &origin, &noise, &accuracy, &parallel, &promised, &match))
+        return NULL;
+    Py_buffer b[8];
+    int got = get_trial(objects, b, n, k, size);
+    if (got == 8) {
+        Py_BEGIN_ALLOW_THREADS
+#define SEARCH(NAME, RUN)                                                                           \
+    {                                                                                               \
+        PLANE(NAME, s, b);                                                                          \
+        s.mean = mean;                                                                              \
+        s.constant = constant;                                                                      \
+        memcpy(s.along, along, sizeof along);                                                       \
+        memcpy(s.forms, forms, sizeof forms);                                                       \
+        RUN(&s, a, origin, noise, accuracy, parallel, &promised, &match, out);                      \
+    }
+        if (size == 8)
+            SEARCH(plane_f64, search_f64)
+        else
+            SEARCH(plane_f32, search_f32)
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("ddddd", a[0], a[1], out[0], promised, match);
+    }
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
+static PyObject *py_columns(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p;
+    PyObject *objects[7]; /* X, shift, weight, target, sums, squares, cross */
+    if (!PyArg_ParseTuple(args, "innOOOOOOO", &size, &n, &p, objects, objects + 1, objects + 2, objects + 3, objects + 4,
+                          objects + 5, objects + 6))
+        return NULL;
+    Py_buffer b[7];
+    Py_ssize_t counts[7] = {n * p, p, n, n, p, p, p};
+    Py_ssize_t sizes[7] = {size, 8, size, 8, 8, 8, 8};
     PyObject *result = NULL;
     int got = 0;
-    for (; got < 8; got++)
-        if (get(objects[got], b + got, got >= 5, n, size)) goto done;
-    double out[6] = {0, 0, 0, 0, 0, 0};
+    for (; got < 7; got++)
+        if (get(objects[got], b + got, got >= 4, counts[got], sizes[got])) goto done;
+    double mass;
     Py_BEGIN_ALLOW_THREADS
-    void *at[8];
-    for (int k = 0; k < 8; k++) at[k] = data_or_null(b + k);
     if (size == 8)
-        trial_f64(n, a, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], out);
+        mass = columns_f64(b[0].buf, n, p, b[1].buf, data_or_null(b + 2), data_or_null(b + 3), b[4].buf, b[5].buf,
+                           data_or_null(b + 6));
     else
-        trial_f32(n, a, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], out);
+        mass = columns_f32(b[0].buf, n, p, b[1].buf, data_or_null(b + 2), data_or_null(b + 3), b[4].buf, b[5].buf,
+                           data_or_null(b + 6));
     Py_END_ALLOW_THREADS
-    result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
+    result = PyFloat_FromDouble(mass);
+done:
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
+static PyObject *py_distances(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p;
+    PyObject *objects[4]; /* X, centre, factor, out */
+    if (!PyArg_ParseTuple(args, "innOOOO", &size, &n, &p, objects, objects + 1, objects + 2, objects + 3)) return NULL;
+    Py_buffer b[4];
+    Py_ssize_t counts[4] = {n * p, p, p, n};
+    Py_ssize_t sizes[4] = {size, 8, 8, 8};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 4; got++)
+        if (get(objects[got], b + got, got == 3, counts[got], sizes[got])) goto done;
+    Py_BEGIN_ALLOW_THREADS
+    if (size == 8)
+        distances_f64(b[0].buf, n, p, b[1].buf, b[2].buf, b[3].buf);
+    else
+        distances_f32(b[0].buf, n, p, b[1].buf, b[2].buf, b[3].buf);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
 done:
     for (int k = 0; k < got; k++)
         if (b[k].obj) PyBuffer_Release(b + k);
@@ -269,9 +385,9 @@ static PyObject *py_gram(PyObject *self, PyObject *args)
     for (Py_ssize_t start = 0; start < n; start += GRAM_ROWS) {
         Py_ssize_t m = n - start < GRAM_ROWS ? n - start : GRAM_ROWS;
         if (size == 8)
-            columns_f64(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
+            gather_f64(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
         else
-            columns_f32(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
+            gather_f32(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
         add_products(Z, k, (m + 7) & ~(Py_ssize_t)7, sum);
     }
     for (Py_ssize_t i = 0; i < order; i++)
@@ -286,12 +402,23 @@ done:
 }
 
 static PyMethodDef methods[] = {
+    {"columns", py_columns, METH_VARARGS,
+     "columns(itemsize, n, p, X, shift, weight, target, sums, squares, cross) -> mass\n\n"
+     "Adds the weighted sums of z = X - shift, of its squares and of its products with a target; mass is that of the weights."},
+    {"distances", py_distances, METH_VARARGS,
+     "distances(itemsize, n, p, X, centre, factor, out)\n\n"
+     "Fills out with the rows' squared distances from the centre, each column's times its factor."},
     {"sweep", py_sweep, METH_VARARGS,
-     "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient) -> (value, total)\n\n"
-     "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept."},
+     "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient, raw) -> (value, total)\n\n"
+     "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept, kept in raw."},
     {"trial", py_trial, METH_VARARGS,
-     "trial(itemsize, n, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
-     "The binomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, slope, bend."},
+     "trial(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
+     "The binomial (k = 1) or multinomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, "
+     "slope, bend."},
+    {"search", py_search, METH_VARARGS,
+     "search(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend, (mean, constant, along, along, forms, forms, "
+     "forms), (origin, noise, accuracy, parallel, promised, match)) -> (a, b, value, promised, match)\n\n"
+     "A Newton search from a, b over both; fills raw, slope, bend at its end."},
     {"gram", py_gram, METH_VARARGS,
      "gram(itemsize, n, X, T, weight, shift, out)\n\n"
      "Adds Z'Z to out, which is symmetric, where Z = [X T 1] less the shift (none of the ones), its rows times the roots of the weights."},

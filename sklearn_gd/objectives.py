@@ -41,6 +41,10 @@ class Point:
     def forget(self) -> None:
         """Let go of what is as large as the samples; here there is nothing of the kind."""
 
+    def keep(self) -> Point:
+        """Find all that a step needs; what is not is found when it is asked for."""
+        return self
+
     def direction(self, coef: Array) -> Direction:
         """A vector of coefficient size as a direction from here, its image not yet known."""
         return Direction(coef)
@@ -50,10 +54,23 @@ class Subspace:
     """φ(a) = F(w + Σ aₖ dₖ) about a point: what a search over learning rate and momentum sees."""
 
     exact = False  # whether φ is a quadratic
+    fused = False  # whether a read of X costs more than a trial: then `swept` looks before a search does
 
     def __init__(self, origin: Any, directions: Sequence[Direction]) -> None:
         self.origin = origin
         self.directions = directions
+
+    def swept(self) -> Any:
+        """The point one first direction away, with its gradient, where `fused`."""
+        raise NotImplementedError
+
+    def compare(self, point: Any, follow: bool) -> None:
+        """Learn the first direction's image from the point that `swept` gave."""
+        raise NotImplementedError
+
+    def searched(self, a: Array, *goal: float) -> Any:
+        """What a compiled search over all coordinates finds, or None where there is none."""
+        return None
 
     def coef(self, a: Array) -> Array:
         out = self.origin.coef.copy()
@@ -98,7 +115,7 @@ class LinearModel:
     def __init__(self, design: Design, loss: Loss, y: Array, weight: Array | None, penalty: Penalty) -> None:
         self.design, self.loss, self.y, self.weight, self.penalty = design, loss, y, weight, penalty
         self.mean = 1.0 / design.n_samples if weight is None else 1.0
-        self.compiled = loss.compiled_trial(y, weight)
+        self.compiled = loss.compiled_trials(y, weight, design.dtype)
 
     @property
     def passes(self) -> float:
@@ -119,9 +136,9 @@ class LinearModel:
 
     # -- over the samples
 
-    def value_and_gradient(self, coef: Array) -> tuple[float, Array]:
-        """The fused sweep: one read of X, and nothing of n_samples kept."""
-        value, gradient = self.design.sweep(SampleLoss(self.loss, self.y, self.weight), coef)
+    def value_and_gradient(self, coef: Array, raw: Array | None = None) -> tuple[float, Array]:
+        """The fused sweep: one read of X, and of n_samples nothing is kept but the predictions, where `raw` takes them."""
+        value, gradient = self.design.sweep(SampleLoss(self.loss, self.y, self.weight, raw), coef)
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
@@ -144,7 +161,7 @@ class LinearModel:
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
             Of the data's part, along the images.
         """
-        if self.compiled is not None and len(images) <= 2:
+        if self.compiled is not None and self.compiled.takes(base, images):
             return self._compiled_trial(base, a, images, order)
         moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
@@ -165,15 +182,10 @@ class LinearModel:
     def _compiled_trial(self, base: Array, a: Any, images: Sequence[Array], order: int) -> tuple[Trial, Any, Any]:
         # one pass over the samples for all of it
         compiled: Any = self.compiled
-        raw = np.empty_like(base)
-        slope = np.empty_like(base) if order else None
-        bend = np.empty_like(base) if order == 2 else None
-        factors = [float(factor) for factor in a]
-        value, gradient, hessian = self.design.over_predictions(
-            lambda s: compiled(s, base, factors, images, raw, slope, bend)
-        )
+        arrays: list[Any] = [np.empty_like(base) if k <= order else None for k in range(3)]
+        value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, base, a, images, arrays))
         return (
-            Trial(value * self.mean, raw, slope, bend),
+            Trial(value * self.mean, *arrays),
             gradient * self.mean if order else None,
             hessian * self.mean if order == 2 else None,
         )
@@ -277,10 +289,12 @@ class SampleLoss:
     Designs that have a compiled sweep know the loss by its ``kernel``, and call for nothing.
     """
 
-    def __init__(self, loss: Loss, y: Array, weight: Array | None) -> None:
-        self.loss, self.y, self.weight, self.kernel = loss, y, weight, loss.kernel
+    def __init__(self, loss: Loss, y: Array, weight: Array | None, raw: Array | None = None) -> None:
+        self.loss, self.y, self.weight, self.raw, self.kernel = loss, y, weight, raw, loss.kernel
 
     def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
+        if self.raw is not None:
+            self.raw[s] = raw
         value, slope, _ = self.loss.derivatives(self.y[s, ...], raw, 1)
         assert slope is not None
         if self.weight is None:
@@ -324,6 +338,15 @@ class ModelPoint(Point):
 
     def _sweep(self) -> None:
         self._value, self._gradient = self.model.value_and_gradient(self.coef)
+
+    def keep(self) -> ModelPoint:
+        """Find value, gradient and predictions in one read of X, where predictions are at home."""
+        model = self.model
+        if self._gradient is None and self.trial is None and model.design.where == "memory":
+            raw = np.empty((model.design.n_samples, *self.coef.shape[1:]), dtype=model.design.dtype)
+            self._value, self._gradient = model.value_and_gradient(self.coef, raw)
+            self.trial = Trial(self._value - model.penalty.value(self.coef), raw, None, None)
+        return self
 
     @property
     def value(self) -> float:
@@ -407,6 +430,10 @@ class ModelPoint(Point):
 class ModelSubspace(Subspace):
     """φ for a linear model: O(n_samples) a trial, after one product a direction."""
 
+    def __init__(self, origin: ModelPoint, directions: Sequence[Direction]) -> None:
+        super().__init__(origin, directions)
+        self.fused = origin.model.design.streams
+
     _images: Any = None
     _last: Any = None
     _forms: Any = None
@@ -437,6 +464,43 @@ class ModelSubspace(Subspace):
                 if order == 2:
                     hessian += forms
         return value, gradient, hessian
+
+    def swept(self) -> ModelPoint:
+        """The point one first direction away, with its gradient and its predictions from one read of X."""
+        self.origin.release()
+        return ModelPoint(self.origin.model, self.origin.coef + self.directions[0].coef).keep()
+
+    def compare(self, point: ModelPoint, follow: bool) -> None:
+        """Take the first direction's image from the point that `swept` gave; where that is followed, in place of the origin's."""
+        old, new = self.origin.trial.raw, point.trial.raw
+        first = self.directions[0]
+        image = first.image = old if follow else np.empty_like(old)
+
+        def task(s: slice) -> None:
+            np.subtract(new[s], old[s], out=image[s])
+
+        self.origin.model.design.each_prediction(task)
+        if follow:
+            self.origin.forget()
+            point.step = first
+
+    def searched(self, a: Array, *goal: float) -> Any:
+        model = self.origin.model
+        images = self.images()
+        self.origin.release()
+        base = self.origin.known().raw
+        if not model.design.one_block or model.compiled is None or not model.compiled.takes(base, images):
+            return None
+        arrays = [np.empty_like(base) for _ in range(3)]
+        start, along, forms = self._penalty_forms()
+        m = len(a) - 1
+        plane = (model.mean, start, along[0], m * along[m], forms[0, 0], m * forms[0, m], m * forms[m, m])
+        *found, value, promised, match = model.compiled.search(base, a, images, arrays, plane, goal)
+        a = np.array(found[: len(a)])
+        # the value is the penalty's, too, which is subtracted to be added again where the point is
+        at = start + float((along + 0.5 * (forms @ a)) @ a)
+        self._last = (a, Trial(value - at, *arrays))
+        return a, promised, match
 
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
         self.origin.release()

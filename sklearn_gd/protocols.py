@@ -58,6 +58,8 @@ class Point(Protocol):
     """A place, and what is known there; never changed."""
 
     def forget(self) -> None: ...
+    def keep(self) -> Any:
+        """Find all that a step needs, in as few reads of X as that takes; returns itself."""
 
     @property
     def coef(self) -> Array: ...
@@ -83,6 +85,7 @@ class Subspace(Protocol):
     """φ(a) = F(w + Σ aₖ dₖ): what a search over learning rate and momentum sees."""
 
     exact: bool  # whether φ is a quadratic
+    fused: bool  # whether a read of X costs more than a trial: then `swept` looks before a search does
 
     @property
     def origin(self) -> Point: ...
@@ -103,6 +106,23 @@ class Subspace(Protocol):
 
     def point_at(self, factor: float) -> Point:
         """The point at the same factor of every direction."""
+
+    def searched(self, a: Array, *goal: float) -> tuple[Array, float, float] | None:
+        """`steps.newton_search` from a over all coordinates, where that can be had in one go.
+
+        Parameters
+        ----------
+        a : ndarray
+        *goal : float
+            The value at the origin, its noise, the accuracy, how parallel directions may be, what is promised and the match so
+            far; the end is returned with the last two.
+        """
+
+    def swept(self) -> Point:
+        """Where `fused`: the point one first direction away, with its gradient."""
+
+    def compare(self, point: Any, follow: bool) -> None:
+        """Learn the first direction's image from the point that `swept` gave, which is followed, or not."""
 
 
 class Objective(Protocol):
@@ -211,7 +231,7 @@ class Loss(Protocol):
     curvature: float  # an upper bound of the second derivative in the raw prediction
     kernel: int | None  # by which compiled sweeps know it
 
-    def compiled_trial(self, y: Array, weight: Array | None) -> Any:
+    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> Any:
         """The trials of searches in one compiled pass over the samples, or None where there is none."""
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
@@ -266,6 +286,7 @@ class Design(Protocol):
     passes: float  # reads of X so far
     work: float  # of one product with a vector, in operations
     one_block: bool  # whether work on predictions is done on all samples at once
+    streams: bool  # whether a pass reads memory rather than a cache, and predictions are at home
     where: str  # arrays of sample size: in "memory", as NumPy's; on a "device"; with "workers", who do all work on them
 
     def forward(self, coef: Array) -> Array:

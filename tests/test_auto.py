@@ -219,6 +219,16 @@ def test_sparse_rows_are_not_multiplied_where_a_descent_ends_before(monkeypatch)
     np.testing.assert_allclose(fitted.coef_, whole.coef_, atol=1e-3)
 
 
+def test_the_metrics_own_step_is_one_pass():
+    X, y = make_classification(40_000, 20, random_state=0)
+    model = GDLogisticRegression(tol=1e-6).fit(X, y)
+    rates, passes = np.array(model.history_["learning_rate"][1:]), np.diff(model.history_["passes"])
+    own = rates == 1
+    assert own.sum() >= 3
+    # and a sample of the rows for some metrics, which is less than a pass
+    assert (passes[own] < 1.2).all()
+
+
 @pytest.mark.parametrize("constant", [0.0, 1.0, 0.1, -1e6])
 @pytest.mark.parametrize("C", [1.0, 1e3, np.inf])
 def test_a_constant_column_does_not_pass_for_rounding_errors(constant, C):

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
+from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.rows import NotFiniteError
-from sklearn_gd.losses import Binomial, HalfSquaredError
+from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
+from sklearn_gd.preconditioners import Identity
+from sklearn_gd.steps import newton_search
 
 needs_kernels = pytest.mark.skipif(compiled.kernels is None, reason="no compiler where sklearn_gd was installed")
 
@@ -118,7 +121,7 @@ def test_buffers_of_another_size_are_refused():
     if compiled.kernels is None:
         pytest.skip("no compiler where sklearn_gd was installed")
     with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
-        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3))
+        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3), None)
     with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
         compiled.kernels.gram(8, 2, np.ones((3, 1)), None, None, np.zeros(1), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
@@ -138,3 +141,79 @@ def test_without_kernels_the_coefficients_are_the_same(model, monkeypatch):
     fitted = model.fit(X, y).coef_
     monkeypatch.setattr(compiled, "kernels", None)
     np.testing.assert_allclose(model.fit(X, y).coef_, fitted, rtol=1e-6)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1000, 33), (5, 3000), (40000, 7)])
+def test_moments_and_distances_are_numpys(shape, weighted, dtype, monkeypatch):
+    model, _ = _model(HalfSquaredError, *shape, dtype, weighted)
+    design, targets = model.design, model.y.astype(np.float64)
+    moments = design.moments(model.weight, targets)
+    spread = design.row_spread(moments)
+    monkeypatch.setattr(compiled, "kernels", None)
+    expected = DenseDesign(design.X, True).moments(model.weight, targets)
+    for ours, numpys in zip(moments, expected, strict=True):
+        np.testing.assert_allclose(ours, numpys, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(spread, design.row_spread(expected), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernels", [pytest.param(True, marks=needs_kernels), False])
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_point_from_one_read_knows_what_two_would(kernels, follow, monkeypatch):
+    if not kernels:
+        monkeypatch.setattr(compiled, "kernels", None)
+    model, coef = _model(Binomial, 3000, 60, np.float64, True)
+    origin = model.at(coef).keep()
+    step = origin.direction(-0.1 * origin.gradient)
+    space = origin.along(step)
+    before = model.design.passes
+    point = space.swept()
+    space.compare(point, follow=follow)
+    value, gradient = point.value, point.gradient
+    assert model.design.passes == before + 1
+    expected = model.at(coef + step.coef)
+    np.testing.assert_allclose(value, expected.value, rtol=1e-13)
+    np.testing.assert_allclose(gradient, expected.gradient, atol=1e-14)
+    np.testing.assert_allclose(step.image, model.design.forward(step.coef), atol=1e-12)
+    np.testing.assert_allclose(point.known(2).raw, model.design.forward(point.coef), atol=1e-12)
+    assert (point.minus(origin) is step) == follow
+
+
+def _plane(loss, dtype, weighted, start):
+    """A plane about a point of a model with or without classes, and a run that searches there."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(700, 4)).astype(dtype)
+    y = rng.integers(3, size=700) if loss is Multinomial else np.where(rng.random(700) < 0.4, -1, 1).astype(dtype)
+    weight = rng.random(700) if weighted else None
+    weight = None if weight is None else (weight / weight.sum()).astype(dtype)
+    model = LinearModel(DenseDesign(X, True), loss(), y, weight, L2(0.1, 4))
+    shape = (5, 3) if loss is Multinomial else (5,)
+    origin = model.at(rng.normal(size=shape))
+    stopping = Stopping(Identity(), 1.0, 1e-4, lambda coef: 0.0, float(np.finfo(dtype).eps))
+    run = Run(model, origin.coef, stopping, 10, float(np.finfo(dtype).eps))
+    second = [origin.direction(rng.normal(size=shape))] if len(start) == 2 else []
+    return origin.along(origin.direction(-origin.gradient), *second), run
+
+
+@needs_kernels
+@pytest.mark.parametrize("start", [[0.0], [1.0], [0.0, 0.0], [1.0, 0.0], [100.0, 3.0]])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [Binomial, Multinomial])
+def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypatch):
+    results = []
+    for kernels in (compiled.kernels, None):
+        monkeypatch.setattr(compiled, "kernels", kernels)
+        space, run = _plane(loss, dtype, weighted, start)
+        assert (space.origin.model.compiled is None) == (kernels is None)
+        a = newton_search(space, np.array(start), len(start), run, accuracy=1e-2)
+        point = space.point(a)
+        results.append(
+            (a, run.match, run.exhausted, point.value, point.gradient, point.known(2).raw, point.known(2).bend)
+        )
+    assert np.abs(results[0][0]).max() > 1e-3
+    for ours, numpys in zip(*results, strict=True):
+        exact = dtype == np.float64
+        np.testing.assert_allclose(ours, numpys, rtol=1e-8 if exact else 2e-3, atol=1e-12 if exact else 1e-5)
