@@ -12,9 +12,10 @@ end, which leaves BLAS at one thread for good when two of them overlap).
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -28,20 +29,29 @@ R = TypeVar("R")
 
 
 class _State:
-    """The pool, the BLAS controller and the guard's count of one process."""
+    """The pool, the BLAS libraries and the guard's count of one process."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.users = 0
-        self.limiter: Any = None
+        self.found: list[int] = []
         self.original = 1
         self.pool: ThreadPoolExecutor | None = None
-        self.controller: Any = None
+        self._libraries: list[Any] | None = None
 
-    def blas(self) -> Any:
-        if self.controller is None:  # a millisecond: found once per process
-            self.controller = ThreadpoolController().select(user_api="blas")
-        return self.controller
+    def libraries(self) -> list[Any]:
+        if self._libraries is None:  # a millisecond: found once per process
+            self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        return self._libraries
+
+    def numbers(self) -> list[int]:
+        """The threads that each library may use."""
+        return [library.num_threads for library in self.libraries()]
+
+    def set(self, numbers: Iterable[int]) -> None:
+        # one by one: threadpoolctl's own limiter takes four times as long, a tenth of a small fit
+        for library, number in zip(self.libraries(), numbers, strict=False):
+            library.set_num_threads(number)
 
 
 _state = _State()
@@ -63,8 +73,7 @@ def n_threads() -> int:
     with state.lock:
         if state.users:
             return state.original
-        infos = state.blas().info()
-    return max((info["num_threads"] for info in infos), default=1)
+        return max(state.numbers(), default=1)
 
 
 @contextlib.contextmanager
@@ -73,9 +82,9 @@ def one_blas_thread() -> Iterator[None]:
     state = _state
     with state.lock:
         if state.users == 0:
-            infos = state.blas().info()
-            state.original = max((info["num_threads"] for info in infos), default=1)
-            state.limiter = state.blas().limit(limits=1)
+            state.found = state.numbers()
+            state.original = max(state.found, default=1)
+            state.set(itertools.repeat(1))
         state.users += 1
     try:
         yield
@@ -83,7 +92,7 @@ def one_blas_thread() -> Iterator[None]:
         with state.lock:
             state.users -= 1
             if state.users == 0:
-                state.limiter.restore_original_limits()
+                state.set(state.found)
 
 
 @contextlib.contextmanager
@@ -93,8 +102,12 @@ def whole_blas() -> Iterator[None]:
     if not state.users or state.original == 1:
         yield
         return
-    with state.blas().limit(limits=state.original):
+    inside = state.numbers()
+    state.set(state.found)
+    try:
         yield
+    finally:
+        state.set(inside)
 
 
 def _quiet(task: Callable[..., R], *args: Any) -> R:
