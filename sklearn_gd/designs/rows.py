@@ -118,6 +118,7 @@ class RowBlocks:
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
+        self.at_once = self.one_block and not self.streams  # products with all rows at once, too
         self.threads = n_threads() if self.streams else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
@@ -192,6 +193,11 @@ class RowBlocks:
         """Raw predictions X @ w + b."""
         w, b = self.split(coef)
         self.passes += 1
+        if self.at_once:
+            out = self.block_forward(slice(0, self.n_samples), w)
+            if b is not None:
+                out += b
+            return out
         out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
 
         def task(chunk: slice) -> None:
@@ -220,6 +226,13 @@ class RowBlocks:
             [X 1]ᵀ residual.
         """
         self.passes += 1
+        if coef is None and self.at_once:
+            value, residual = pointwise(slice(0, self.n_samples), None)
+            gradient = np.empty((self.size, *residual.shape[1:]))
+            gradient[: self.n_features] = self.block_adjoint(slice(0, self.n_samples), residual)
+            if self.fit_intercept:
+                np.add.reduce(residual, axis=0, dtype=np.float64, out=gradient[self.n_features, ...])
+            return value, gradient
         w: Any = None
         b: Any = None
         if coef is not None:
