@@ -11,6 +11,7 @@ does as well, but compiles for seconds at the first fit, and is three times the 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,7 @@ kernels: Any = None
 with contextlib.suppress(ImportError):
     kernels = importlib.import_module("sklearn_gd._kernels")
 
-__all__ = ["BINOMIAL", "PLAIN", "SQUARED", "kernels", "takes"]
+__all__ = ["BINOMIAL", "PLAIN", "SQUARED", "has_tiles", "kernels", "takes"]
 
 # what a sweep makes of predictions; as in _kernels.c
 PLAIN, SQUARED, BINOMIAL = 0, 1, 2
@@ -39,3 +40,13 @@ def takes(arrays: Sequence[Any]) -> bool:
             for array in arrays
         )
     )
+
+
+@functools.cache
+def _tiles() -> bool:
+    return kernels is not None and bool(kernels.has_tiles())
+
+
+def has_tiles() -> bool:
+    """Whether symmetric products of bfloat16 numbers can be had; the first call asks the system for them."""
+    return kernels is not None and _tiles()

@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import compiled
 from ..protocols import Array
-from .rows import RowBlocks, SymmetricProduct, add_up, cut
-from .threads import map_ordered
+from .products import SymmetricProduct, low_product
+from .rows import RowBlocks, add_up
+from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
 SMALL_PRODUCT = 1_000_000
@@ -84,8 +85,8 @@ class DenseDesign(RowBlocks):
 
         Parameters
         ----------
-        dtype : dtype or None
-            Of the products; None for X's own.
+        dtype : dtype, "low" or None
+            Of the products; None for X's own, "low" as exact as a metric needs them: their lower triangle in float32.
 
         Returns
         -------
@@ -95,8 +96,13 @@ class DenseDesign(RowBlocks):
         self.passes += 1
         centre = self.provisional_centre()
         low = centre.astype(self.dtype)
-        dtype = np.dtype(dtype or self.dtype)
         n, p = self.X.shape
+        if dtype == "low":
+            rough = low_product(n, self.threads, False)
+            zeros, ones = np.zeros(n, dtype=self.dtype), np.ones(max(n, p), dtype=self.dtype)
+            rough.add(self.X, 1, (zeros, low), (ones[:n], ones[:p]))
+            return rough.whole(), centre
+        dtype = np.dtype(dtype or self.dtype)
         product = SymmetricProduct(n, self.threads)
         for columns in cut(p, max(256, COLUMN_BYTES // (n * dtype.itemsize))):
             Z = np.empty((n, columns.stop - columns.start), dtype=dtype)
