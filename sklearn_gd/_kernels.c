@@ -131,24 +131,24 @@ static PyObject *py_sweep(PyObject *self, PyObject *args)
     int kind, size;
     Py_ssize_t n, p;
     double intercept;
-    PyObject *objects[5]; /* X, coef, y, weight, gradient */
-    if (!PyArg_ParseTuple(args, "iinnOOdOOO", &kind, &size, &n, &p, objects, objects + 1, &intercept, objects + 2,
-                          objects + 3, objects + 4))
+    PyObject *objects[6]; /* X, coef, y, weight, gradient, predictions */
+    if (!PyArg_ParseTuple(args, "iinnOOdOOOO", &kind, &size, &n, &p, objects, objects + 1, &intercept, objects + 2,
+                          objects + 3, objects + 4, objects + 5))
         return NULL;
-    Py_buffer b[5];
-    Py_ssize_t counts[5] = {n * p, p, n, n, p};
-    Py_ssize_t sizes[5] = {size, size, size, size, 8};
+    Py_buffer b[6];
+    Py_ssize_t counts[6] = {n * p, p, n, n, p, n};
+    Py_ssize_t sizes[6] = {size, size, size, size, 8, size};
     PyObject *result = NULL;
     int got = 0;
-    for (; got < 5; got++)
-        if (get(objects[got], b + got, got == 4, counts[got], sizes[got])) goto done;
+    for (; got < 6; got++)
+        if (get(objects[got], b + got, got >= 4, counts[got], sizes[got])) goto done;
     double value = 0, total = 0;
     int status;
     Py_BEGIN_ALLOW_THREADS
     status = size == 8 ? sweep_f64(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3),
-                                   b[4].buf, &value, &total)
+                                   b[4].buf, data_or_null(b + 5), &value, &total)
                        : sweep_f32(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3),
-                                   b[4].buf, &value, &total);
+                                   b[4].buf, data_or_null(b + 5), &value, &total);
     Py_END_ALLOW_THREADS
     result = status ? PyErr_NoMemory() : Py_BuildValue("dd", value, total);
 done:
@@ -187,10 +187,73 @@ done:
     return result;
 }
 
+static PyObject *py_columns(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p;
+    PyObject *objects[7]; /* X, shift, weight, target, sums, squares, cross */
+    if (!PyArg_ParseTuple(args, "innOOOOOOO", &size, &n, &p, objects, objects + 1, objects + 2, objects + 3, objects + 4,
+                          objects + 5, objects + 6))
+        return NULL;
+    Py_buffer b[7];
+    Py_ssize_t counts[7] = {n * p, p, n, n, p, p, p};
+    Py_ssize_t sizes[7] = {size, 8, size, 8, 8, 8, 8};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 7; got++)
+        if (get(objects[got], b + got, got >= 4, counts[got], sizes[got])) goto done;
+    double mass;
+    Py_BEGIN_ALLOW_THREADS
+    if (size == 8)
+        mass = columns_f64(b[0].buf, n, p, b[1].buf, data_or_null(b + 2), data_or_null(b + 3), b[4].buf, b[5].buf,
+                           data_or_null(b + 6));
+    else
+        mass = columns_f32(b[0].buf, n, p, b[1].buf, data_or_null(b + 2), data_or_null(b + 3), b[4].buf, b[5].buf,
+                           data_or_null(b + 6));
+    Py_END_ALLOW_THREADS
+    result = PyFloat_FromDouble(mass);
+done:
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
+static PyObject *py_distances(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p;
+    PyObject *objects[4]; /* X, centre, factor, out */
+    if (!PyArg_ParseTuple(args, "innOOOO", &size, &n, &p, objects, objects + 1, objects + 2, objects + 3)) return NULL;
+    Py_buffer b[4];
+    Py_ssize_t counts[4] = {n * p, p, p, n};
+    Py_ssize_t sizes[4] = {size, 8, 8, 8};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 4; got++)
+        if (get(objects[got], b + got, got == 3, counts[got], sizes[got])) goto done;
+    Py_BEGIN_ALLOW_THREADS
+    if (size == 8)
+        distances_f64(b[0].buf, n, p, b[1].buf, b[2].buf, b[3].buf);
+    else
+        distances_f32(b[0].buf, n, p, b[1].buf, b[2].buf, b[3].buf);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
 static PyMethodDef methods[] = {
+    {"columns", py_columns, METH_VARARGS,
+     "columns(itemsize, n, p, X, shift, weight, target, sums, squares, cross) -> mass\n\n"
+     "Adds the weighted sums of z = X - shift, of its squares and of its products with a target; mass is that of the weights."},
+    {"distances", py_distances, METH_VARARGS,
+     "distances(itemsize, n, p, X, centre, factor, out)\n\n"
+     "Fills out with the rows' squared distances from the centre, each column's times its factor."},
     {"sweep", py_sweep, METH_VARARGS,
-     "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient) -> (value, total)\n\n"
-     "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept."},
+     "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient, raw) -> (value, total)\n\n"
+     "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept, kept in raw."},
     {"trial", py_trial, METH_VARARGS,
      "trial(itemsize, n, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
      "The binomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, slope, bend."},

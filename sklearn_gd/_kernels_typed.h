@@ -91,7 +91,8 @@ VECTORS static void NAME(slopes)(int kind, Py_ssize_t n, const REAL *y, const RE
 }
 
 static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coef, double intercept,
-                       const REAL *y, const REAL *weight, double *gradient, double *value, double *total)
+                       const REAL *y, const REAL *weight, double *gradient, REAL *predictions, double *value,
+                       double *total)
 {
     double raw[PART];
     Py_ssize_t rows = p ? ROWS_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
@@ -100,6 +101,10 @@ static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, cons
         Py_ssize_t m = n - start < rows ? n - start : rows;
         const REAL *block = X + start * p;
         NAME(dots)(block, m, p, coef, intercept, raw);
+        if (predictions) {
+#pragma omp simd
+            for (Py_ssize_t i = 0; i < m; i++) predictions[start + i] = (REAL)raw[i];
+        }
         NAME(slopes)(kind, m, y ? y + start : NULL, weight ? weight + start : NULL, raw, value, total);
         NAME(adjoint)(block, m, p, raw, gradient);
     }
@@ -170,5 +175,65 @@ VECTORS static void NAME(trial)(Py_ssize_t n, const double *a, const REAL *y, co
         out[3] += h00;
         out[4] += h01;
         out[5] += h11;
+    }
+}
+
+/* Sums over rows of z = x - shift, of z squared and of z times a target, each times its weight; returns the sum of the weights. */
+VECTORS static double NAME(columns)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *shift, const REAL *weight,
+                                    const double *target, double *restrict sums, double *restrict squares,
+                                    double *restrict cross)
+{
+    double mass = 0;
+    Py_ssize_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
+        double w0 = 1, w1 = 1, w2 = 1, w3 = 1;
+        if (weight) w0 = weight[i], w1 = weight[i + 1], w2 = weight[i + 2], w3 = weight[i + 3];
+        mass += (w0 + w1) + (w2 + w3);
+#pragma omp simd
+        for (Py_ssize_t j = 0; j < p; j++) {
+            double z0 = x0[j] - shift[j], z1 = x1[j] - shift[j], z2 = x2[j] - shift[j], z3 = x3[j] - shift[j];
+            sums[j] += (w0 * z0 + w1 * z1) + (w2 * z2 + w3 * z3);
+            squares[j] += (w0 * z0 * z0 + w1 * z1 * z1) + (w2 * z2 * z2 + w3 * z3 * z3);
+        }
+        if (target) {
+            double t0 = w0 * target[i], t1 = w1 * target[i + 1], t2 = w2 * target[i + 2], t3 = w3 * target[i + 3];
+#pragma omp simd
+            for (Py_ssize_t j = 0; j < p; j++)
+                cross[j] += (t0 * (x0[j] - shift[j]) + t1 * (x1[j] - shift[j])) +
+                            (t2 * (x2[j] - shift[j]) + t3 * (x3[j] - shift[j]));
+        }
+    }
+    for (; i < n; i++) {
+        const REAL *x = X + i * p;
+        double w = weight ? weight[i] : 1, t = target ? w * target[i] : 0;
+        mass += w;
+#pragma omp simd
+        for (Py_ssize_t j = 0; j < p; j++) {
+            double z = x[j] - shift[j];
+            sums[j] += w * z;
+            squares[j] += w * z * z;
+        }
+        if (target) {
+#pragma omp simd
+            for (Py_ssize_t j = 0; j < p; j++) cross[j] += t * (x[j] - shift[j]);
+        }
+    }
+    return mass;
+}
+
+/* The squared distance of each row from a centre, every column times a factor. */
+VECTORS static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *centre, const double *factor,
+                                    double *restrict out)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const REAL *x = X + i * p;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (Py_ssize_t j = 0; j < p; j++) {
+            double z = x[j] - centre[j];
+            sum += factor[j] * z * z;
+        }
+        out[i] = sum;
     }
 }

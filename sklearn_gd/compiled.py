@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,16 +29,11 @@ __all__ = ["BINOMIAL", "PLAIN", "SQUARED", "has_tiles", "kernels", "takes"]
 PLAIN, SQUARED, BINOMIAL = 0, 1, 2
 
 
-def takes(arrays: Sequence[Any]) -> bool:
-    """Whether the kernels can read these arrays: contiguous, and all float64 or all float32."""
-    first = arrays[0]
-    return (
-        isinstance(first, np.ndarray)
-        and first.dtype in (np.float64, np.float32)
-        and all(
-            isinstance(array, np.ndarray) and array.dtype == first.dtype and array.flags.c_contiguous
-            for array in arrays
-        )
+def takes(dtype: Any, arrays: Iterable[Any]) -> bool:
+    """Whether the kernels can read these arrays, None apart: contiguous, and of the one precision of theirs that X has."""
+    return dtype in (np.float64, np.float32) and all(
+        array is None or (isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous)
+        for array in arrays
     )
 
 

@@ -209,7 +209,7 @@ class Run:
     def move_start(self, coef: Array) -> None:
         """Begin at another place, if its loss is lower."""
         point: Any = self.objective.at(coef)
-        point.known(2)  # what the first step needs, and the value with it
+        point.keep()  # what the first step needs, and the value with it
         here = self.point.value if self.point.coef.any() else self.stopping.null_loss
         if point.value < here:
             self.point = point

@@ -98,7 +98,7 @@ class Binomial(PointwiseLoss):
     kernel: int | None = compiled.BINOMIAL
 
     def compiled_trial(self, y: Array, weight: Array | None) -> Callable[..., tuple[float, Array, Array]] | None:
-        if compiled.kernels is None or not compiled.takes([y] if weight is None else [y, weight]):
+        if compiled.kernels is None or not isinstance(y, np.ndarray) or not compiled.takes(y.dtype, (y, weight)):
             return None
         trial, size, n_samples = compiled.kernels.trial, y.itemsize, len(y)
 

@@ -41,6 +41,10 @@ class Point:
     def forget(self) -> None:
         """Let go of what is as large as the samples; here there is nothing of the kind."""
 
+    def keep(self) -> Point:
+        """Find all that a step needs; what is not is found when it is asked for."""
+        return self
+
     def direction(self, coef: Array) -> Direction:
         """A vector of coefficient size as a direction from here, its image not yet known."""
         return Direction(coef)
@@ -50,10 +54,19 @@ class Subspace:
     """φ(a) = F(w + Σ aₖ dₖ) about a point: what a search over learning rate and momentum sees."""
 
     exact = False  # whether φ is a quadratic
+    fused = False  # whether a read of X costs more than a trial: then `swept` looks before a search does
 
     def __init__(self, origin: Any, directions: Sequence[Direction]) -> None:
         self.origin = origin
         self.directions = directions
+
+    def swept(self) -> Any:
+        """The point one first direction away, with its gradient, where `fused`."""
+        raise NotImplementedError
+
+    def compare(self, point: Any, follow: bool) -> None:
+        """Learn the first direction's image from the point that `swept` gave."""
+        raise NotImplementedError
 
     def coef(self, a: Array) -> Array:
         out = self.origin.coef.copy()
@@ -119,9 +132,9 @@ class LinearModel:
 
     # -- over the samples
 
-    def value_and_gradient(self, coef: Array) -> tuple[float, Array]:
-        """The fused sweep: one read of X, and nothing of n_samples kept."""
-        value, gradient = self.design.sweep(SampleLoss(self.loss, self.y, self.weight), coef)
+    def value_and_gradient(self, coef: Array, raw: Array | None = None) -> tuple[float, Array]:
+        """The fused sweep: one read of X, and of n_samples nothing is kept but the predictions, where `raw` takes them."""
+        value, gradient = self.design.sweep(SampleLoss(self.loss, self.y, self.weight, raw), coef)
         gradient *= self.mean
         self.penalty.add_gradient(coef, gradient)
         return value * self.mean + self.penalty.value(coef), gradient
@@ -277,10 +290,12 @@ class SampleLoss:
     Designs that have a compiled sweep know the loss by its ``kernel``, and call for nothing.
     """
 
-    def __init__(self, loss: Loss, y: Array, weight: Array | None) -> None:
-        self.loss, self.y, self.weight, self.kernel = loss, y, weight, loss.kernel
+    def __init__(self, loss: Loss, y: Array, weight: Array | None, raw: Array | None = None) -> None:
+        self.loss, self.y, self.weight, self.raw, self.kernel = loss, y, weight, raw, loss.kernel
 
     def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
+        if self.raw is not None:
+            self.raw[s] = raw
         value, slope, _ = self.loss.derivatives(self.y[s, ...], raw, 1)
         assert slope is not None
         if self.weight is None:
@@ -324,6 +339,15 @@ class ModelPoint(Point):
 
     def _sweep(self) -> None:
         self._value, self._gradient = self.model.value_and_gradient(self.coef)
+
+    def keep(self) -> ModelPoint:
+        """Find value, gradient and predictions in one read of X, where predictions are at home."""
+        model = self.model
+        if self._gradient is None and self.trial is None and model.design.where == "memory":
+            raw = np.empty((model.design.n_samples, *self.coef.shape[1:]), dtype=model.design.dtype)
+            self._value, self._gradient = model.value_and_gradient(self.coef, raw)
+            self.trial = Trial(self._value - model.penalty.value(self.coef), raw, None, None)
+        return self
 
     @property
     def value(self) -> float:
@@ -407,6 +431,10 @@ class ModelPoint(Point):
 class ModelSubspace(Subspace):
     """φ for a linear model: O(n_samples) a trial, after one product a direction."""
 
+    def __init__(self, origin: ModelPoint, directions: Sequence[Direction]) -> None:
+        super().__init__(origin, directions)
+        self.fused = origin.model.design.streams
+
     _images: Any = None
     _last: Any = None
     _forms: Any = None
@@ -437,6 +465,25 @@ class ModelSubspace(Subspace):
                 if order == 2:
                     hessian += forms
         return value, gradient, hessian
+
+    def swept(self) -> ModelPoint:
+        """The point one first direction away, with its gradient and its predictions from one read of X."""
+        self.origin.release()
+        return ModelPoint(self.origin.model, self.origin.coef + self.directions[0].coef).keep()
+
+    def compare(self, point: ModelPoint, follow: bool) -> None:
+        """Take the first direction's image from the point that `swept` gave; where that is followed, in place of the origin's."""
+        old, new = self.origin.trial.raw, point.trial.raw
+        first = self.directions[0]
+        image = first.image = old if follow else np.empty_like(old)
+
+        def task(s: slice) -> None:
+            np.subtract(new[s], old[s], out=image[s])
+
+        self.origin.model.design.each_prediction(task)
+        if follow:
+            self.origin.forget()
+            point.step = first
 
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
         self.origin.release()

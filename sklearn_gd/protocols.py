@@ -58,6 +58,8 @@ class Point(Protocol):
     """A place, and what is known there; never changed."""
 
     def forget(self) -> None: ...
+    def keep(self) -> Any:
+        """Find all that a step needs, in as few reads of X as that takes; returns itself."""
 
     @property
     def coef(self) -> Array: ...
@@ -83,6 +85,7 @@ class Subspace(Protocol):
     """φ(a) = F(w + Σ aₖ dₖ): what a search over learning rate and momentum sees."""
 
     exact: bool  # whether φ is a quadratic
+    fused: bool  # whether a read of X costs more than a trial: then `swept` looks before a search does
 
     @property
     def origin(self) -> Point: ...
@@ -103,6 +106,12 @@ class Subspace(Protocol):
 
     def point_at(self, factor: float) -> Point:
         """The point at the same factor of every direction."""
+
+    def swept(self) -> Point:
+        """Where `fused`: the point one first direction away, with its gradient."""
+
+    def compare(self, point: Any, follow: bool) -> None:
+        """Learn the first direction's image from the point that `swept` gave, which is followed, or not."""
 
 
 class Objective(Protocol):
@@ -264,6 +273,7 @@ class Design(Protocol):
     passes: float  # reads of X so far
     work: float  # of one product with a vector, in operations
     one_block: bool  # whether work on predictions is done on all samples at once
+    streams: bool  # whether a pass reads memory rather than a cache, and predictions are at home
     where: str  # arrays of sample size: in "memory", as NumPy's; on a "device"; with "workers", who do all work on them
 
     def forward(self, coef: Array) -> Array:

@@ -229,7 +229,7 @@ class RemoteModel(LinearModel):
             forms=forms * self.mean + bent,
         )
 
-    def value_and_gradient(self, coef: Array) -> tuple[float, Array]:
+    def value_and_gradient(self, coef: Array, raw: Array | None = None) -> tuple[float, Array]:
         return self.try_at(coef, (), None)[:2]
 
 
@@ -246,6 +246,11 @@ class RemotePoint(Point):
         if self._trial is None or (order == 2 and not self._trial.totals):
             self._trial = self.model.try_at(self.coef, (), (draw or self.model.draw) if order == 2 else None)
         return self._trial
+
+    def keep(self) -> RemotePoint:
+        """Find all that a step needs in one round trip."""
+        self.known(2)
+        return self
 
     @property
     def value(self) -> float:

@@ -421,12 +421,38 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
     return a
 
 
+# What may be left of the slope where the metric's own step is taken without a search: the metric of a sample of 50 rows a
+# column knows the curvature within 2/√50 = 0.28. Tall data took as long with 0.5 and 0.7, and 15 % longer with 0.2; others up to
+# 20 % longer with 0.5.
+LEFT = 0.35
+
+
+def own_step(space: Subspace, run: Run) -> Point | None:
+    """The point at the metric's own step, with its gradient in one read of X, or None where a search would do better."""
+    slope = float(space.slopes()[0])
+    if not slope < 0:
+        return None
+    point = space.swept()
+    left = float(np.vdot(space.directions[0].coef, point.gradient))
+    value = space.origin.value
+    good = abs(left) <= -LEFT * slope and point.value <= value + run.noise(value)
+    space.compare(point, follow=good)
+    if not good:
+        return None
+    run.match = 1 - left / slope
+    run.note_progress(value, -slope)
+    return point
+
+
 class PlaneSearch(Rule):
     """The best learning rate and the best momentum of each iteration, together.
 
     Minimises the loss over the plane of the direction and the last step. For a linear model a trial costs
     O(n_samples), because raw predictions are linear in the coefficients and those of the last step are known. On a
     quadratic the iterates are the conjugate gradients'.
+
+    Where a metric knows the Hessian, and X is larger than a cache, the step of that metric is tried first, with its gradient
+    in one read of X. It is taken where little of the slope is left.
 
     References
     ----------
@@ -458,6 +484,10 @@ class PlaneSearch(Rule):
                 # 40 % more trials, 0.7 half as many iterations again).
                 start[0] = 1.0
                 accuracy = 0.2
+                if space.fused:
+                    point = own_step(space, run)
+                    if point is not None:
+                        return start, point
             else:
                 # Conjugacy to the last step is lost with the digits of the search.
                 accuracy = 0.1

@@ -269,3 +269,13 @@ def test_sparse_rows_are_not_multiplied_where_a_descent_ends_before(monkeypatch)
     assert fitted.history_["passes"][-1] < 100
     whole = GDLogisticRegression(preconditioner="full").fit(X, y)
     np.testing.assert_allclose(fitted.coef_, whole.coef_, atol=1e-3)
+
+
+def test_the_metrics_own_step_is_one_pass():
+    X, y = make_classification(40_000, 20, random_state=0)
+    model = GDLogisticRegression(tol=1e-6).fit(X, y)
+    rates, passes = np.array(model.history_["learning_rate"][1:]), np.diff(model.history_["passes"])
+    own = rates == 1
+    assert own.sum() >= 3
+    # and a sample of the rows for some metrics, which is less than a pass
+    assert (passes[own] < 1.2).all()

@@ -87,7 +87,7 @@ def test_buffers_of_another_size_are_refused():
     if compiled.kernels is None:
         pytest.skip("no compiler where sklearn_gd was installed")
     with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
-        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3))
+        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3), None)
 
 
 @pytest.mark.parametrize(
@@ -205,3 +205,41 @@ def test_low_products_of_rows_are_theirs_up_to_their_rounding(order, tiles, monk
     lower = np.tril_indices(150)
     assert np.abs(low - exact)[lower].max() < 8 * 2.0**-8 * np.sqrt(3000)
     np.testing.assert_allclose(centre, X.mean(axis=0), atol=1)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1000, 33), (5, 3000), (40000, 7)])
+def test_moments_and_distances_are_numpys(shape, weighted, dtype, monkeypatch):
+    model, _ = _model(HalfSquaredError, *shape, dtype, weighted)
+    design, targets = model.design, model.y.astype(np.float64)
+    moments = design.moments(model.weight, targets)
+    spread = design.row_spread(moments)
+    monkeypatch.setattr(compiled, "kernels", None)
+    expected = DenseDesign(design.X, True).moments(model.weight, targets)
+    for ours, numpys in zip(moments, expected, strict=True):
+        np.testing.assert_allclose(ours, numpys, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(spread, design.row_spread(expected), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernels", [pytest.param(True, marks=needs_kernels), False])
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_point_from_one_read_knows_what_two_would(kernels, follow, monkeypatch):
+    if not kernels:
+        monkeypatch.setattr(compiled, "kernels", None)
+    model, coef = _model(Binomial, 3000, 60, np.float64, True)
+    origin = model.at(coef).keep()
+    step = origin.direction(-0.1 * origin.gradient)
+    space = origin.along(step)
+    before = model.design.passes
+    point = space.swept()
+    space.compare(point, follow=follow)
+    value, gradient = point.value, point.gradient
+    assert model.design.passes == before + 1
+    expected = model.at(coef + step.coef)
+    np.testing.assert_allclose(value, expected.value, rtol=1e-13)
+    np.testing.assert_allclose(gradient, expected.gradient, atol=1e-14)
+    np.testing.assert_allclose(step.image, model.design.forward(step.coef), atol=1e-12)
+    np.testing.assert_allclose(point.known(2).raw, model.design.forward(point.coef), atol=1e-12)
+    assert (point.minus(origin) is step) == follow

@@ -110,11 +110,11 @@ def test_sampled_hessians_and_inner_iterations(data, monkeypatch):
     X = random.standard_normal((40_000, 12)) * np.logspace(-1, 1, 12)
     y = (X @ random.standard_normal(12) + random.logistic(size=len(X)) > 0).astype(int) + (X[:, 0] > 0.05)
     for labels in (y > 0, y):
-        local = GDLogisticRegression(tol=1e-8).fit(X, labels)
-        assert_same_fit(GDLogisticRegression(tol=1e-8).fit(chunked(X, 9000), chunked(labels, 9000)), local)
+        local = GDLogisticRegression(tol=1e-9).fit(X, labels)
+        assert_same_fit(GDLogisticRegression(tol=1e-9).fit(chunked(X, 9000), chunked(labels, 9000)), local)
         # the metrics of the classes one by one, and products of the Hessian
         monkeypatch.setattr("sklearn_gd.auto.limits.JOINT_SIZE", 10)
-    assert_same_fit(GDLogisticRegression(tol=1e-8).fit(chunked(X, 9000), chunked(y, 9000)), local)
+    assert_same_fit(GDLogisticRegression(tol=1e-9).fit(chunked(X, 9000), chunked(y, 9000)), local)
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])

@@ -29,7 +29,7 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
     moments = design.moments(problem.weight)
     stopping = problem.stopping(moments)
     run = problem.run(problem.model, stopping)
-    if problem.start.any() and not run.point.value < stopping.null_loss:
+    if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
         # minimum is the same from everywhere.
         run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
@@ -55,8 +55,11 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
         run.move(run.objective, run.base.coef)
         moved = True
     sample = sample_of(problem, moments)
-    if not sample.whole and not moved:
-        run.move_start(sample.start())
+    if not moved:
+        if sample.whole:
+            run.point.keep()
+        else:
+            run.move_start(sample.start())
     run.metric = Renewed(sample)
     if needs_inner(problem):
         run.metric = Inexact(run.metric)
@@ -126,18 +129,16 @@ class Sample:
             self._settle()
 
     def _draw(self, share: Array) -> tuple[Array, Array]:
-        """Rows drawn with a probability in proportion to their share, and the weights that make up for it."""
-        chance = share * self.spread
-        chance *= self.size / chance.sum()
-        for _ in range(3):  # what is certain leaves its surplus to the others
-            if not chance.max() > 1:
-                break
-            free = chance < 1
-            chance = np.minimum(chance, 1)
-            left = float(chance[free].sum())
-            chance[free] *= max(self.size - int(np.count_nonzero(~free)), 0) / (left or 1.0)
-        rows = np.flatnonzero(self.random.random(len(chance), dtype=np.float32) < chance)
-        return rows, 1 / np.minimum(chance[rows], 1)
+        """Rows drawn in proportion to their share, one from each of `size` equal parts of the whole, and weights that make up for it.
+
+        A row that fills whole parts is drawn once for certain for each of them, and counts that often.
+        """
+        shares = share * self.spread
+        reach = np.cumsum(shares, dtype=np.float64)
+        total = float(reach[-1])
+        places = (np.arange(self.size) + self.random.random(self.size)) * (total / self.size)
+        rows, count = np.unique(np.searchsorted(reach[:-1], places, side="right"), return_counts=True)
+        return rows, count * (total / self.size) / shares[rows]
 
     def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""

@@ -39,6 +39,7 @@ class ArrayDesign:
 
     where = "device"
     one_block = True
+    streams = False  # a trial with its gradient would wait for one number
 
     def __init__(self, X: Any, fit_intercept: bool) -> None:
         self.place = place_of(X)

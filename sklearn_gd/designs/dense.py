@@ -10,7 +10,7 @@ import numpy as np
 from .. import compiled
 from ..protocols import Array
 from .products import SymmetricProduct, low_product
-from .rows import RowBlocks, add_up
+from .rows import Parts, RowBlocks, add_up
 from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -52,16 +52,21 @@ class DenseDesign(RowBlocks):
         """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
         return [chunk]
 
+    def _takes(self, *arrays: Array | None) -> bool:
+        """Whether the kernels can read the rows, and these arrays with them."""
+        if compiled.kernels is None or (isinstance(self.X, np.ndarray) and not self.X.flags.c_contiguous):
+            return False
+        return compiled.takes(self.dtype, arrays)
+
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         kernel = getattr(pointwise, "kernel", None)
-        if coef is None or coef.ndim == 2 or kernel is None or compiled.kernels is None:
+        if coef is None or coef.ndim == 2 or kernel is None:
             return super().sweep(pointwise, coef)
-        y, weight = pointwise.y, pointwise.weight  # type: ignore[attr-defined]  # what has a kernel has both
+        what: Any = pointwise  # what has a kernel has all three
+        y, weight, raw = what.y, what.weight, what.raw
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
-        if isinstance(self.X, np.ndarray) and not self.X.flags.c_contiguous:
-            return super().sweep(pointwise, coef)
-        if not compiled.takes([array for array in (w, y, weight) if array is not None]):
+        if not self._takes(w, y, weight, raw):
             return super().sweep(pointwise, coef)
         self.passes += 1
         p, size, intercept = self.n_features, w.itemsize, 0.0 if b is None else float(b)
@@ -70,8 +75,9 @@ class DenseDesign(RowBlocks):
             value, gradient = 0.0, np.zeros(self.size)
             for s in self._pieces(chunk):
                 X = np.ascontiguousarray(self.X[s])
-                ys, ws = (None if array is None else array[s] for array in (y, weight))
-                more, total = compiled.kernels.sweep(kernel, size, len(X), p, X, w, intercept, ys, ws, gradient[:p])
+                parts = [None if array is None else array[s] for array in (y, weight)]
+                at = None if raw is None else raw[s]
+                more, total = compiled.kernels.sweep(kernel, size, len(X), p, X, w, intercept, *parts, gradient[:p], at)
                 value += more
                 if self.fit_intercept:
                     gradient[p] += total
@@ -79,6 +85,27 @@ class DenseDesign(RowBlocks):
 
         value, gradient = add_up(self._chunks(task))
         return value, gradient
+
+    def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
+        if not self._takes(weight) or (targets is not None and targets.ndim > 1):
+            return super().column_sums(chunk, shift, weight, targets)
+        p, mass, shift = self.n_features, 0.0, shift.astype(np.float64, copy=False)
+        sums, squares = np.zeros(p), np.zeros(p)
+        cross = None if targets is None else np.zeros(p)
+        for s in self._pieces(chunk):
+            X = np.ascontiguousarray(self.X[s])
+            ws, ts = (None if array is None else array[s] for array in (weight, targets))
+            mass += compiled.kernels.columns(X.itemsize, len(X), p, X, shift, ws, ts, sums, squares, cross)
+        return sums, squares, mass, 0.0 if cross is None else cross
+
+    def distances(self, chunk: slice, centre: Array, factor: Array, out: Array) -> None:
+        if not self._takes():
+            super().distances(chunk, centre, factor, out)
+            return
+        centre = centre.astype(np.float64, copy=False)
+        for s in self._pieces(chunk):
+            X = np.ascontiguousarray(self.X[s])
+            compiled.kernels.distances(X.itemsize, len(X), self.n_features, X, centre, factor, out[s])
 
     def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
         """Inner products of the rows about a centre, added up in double precision.

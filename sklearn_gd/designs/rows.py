@@ -112,7 +112,8 @@ class RowBlocks:
         n_blocks = -(-n // self.block_rows)
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
-        self.threads = n_threads() if n * row_bytes > SERIAL_BYTES else 1
+        self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
+        self.threads = n_threads() if self.streams else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
 
@@ -467,16 +468,7 @@ class RowBlocks:
         self.passes += 1
         low = self.provisional_centre(weight).astype(self.dtype)
 
-        def block(s: slice) -> Parts:
-            # float64: squares of small float32 numbers would vanish, of large ones overflow
-            Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
-            w = np.ones(Z.shape[0]) if weight is None else weight[s].astype(np.float64, copy=False)
-            sums = np.dot(w, Z) if self.fit_intercept else 0.0
-            cross = 0.0 if targets is None else np.dot((targets[s].T * w), Z).T
-            Z *= Z
-            return sums, np.dot(w, Z), float(w.sum()), cross
-
-        sums, squares, mass, cross = add_up(self._chunks(lambda chunk: add_up(block(s) for s in self._blocks(chunk))))
+        sums, squares, mass, cross = add_up(self._chunks(lambda chunk: self.column_sums(chunk, low, weight, targets)))
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
         if weight is None:
@@ -497,24 +489,37 @@ class RowBlocks:
         np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
         out = np.empty(self.n_samples)
 
-        def block(s: slice) -> Array:
-            Z = np.subtract(self.block_dense(s), low, dtype=np.float64)
-            Z *= Z
-            return np.dot(Z, inverse)
-
-        def task(chunk: slice) -> None:
-            for s in self._blocks(chunk):
-                out[s] = block(s)
-
-        self._chunks(task)
+        self._chunks(lambda chunk: self.distances(chunk, low, inverse, out))
         return out
+
+    def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
+        """Sums over a chunk of the rows about a shift, of their squares, of the weights, and of products with targets."""
+
+        def block(s: slice) -> Parts:
+            # float64: squares of small float32 numbers would vanish, of large ones overflow
+            Z = np.subtract(self.block_dense(s), shift, dtype=np.float64)
+            w = np.ones(Z.shape[0]) if weight is None else weight[s].astype(np.float64, copy=False)
+            sums = np.dot(w, Z) if self.fit_intercept else 0.0
+            cross = 0.0 if targets is None else np.dot((targets[s].T * w), Z).T
+            Z *= Z
+            return sums, np.dot(w, Z), float(w.sum()), cross
+
+        return add_up(block(s) for s in self._blocks(chunk))
+
+    def distances(self, chunk: slice, centre: Array, factor: Array, out: Array) -> None:
+        """Fill a chunk of `out` with the rows' squared distances from a centre, each column's times its factor."""
+        for s in self._blocks(chunk):
+            Z = np.subtract(self.block_dense(s), centre, dtype=np.float64)
+            Z *= Z
+            np.dot(Z, factor, out=out[s])
+            del Z  # before there is another
 
 
 class Plain:
     """The predictions themselves, times the weights: what a sweep makes a Hessian product of."""
 
     kernel = compiled.PLAIN
-    y = None
+    y = raw = None
 
     def __init__(self, weight: Array | None) -> None:
         self.weight = weight
