@@ -31,8 +31,8 @@ import scipy.sparse as sp
 from .. import messages
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import MOST_ROWS, NotFiniteError, add_up, cut
-from .threads import one_blas_thread
+from .rows import MOST_ROWS, NotFiniteError, add_up
+from .threads import cut, one_blas_thread
 
 __all__ = ["StoredDesign", "StoredRows", "is_stored", "open_rows", "predictions"]
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
+__all__ = ["cut", "map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,6 +95,11 @@ def whole_blas() -> Iterator[None]:
         return
     with state.blas().limit(limits=state.original):
         yield
+
+
+def cut(n: int, size: int) -> list[slice]:
+    """Slices of `size` that cover range(n)."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _quiet(task: Callable[..., R], *args: Any) -> R:
