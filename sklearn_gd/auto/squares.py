@@ -54,7 +54,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
             if lost > problem.tol and run.reason in ("gradient", "precision"):
                 run.move(run.objective, run.base.coef)
                 plane_descent(problem, run)
-    return run if run.reason is not None else gram_squares(problem, run)
+    return run if run.reason is not None else gram_squares(problem, None if run.base is None else run)
 
 
 def metric_pays(problem: Problem) -> bool:
