@@ -11,6 +11,7 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
+#include "_kernels_gram.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -422,6 +423,14 @@ static PyMethodDef methods[] = {
     {"gram", py_gram, METH_VARARGS,
      "gram(itemsize, n, X, T, weight, shift, out)\n\n"
      "Adds Z'Z to out, which is symmetric, where Z = [X T 1] less the shift (none of the ones), its rows times the roots of the weights."},
+    {"has_tiles", py_has_tiles, METH_NOARGS,
+     "has_tiles() -> bool\n\nWhether processor and system have a matrix unit for bfloat16 numbers; asks the system for it."},
+    {"pack", py_pack, METH_VARARGS,
+     "pack(block, along, shift_0, scale_0, shift_1, scale_1, ones, a, b)\n\n"
+     "Rounds a block of X, about shifts and scaled along both axes, into tiles to be summed along one of them."},
+    {"multiply", py_multiply, METH_VARARGS,
+     "multiply(a, b, steps, i0, i1, j0, j1, out)\n\n"
+     "Adds products of blocks of 32 columns, [i0, i1) by [j0, j1), to the upper triangle of out."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

@@ -12,6 +12,7 @@ does as well, but compiles for seconds at the first fit, and is three times the 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ kernels: Any = None
 with contextlib.suppress(ImportError):
     kernels = importlib.import_module("sklearn_gd._kernels")
 
-__all__ = ["BINOMIAL", "PLAIN", "SQUARED", "Trials", "kernels", "takes", "trials"]
+__all__ = ["BINOMIAL", "PLAIN", "SQUARED", "Trials", "has_tiles", "kernels", "takes", "trials"]
 
 # what a sweep makes of predictions; as in _kernels.c
 PLAIN, SQUARED, BINOMIAL = 0, 1, 2
@@ -37,6 +38,16 @@ def takes(dtype: Any, arrays: Iterable[Any]) -> bool:
         array is None or (isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous)
         for array in arrays
     )
+
+
+@functools.cache
+def _tiles() -> bool:
+    return kernels is not None and bool(kernels.has_tiles())
+
+
+def has_tiles() -> bool:
+    """Whether symmetric products of bfloat16 numbers can be had; the first call asks the system for them."""
+    return kernels is not None and _tiles()
 
 
 def trials(y: Any, weight: Any, dtype: Any, y_dtype: Any) -> Trials | None:

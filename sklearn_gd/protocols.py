@@ -312,9 +312,11 @@ class Design(Protocol):
         weight: Array | None = None,
         targets: Array | None = None,
         dtype: Any = None,
-        moments: Any = None,
     ) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
+
+    def low_gram(self, weight: Array | None, centre: Array, unit: Array) -> Curvature:
+        """Those of the columns as exact as a metric needs them, in units of their own."""
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """The multinomial Hessian over all outputs, and the centre it is about."""

@@ -9,7 +9,7 @@ from sklearn.datasets import load_diabetes, load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import scale
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto, compiled
 from sklearn_gd.auto import limits
 from sklearn_gd.designs.dense import DenseDesign
 
@@ -50,8 +50,9 @@ def test_one_step_in_the_full_metric_is_the_normal_equation(rate):
     np.testing.assert_allclose([*model.coef_, model.intercept_], expected, rtol=2e-2 if rate == "lipschitz" else 1e-8)
 
 
-def test_many_columns_are_solved_without_their_gram_matrix_and_with_it():
+def test_many_columns_are_solved_without_their_gram_matrix_and_with_it(monkeypatch):
     """Well conditioned: conjugate gradients. Badly: the run notices its pace and forms XᵀX."""
+    monkeypatch.setattr(compiled, "has_tiles", lambda: False)  # with them, XᵀX costs hardly more than a few passes
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(8000, 800)), rng.normal(size=8000)
     easy = GDLinearRegression().fit(X, y)
@@ -59,7 +60,7 @@ def test_many_columns_are_solved_without_their_gram_matrix_and_with_it():
     reference = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
     np.testing.assert_allclose(easy.coef_, reference, atol=1e-5)
     mixed = X @ (np.eye(800) + 3 * rng.normal(size=(800, 800)))
-    hard = GDLinearRegression().fit(mixed, y)
+    hard = GDLinearRegression(tol=1e-8).fit(mixed, y)
     assert hard.preconditioner_ == "full"
     np.testing.assert_allclose(hard.predict(mixed), X @ reference + y.mean() - X.mean(axis=0) @ reference, atol=1e-5)
 
@@ -169,17 +170,33 @@ def test_where_no_matrix_can_be_had_a_slow_run_is_sketched(monkeypatch):
     np.testing.assert_allclose(model.predict(X), best.predict(X), atol=1e-4)
 
 
-def test_a_gram_matrix_in_single_precision_costs_no_digits(monkeypatch):
+@pytest.fixture(params=[True, False], ids=["tiles", "float32"])
+def asked(request, monkeypatch):
+    """Which products a fit asks for, with the matrix unit and without it; exact ones count as dear."""
+    if request.param and not compiled.has_tiles():
+        pytest.skip("the processor, its system or the compiler has no matrix unit for bfloat16 numbers")
+    monkeypatch.setattr(compiled, "has_tiles", lambda: request.param)
+    monkeypatch.setattr(limits, "GRAM_PASSES", 1.0)
+    monkeypatch.setattr(limits, "SINGLE_GRAM", 1e-2)
+    products = []
+
+    def note(name, what):
+        method = getattr(DenseDesign, name)
+
+        def noted(self, *args, **kwargs):
+            products.append(what(*args))
+            return method(self, *args, **kwargs)
+
+        monkeypatch.setattr(DenseDesign, name, noted)
+
+    note("low_gram", lambda *args: "low")
+    note("gram", lambda *args: "exact")
+    note("row_products", lambda dtype=None: "low" if dtype == "low" else "exact")
+    return products
+
+
+def test_a_gram_matrix_of_low_precision_costs_no_digits(asked):
     """Units of twelve orders of magnitude, a far centre, a constant column: what float32 alone could not hold."""
-    monkeypatch.setattr(limits, "FEW_PASSES", 0)
-    asked = []
-    gram = DenseDesign.gram
-
-    def noted(self, weight=None, targets=None, dtype=None, moments=None):
-        asked.append(dtype)
-        return gram(self, weight, targets, dtype, moments)
-
-    monkeypatch.setattr(DenseDesign, "gram", noted)
     rng = np.random.default_rng(0)
     units = np.logspace(-6, 6, 100)
     X = (rng.normal(size=(2000, 100)) @ (np.eye(100) + 0.3 * rng.normal(size=(100, 100))) + 1e3) * units
@@ -187,7 +204,7 @@ def test_a_gram_matrix_in_single_precision_costs_no_digits(monkeypatch):
     y = rng.normal(size=2000) + 1e4
     weight = rng.uniform(0.5, 2, size=2000)
     fitted = GDLinearRegression(tol=1e-10).fit(X, y, sample_weight=weight)
-    assert asked == [np.float32]
+    assert asked == ["low"]
     assert fitted.preconditioner_ == "full"
     assert fitted.coef_[7] == 0
     others = np.arange(100) != 7
@@ -196,15 +213,50 @@ def test_a_gram_matrix_in_single_precision_costs_no_digits(monkeypatch):
     np.testing.assert_allclose((fitted.coef_ * units)[others], reference, rtol=1e-8, atol=1e-8)
 
 
-def test_single_precision_gives_way_where_it_cannot_tell_columns_apart(monkeypatch):
-    monkeypatch.setattr(limits, "FEW_PASSES", 0)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_low_precision_finds_the_optimum_of_ridge_and_of_several_targets(asked, dtype):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(500, 40))
-    X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
-    y = X @ rng.normal(size=40)
-    fitted = GDLinearRegression(tol=1e-12).fit(X, y)
-    reference = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
-    np.testing.assert_allclose(fitted.coef_, reference, rtol=1e-4)
+    X = (rng.normal(size=(900, 60)) @ (np.eye(60) + 0.5 * rng.normal(size=(60, 60)))).astype(dtype)
+    X[:, 3] = 2.0
+    y = rng.normal(size=(900, 3)).astype(dtype)
+    fitted = GDLinearRegression(alpha=0.1, tol=1e-9 if dtype == np.float64 else 1e-5).fit(X, y)
+    assert dtype == np.float32 or asked == ["low"]
+    reference = Ridge(alpha=90, solver="svd").fit(X.astype(np.float64), y)
+    np.testing.assert_allclose(fitted.coef_, reference.coef_, atol=1e-8 if dtype == np.float64 else 1e-5)
+
+
+def test_low_precision_gives_way_where_it_cannot_tell_columns_apart(asked, monkeypatch):
+    """Directions down to 1e-7 of the largest, of which it sees none below 1e-3: the data's own precision finishes."""
+    monkeypatch.setattr(limits, "GRAM_PASSES", 1 / 10)
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(100, 100)))[0]
+    X = np.linalg.qr(rng.normal(size=(600, 100)))[0] @ (np.logspace(0, -7, 100)[:, None] * basis)
+    coef = rng.normal(size=100)
+    fitted = GDLinearRegression(tol=1e-12, fit_intercept=False).fit(X, X @ coef)
+    assert asked == ["low", "exact"]
+    np.testing.assert_allclose(X @ fitted.coef_, X @ coef, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_products_of_rows_of_low_precision_cost_no_digits(asked, fit_intercept, weighted):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 300)) * np.logspace(0, 2, 300) + 1, rng.normal(size=(90, 2)) + 1e4
+    weight = rng.uniform(0.5, 2, size=90) if weighted else None
+    total = 90 if weight is None else weight.sum()
+    ours = GDLinearRegression(alpha=1e-2, tol=1e-12, fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
+    assert asked == ["low"]
+    theirs = Ridge(alpha=1e-2 * total, solver="svd", fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-9 * np.abs(theirs.coef_).max())
+
+
+def test_rows_that_low_precision_cannot_tell_apart_are_multiplied_again(asked):
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(40, 300)), 2, axis=0) + 1e-6 * rng.normal(size=(80, 300))
+    y = X @ rng.normal(size=300)
+    ours = GDLinearRegression(alpha=1e-13, tol=1e-13).fit(X, y)
+    assert asked[:2] == ["low", "exact"]
+    np.testing.assert_allclose(ours.predict(X), y, atol=1e-4)
 
 
 def test_sparse_rows_are_not_multiplied_where_a_descent_ends_before(monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
 from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
+from sklearn_gd.designs.products import TileProduct
 from sklearn_gd.designs.rows import NotFiniteError
 from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
@@ -13,6 +14,9 @@ from sklearn_gd.penalties import L2
 from sklearn_gd.preconditioners import Identity
 from sklearn_gd.steps import newton_search
 
+needs_tiles = pytest.mark.skipif(
+    not compiled.has_tiles(), reason="the processor, its system or the compiler has no matrix unit for bfloat16 numbers"
+)
 needs_kernels = pytest.mark.skipif(compiled.kernels is None, reason="no compiler where sklearn_gd was installed")
 
 
@@ -141,6 +145,110 @@ def test_without_kernels_the_coefficients_are_the_same(model, monkeypatch):
     fitted = model.fit(X, y).coef_
     monkeypatch.setattr(compiled, "kernels", None)
     np.testing.assert_allclose(model.fit(X, y).coef_, fitted, rtol=1e-6)
+
+
+def _bfloat16(numbers):
+    """Rounded to eight bits, to even."""
+    bits = np.asarray(numbers, dtype=np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+
+
+@needs_tiles
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("along", [0, 1])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (33, 31), (100, 32), (2000, 95), (700, 1100)])
+def test_a_product_of_tiles_is_that_of_rounded_numbers(shape, threads, along, order, dtype):
+    n, p = shape
+    rng = np.random.default_rng(n + p)
+    X = np.asarray(rng.normal(size=shape) + 3, dtype=dtype, order=order)
+    shift = [rng.normal(size=size).astype(dtype) for size in shape]
+    scale = [rng.uniform(0.5, 2, size=size).astype(dtype) for size in shape]
+    product = TileProduct(p, threads, True)
+    if along == 0:
+        product.add(X, 0, shift, scale)
+    else:
+        product.add(X.T, 1, shift[::-1], scale[::-1])
+    Z = (X - shift[1] - shift[0][:, None]) * (scale[0][:, None] * scale[1])
+    rounded = _bfloat16(np.column_stack([Z, scale[0]])).astype(np.float64)
+    expected = rounded.T @ rounded
+    size = np.sqrt(np.outer(expected.diagonal(), expected.diagonal()))
+    # one number may be rounded the other way, where its arithmetic was in another order
+    close = 1e-5 if dtype == np.float64 else 1e-5 + 2.0**-8 / np.sqrt(n)
+    upper = np.triu_indices(p + 1)
+    assert np.abs((product.sum[: p + 1, : p + 1] - expected) / size)[upper].max() < close
+    lower = np.tril_indices(p)
+    np.testing.assert_array_equal(product.whole()[lower], product.sum[:p, :p].T[lower])
+
+
+@needs_tiles
+def test_a_product_of_tiles_is_the_same_on_any_number_of_threads():
+    X = np.random.default_rng(0).normal(size=(3000, 1300))
+    sums = []
+    for threads in (1, 2, 5):
+        product = TileProduct(1300, threads, False)
+        product.rows = 512  # which depend on the caches
+        product.add(X, 0, (np.zeros(3000), np.zeros(1300)), (np.ones(3000), np.ones(1300)))
+        sums.append(product.whole()[np.tril_indices(1300)])
+    np.testing.assert_array_equal(sums[0], sums[1])
+    np.testing.assert_array_equal(sums[0], sums[2])
+
+
+@needs_tiles
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_tiles_do_not_hide_what_is_not_finite(bad):
+    X = np.ones((40, 5))
+    X[17, 3] = bad
+    product = TileProduct(5, 1, False)
+    product.add(X, 0, (np.zeros(40), np.zeros(5)), (np.ones(40), np.ones(5)))
+    np.testing.assert_array_equal(np.isfinite(product.whole().diagonal()), [True, True, True, False, True])
+
+
+@needs_tiles
+def test_buffers_that_are_no_tiles_are_refused():
+    one, tiles = np.ones(1), np.zeros(2 * 512, np.uint16)
+    with pytest.raises(ValueError, match="two axes"):
+        compiled.kernels.pack(np.ones(3), 0, one, one, one, one, False, tiles, tiles)
+    with pytest.raises(ValueError, match="contiguous"):
+        compiled.kernels.pack(np.ones((4, 4))[::2, ::2], 0, one, one, one, one, False, tiles, tiles)
+    with pytest.raises(ValueError, match="expected 2048"):
+        compiled.kernels.pack(np.ones((1, 1)), 0, one, one, one, one, False, tiles[:100], tiles)
+    with pytest.raises(ValueError, match="whole blocks"):
+        compiled.kernels.multiply(tiles, tiles, 1, 0, 1, 0, 1, np.zeros((32, 16), np.float32))
+
+
+@pytest.mark.parametrize("tiles", [pytest.param(True, marks=needs_tiles), False])
+@pytest.mark.parametrize("p", [30, 1100])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_low_gram_matrix_is_the_gram_matrix_up_to_its_rounding(fit_intercept, weighted, p, tiles, monkeypatch):
+    """Weights other than those of the moments, too: those of a Hessian are."""
+    monkeypatch.setattr(compiled, "has_tiles", lambda: tiles)
+    rng = np.random.default_rng(0)
+    n, unit = 1500, np.logspace(-25, 25, p)
+    X = (rng.normal(size=(n, p)) + rng.normal(size=p)) * unit
+    weight = rng.uniform(size=n) * (X[:, 0] > 0) if weighted else None
+    design = DenseDesign(X, fit_intercept)
+    moments = design.moments()
+    low, exact = design.low_gram(weight, moments.centre, np.sqrt(moments.matrix)), design.gram(weight)
+    spread = np.sqrt(exact.matrix.diagonal())
+    matrix = np.tril(low.matrix) * np.sqrt(np.outer(moments.matrix, moments.matrix))
+    assert np.abs((matrix - np.tril(exact.matrix)) / np.outer(spread, spread)).max() < 16 * 2.0**-8 / np.sqrt(n)
+    np.testing.assert_allclose(low.mass, exact.mass, rtol=1e-6)
+    assert np.abs((low.centre - exact.centre) / spread).max() < 1e-3
+
+
+@pytest.mark.parametrize("tiles", [pytest.param(True, marks=needs_tiles), False])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_low_products_of_rows_are_theirs_up_to_their_rounding(order, tiles, monkeypatch):
+    monkeypatch.setattr(compiled, "has_tiles", lambda: tiles)
+    X = np.asarray(np.random.default_rng(0).normal(size=(150, 3000)) + 5, order=order)
+    design = DenseDesign(X, True)
+    (low, centre), (exact, _) = design.row_products("low"), design.row_products()
+    lower = np.tril_indices(150)
+    assert np.abs(low - exact)[lower].max() < 8 * 2.0**-8 * np.sqrt(3000)
+    np.testing.assert_allclose(centre, X.mean(axis=0), atol=1)
 
 
 @needs_kernels

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .. import compiled
 from ..descent import Run, Stopping, descend
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
@@ -21,7 +22,16 @@ from ..remote import RemoteModel
 from ..steps import PlaneSearch
 from . import limits
 
-__all__ = ["Problem", "explicit", "gram_price", "metric_for", "plane_descent", "slower_than", "without_matrix"]
+__all__ = [
+    "Problem",
+    "explicit",
+    "gram_price",
+    "low_price",
+    "metric_for",
+    "plane_descent",
+    "slower_than",
+    "without_matrix",
+]
 
 
 @dataclass
@@ -44,6 +54,8 @@ class Problem:
         As the estimator has them.
     back : callable (coef) -> coef, or None
         From the problem's coordinates to the estimator's, where they differ.
+    amplified : float
+        By what columns' distance from zero multiplies the rounding errors of products, once `stopping` has been asked for.
     """
 
     design: Design
@@ -60,6 +72,7 @@ class Problem:
     criterion: Stopping | None = None
     back: Callable[[Array], Array] | None = None
     model: LinearModel = field(init=False)
+    amplified: float = field(default=1.0, init=False)
 
     def __post_init__(self) -> None:
         self.eps = float(np.finfo(self.design.dtype).eps)
@@ -75,7 +88,7 @@ class Problem:
         rms = np.sqrt(moments.matrix + moments.centre**2)
         # far from zero in units of the metric, where a column that does not vary has the penalty's
         offset = moments.centre * metric.root
-        amplified = math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(p, 1))
+        self.amplified = amplified = math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(p, 1))
         spread = math.sqrt((p + 1) / n)
         size = float(np.min(self.scale))
 
@@ -135,6 +148,13 @@ def gram_price(design: Design) -> float:
     """What a Gram matrix costs, in passes."""
     n, p = design.n_samples, design.n_features
     return n * p * limits.GRAM_PASSES * (p + 160) / max(design.work, 1)
+
+
+def low_price(size: int, length: int) -> float:
+    """What the factor of a low-precision product of `size` vectors of some length costs, in passes."""
+    if compiled.has_tiles():
+        return 2 + size * limits.TILE_PASSES + size * size / length * limits.FACTOR_PASSES
+    return limits.SINGLE_GRAM * limits.GRAM_PASSES * (size + 160)
 
 
 # Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up. Their

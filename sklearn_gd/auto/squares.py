@@ -6,17 +6,21 @@ where a product costs as much as a hundred passes, and conjugate gradients often
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.linalg
 
+from .. import compiled
 from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
+from ..designs.threads import whole_blas
 from ..objectives import Quadratic
-from ..preconditioners import EPS, Full
+from ..preconditioners import EPS, Full, Rounded, spread
 from ..protocols import Array, Moments
 from . import limits
-from .problem import Problem, gram_price, metric_for, plane_descent, slower_than, without_matrix
+from .problem import Problem, gram_price, low_price, metric_for, plane_descent, slower_than, without_matrix
 
 __all__ = ["product_objective", "squares"]
 
@@ -27,50 +31,66 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     n, p = design.n_samples, design.n_features
     price = gram_price(design)
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
-    if affordable and (preconditioner == "full" or price < limits.FEW_PASSES):
+    low = low_price(p, n) if preconditioner == "auto" and metric_pays(problem) else math.inf
+    if affordable and (preconditioner == "full" or price < min(limits.FEW_PASSES, low + limits.LOW_ITERATIONS)):
         return gram_squares(problem)
     objective, moments = product_objective(problem)
     run = problem.run(objective, problem.stopping(moments))
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    here = isinstance(problem.y, np.ndarray) and design.work == n * p  # dense, and in memory
-    if preconditioner != "auto" or design.dtype != np.float64 or not here:
-        plane_descent(problem, run, until=lambda run: slower_than(price, run))
-        return run if run.reason is not None else gram_squares(problem, run)
-    plane_descent(problem, run, until=lambda run: slower_than(price * limits.SINGLE_GRAM, run))
-    if run.reason is None:
-        metric = single_metric(problem, moments)
+    if low + limits.LOW_ITERATIONS > fewest_iterations(problem):
+        plane_descent(problem, run, until=lambda run: slower_than(min(low, price), run))
+    if run.reason is None and low < price:
+        metric = low_metric(problem, moments)
         if metric is not None:
             run.metric = metric
             since = run.iteration
-            run.move(run.objective, run.base.coef)
+            if run.base is not None:
+                run.move(run.objective, run.base.coef)
             plane_descent(problem, run, until=lambda run: slower_than(price, run, since))
-    return run if run.reason is not None else gram_squares(problem, run)
+            # Gradients are carried along as sums of products, of which the first were large.
+            lost = LARGE_PRODUCTS * problem.eps * problem.amplified**2
+            if lost > problem.tol and run.reason in ("gradient", "precision"):
+                run.move(run.objective, run.base.coef)
+                plane_descent(problem, run)
+    return run if run.reason is not None else gram_squares(problem, None if run.base is None else run)
 
 
-def single_metric(problem: Problem, moments: Moments) -> Full | None:
-    """The Gram matrix in single precision, for half the time, as the metric of a descent in double precision.
+def metric_pays(problem: Problem) -> bool:
+    """Whether a Gram matrix of low precision is cheaper than one of the data's own: dense rows in memory."""
+    design = problem.design
+    here = isinstance(problem.y, np.ndarray) and design.work == design.n_samples * design.n_features
+    return here and (compiled.has_tiles() or design.dtype == np.float64)
 
-    Two or three iterations in it give the digits that a matrix in double precision would have given at once.
+
+def fewest_iterations(problem: Problem) -> float:
+    """What conjugate gradients take in the diagonal metric where the columns are independent.
+
+    The eigenvalues of the sample's correlation matrix then lie within (1 ± √(p/n))² (Marchenko and Pastur), and the error is
+    multiplied by √(p/n) an iteration.
+    """
+    n, p = problem.design.n_samples, problem.design.n_features
+    return math.log(min(problem.tol, 1.0)) / (0.5 * math.log(p / n)) if p < n and problem.tol else math.inf
+
+
+def low_metric(problem: Problem, moments: Moments) -> Rounded | None:
+    """The Gram matrix in low precision, for a part of the time, as the metric of a descent in double precision.
+
+    A few iterations in it give the digits that a matrix in double precision would have given at once.
 
     Returns
     -------
-    Full or None
-        None where single precision has lost what conjugate gradients need.
-
-    References
-    ----------
-    N. Higham and S. Pranesh, "Exploiting lower precision arithmetic in solving symmetric positive definite linear systems
-    and least squares problems", SIAM Journal on Scientific Computing 43, 2021, doi:10.1137/19M1298263.
+    Rounded or None
+        None where low precision cannot tell the columns apart.
     """
-    design = problem.design
-    gram = design.gram(problem.weight, dtype=np.float32, moments=moments)
-    metric = Full(np.asfortranarray(gram.matrix), moments.centre, gram.mass, problem.alpha, problem.eps, spectral=False)
-    # Rounding errors of the entries are independent: together about 2√p of one. The estimate is relative to a norm of p.
-    p = design.n_features
-    lost = 8 * 2 * np.sqrt(p) * np.finfo(np.float32).eps / p
-    return metric if metric.condition_estimate() > lost else None
+    unit = spread(moments)
+    gram = problem.design.low_gram(problem.weight, moments.centre, unit)
+    try:
+        with whole_blas():
+            return Rounded(gram, unit, problem.alpha)
+    except scipy.linalg.LinAlgError:
+        return None
 
 
 def gram_squares(problem: Problem, run: Run | None = None) -> Run:
@@ -144,6 +164,8 @@ def gram_metric(gram: Moments, p: int, alpha: float, eps: float) -> Full:
     return Full(gram.matrix[:p, :p].copy(order="F"), gram.centre[:p], gram.mass, alpha, eps)
 
 
+# Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.
+LARGE_PRODUCTS = 1e3
 # The reciprocal condition number down to which a Gram matrix of float32 products solves for float32 coefficients.
 SINGLE_ENOUGH = 1e-4
 # The relative error of coefficients from a Gram matrix, the arithmetic's precision times its condition number, beyond

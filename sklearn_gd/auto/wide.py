@@ -18,11 +18,11 @@ from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
 from ..losses import HalfSquaredError
-from ..preconditioners import potrf, potrs, trtrs
+from ..preconditioners import potrf, potrs, spotrf, spotrs, trtrs
 from ..protocols import Array
 from . import limits
 from .curved import model_search
-from .problem import Problem, metric_for, plane_descent, slower_than
+from .problem import Problem, low_price, metric_for, plane_descent, slower_than
 from .squares import product_objective, squares
 
 __all__ = ["by_loss", "rotated", "wide_ridge"]
@@ -41,12 +41,10 @@ def wide_ridge(problem: Problem) -> Run:
     Conjugate gradients often end before the rows are multiplied; where their pace says that they will not, the
     solution comes from the rows' inner products, and they begin again from there.
     """
-    design = problem.design
-    n = design.n_samples
     objective, moments = product_objective(problem)
     run = problem.run(objective, problem.stopping(moments))
     run.metric = metric_for("diagonal", problem, moments)
-    price = limits.GRAM_PASSES * n  # of the inner products, in passes
+    price = min(row_prices(problem))
     if price > 4:
         plane_descent(problem, run, until=lambda run: slower_than(price, run))
         if run.reason is not None:
@@ -61,20 +59,31 @@ def wide_ridge(problem: Problem) -> Run:
     return plane_descent(problem, run)
 
 
+def row_prices(problem: Problem) -> tuple[float, float]:
+    """What the solution costs from inner products of low precision, and from exact ones, in passes."""
+    design = problem.design
+    n, p = design.n_samples, design.n_features
+    exact = limits.GRAM_PASSES * n
+    # rows that are stored as they are multiplied, in double precision: in float32 the corrections would not see their residuals
+    if design.work != n * p or design.dtype != np.float64:
+        return math.inf, exact
+    return low_price(n, p) + limits.DUAL_PASSES, exact
+
+
 def dual_solution(problem: Problem) -> Array | None:
     """The solution w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned.
 
-    In single precision first, for half the time, with corrections that follow residuals from the data (Higham and Pranesh,
-    see `squares.single_metric`).
+    From products of low precision first, a part of the time, as the metric of conjugate gradients whose residuals come from the
+    data (Higham and Pranesh, see `preconditioners.Rounded`).
     """
-    single = problem.design.dtype == np.float64
-    solution = factorised_dual(problem, np.float32) if single else None
+    low, exact = row_prices(problem)
+    solution = factorised_dual(problem, "low") if low < exact else None
     return factorised_dual(problem, np.float64) if solution is None else solution
 
 
-# A correction from single precision that leaves more than this of the residual has met a matrix too badly conditioned for
-# it, or rounding errors of double precision: those, where it was smaller than the second number.
-CORRECTED, SMALL = 0.05, 1e-8
+# An iteration that leaves more than this of the error is slow: in low precision the matrix was too badly conditioned for it, or
+# rounding errors of double precision are all that is left; those, where the error is smaller than the second number.
+SLOW, SMALL = 0.3, 1e-8
 
 
 def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
@@ -83,36 +92,68 @@ def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
     n = design.n_samples
     products, centre = design.row_products(dtype)
     weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
-    penalty = problem.alpha / weight
-    products.flat[:: n + 1] += penalty
+    penalty = (problem.alpha / weight)[:, None]
+    products.flat[:: n + 1] += penalty[:, 0]
+    factorise, solve = (spotrf, spotrs) if products.dtype == np.float32 else (potrf, potrs)
     with whole_blas():
-        root, failed = potrf(products, lower=1, overwrite_a=1)
-    if failed or root.diagonal().min() < 1e-4 * root.diagonal().max():
+        root, failed = factorise(products, lower=1, overwrite_a=1, clean=0)
+    pivots = root.diagonal()
+    if failed or not pivots.min() >= 1e-4 * pivots.max():
         return None
-    ones = potrs(root, np.ones((n, 1)), lower=1)[0]
-    targets = problem.y.reshape(n, -1).astype(np.float64)
-    u, b = np.zeros_like(targets), np.zeros(targets.shape[1])
-    residual = targets
+
+    def inverse(right: Array) -> Array:
+        return solve(root, right, lower=1)[0].astype(np.float64, copy=False)
+
+    ones = inverse(np.ones((n, 1)))
+
+    def centred(right: Array) -> tuple[Array, Array]:
+        """In the metric, with Σ = 0 for an intercept b: u and b with (X̃X̃ᵀ + α/weight) u = right − b."""
+        u = inverse(right)
+        if not design.fit_intercept:
+            return u, np.zeros(right.shape[1])
+        b = u.sum(axis=0) / ones.sum()
+        return u - ones * b, b
+
+    residual = problem.y.reshape(n, -1).astype(np.float64)
+    # a constant has no part in u, and would round what has
+    b = residual.mean(axis=0) if design.fit_intercept else np.zeros(residual.shape[1])
+    residual -= b
+    z, more = centred(residual)
+    residual -= more
+    b += more
+    w = design.centred_adjoint(z, centre)
+    if dtype != "low":
+        return complete(w, b, centre, problem)
+    # Conjugate gradients of a matrix of n rows: its product with u is one of X̃ᵀ and one of X̃.
+    total, step, image = np.zeros_like(w), z, w
+    first = rho = (residual * z).sum(axis=0)
+    target = max(min(1e-9, 1e-4 * problem.tol), 1e-14)
     while True:
-        step = potrs(root, residual, lower=1)[0]
-        if design.fit_intercept:
-            more = (step.sum(axis=0) + u.sum(axis=0)) / ones.sum()
-            step, b = step - ones * more, b + more
-        u = u + step
-        w = design.centred_adjoint(u, centre)
-        if design.fit_intercept:
-            w = np.concatenate([w, (b - centre @ w)[None]])
-        if dtype == np.float64:
-            return w.reshape(problem.start.shape)
-        before = np.linalg.norm(residual)
-        residual = targets - design.forward(w) - u * penalty[:, None]
-        left = float(np.linalg.norm(residual) / before) if before else 0.0
-        change = float(np.linalg.norm(step)) / (float(np.linalg.norm(u)) or 1.0)
-        # the next correction would be smaller by what this one has left
-        if left * change <= min(1e-11, 1e-6 * problem.tol) or (left > CORRECTED and change < SMALL):
-            return w.reshape(problem.start.shape)
-        if not left <= CORRECTED:
+        flat = complete(image, np.zeros(len(b)), centre, problem)
+        product = design.forward(flat).reshape(n, -1) + penalty * step
+        bend = (step * product).sum(axis=0)
+        rate = np.divide(rho, bend, out=np.zeros_like(rho), where=bend > 0)
+        total += rate * image
+        residual = residual - rate * product
+        z, more = centred(residual)
+        residual -= more
+        b += more
+        last, rho = rho, (residual * z).sum(axis=0)
+        with np.errstate(all="ignore"):
+            left, change = float(np.sqrt(np.max(rho / last))), float(np.sqrt(np.max(rho / first)))
+        if change <= target or (left > SLOW and change < SMALL):
+            return complete(total, b, centre, problem)
+        if not left <= SLOW:
             return None
+        step = z + rho / last * step
+        image = design.centred_adjoint(step, centre)
+
+
+def complete(w: Array, b: Array, centre: Array, problem: Problem) -> Array:
+    """Coefficients with the intercept that stands for b at the centre, in the shape that the problem has them."""
+    if problem.design.fit_intercept:
+        w = np.concatenate([w, (b - centre @ w)[None]])
+    return w.reshape(problem.start.shape)
 
 
 def rotated(problem: Problem) -> Run:

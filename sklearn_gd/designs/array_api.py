@@ -17,7 +17,8 @@ import numpy as np
 from ..arrays import block_sums, column_sums, home, place_of, transfer
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import Curvature, cut, require_finite
+from .rows import Curvature, require_finite
+from .threads import cut
 
 __all__ = ["ArrayDesign"]
 

@@ -10,8 +10,9 @@ import numpy as np
 from .. import compiled
 from ..arrays import mean
 from ..protocols import Array
-from .rows import CHUNKS, Curvature, Parts, RowBlocks, SymmetricProduct, add_up, cut, require_finite
-from .threads import map_ordered
+from .products import SymmetricProduct, low_product
+from .rows import CHUNKS, Curvature, Parts, RowBlocks, add_up, require_finite
+from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
 SMALL_PRODUCT = 1_000_000
@@ -142,13 +143,11 @@ class DenseDesign(RowBlocks):
             products /= n
         return products, shift
 
-    def gram(
-        self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None, moments: Any = None
-    ) -> Curvature:
+    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
         """As `RowBlocks.gram`; narrow ones in one compiled read."""
-        joint = None if moments is not None else self._joint_products(weight, targets)
+        joint = self._joint_products(weight, targets)
         if joint is None:
-            return super().gram(weight, targets, dtype, moments)
+            return super().gram(weight, targets, dtype)
         products, shift = joint
         matrix, sums, mass = products[:-1, :-1], products[-1, :-1], float(products[-1, -1])
         if targets is not None:  # the first pass over the data
@@ -164,8 +163,8 @@ class DenseDesign(RowBlocks):
 
         Parameters
         ----------
-        dtype : dtype or None
-            Of the products; None for X's own.
+        dtype : dtype, "low" or None
+            Of the products; None for X's own, "low" as exact as a metric needs them: their lower triangle in float32.
 
         Returns
         -------
@@ -175,8 +174,13 @@ class DenseDesign(RowBlocks):
         self.passes += 1
         centre = self.provisional_centre()
         low = centre.astype(self.dtype)
-        dtype = np.dtype(dtype or self.dtype)
         n, p = self.X.shape
+        if dtype == "low":
+            rough = low_product(n, self.threads, False)
+            zeros, ones = np.zeros(n, dtype=self.dtype), np.ones(max(n, p), dtype=self.dtype)
+            rough.add(self.X, 1, (zeros, low), (ones[:n], ones[:p]))
+            return rough.whole(), centre
+        dtype = np.dtype(dtype or self.dtype)
         product = SymmetricProduct(n, self.threads)
         for columns in cut(p, max(256, COLUMN_BYTES // (n * dtype.itemsize))):
             Z = np.empty((n, columns.stop - columns.start), dtype=dtype)

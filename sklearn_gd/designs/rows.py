@@ -22,9 +22,10 @@ import numpy as np
 
 from .. import compiled
 from ..protocols import Array
-from .threads import map_ordered, n_threads
+from .products import SymmetricProduct, low_product
+from .threads import cut, map_ordered, n_threads
 
-__all__ = ["Curvature", "RowBlocks", "SymmetricProduct", "add_up"]
+__all__ = ["Curvature", "RowBlocks", "add_up"]
 
 R = TypeVar("R")
 #: What one chunk adds to a sum: floats and small arrays.
@@ -47,6 +48,8 @@ GRAM_BYTES = 1 << 25
 # Columns up to which each thread multiplies rows of its own: every one of them sums p² numbers. Measured, two threads at
 # 50,000 × 500: 0.14 s, and 0.21 by tiles of columns; at 20,000 × 2,000 1.6, and 1.1 by tiles.
 ROWS_APART = 1000
+# What a centre that is off adds to the smallest eigenvalues of a low-precision matrix, about the square of its rounding errors.
+NEAR_CENTRE = 2.0**-18
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
 SERIAL_BYTES = 1 << 20
 
@@ -85,11 +88,6 @@ def require_finite(squares: Array) -> None:
         raise NotFiniteError("X contains NaN, infinity or a value whose square is too large for float64.")
 
 
-def cut(n: int, size: int) -> list[slice]:
-    """Slices of `size` that cover range(n)."""
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
 class RowBlocks:
     """A design whose rows are in memory.
 
@@ -118,6 +116,7 @@ class RowBlocks:
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
+        self.at_once = self.one_block and not self.streams  # products with all rows at once, too
         self.threads = n_threads() if self.streams else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
@@ -192,6 +191,11 @@ class RowBlocks:
         """Raw predictions X @ w + b."""
         w, b = self.split(coef)
         self.passes += 1
+        if self.at_once:
+            out = self.block_forward(slice(0, self.n_samples), w)
+            if b is not None:
+                out += b
+            return out
         out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
 
         def task(chunk: slice) -> None:
@@ -220,6 +224,13 @@ class RowBlocks:
             [X 1]ᵀ residual.
         """
         self.passes += 1
+        if coef is None and self.at_once:
+            value, residual = pointwise(slice(0, self.n_samples), None)
+            gradient = np.empty((self.size, *residual.shape[1:]))
+            gradient[: self.n_features] = self.block_adjoint(slice(0, self.n_samples), residual)
+            if self.fit_intercept:
+                np.add.reduce(residual, axis=0, dtype=np.float64, out=gradient[self.n_features, ...])
+            return value, gradient
         w: Any = None
         b: Any = None
         if coef is not None:
@@ -286,7 +297,7 @@ class RowBlocks:
         peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
         return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
 
-    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None, moments: Any = None) -> Curvature:
+    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -296,9 +307,6 @@ class RowBlocks:
             Treated as further columns.
         dtype : dtype or None
             Of the products; None for X's own, as far as its range allows.
-        moments : None or Curvature
-            The diagonal, where it is known: columns are then multiplied standardised, so that float32 holds any of them.
-            Not with targets.
 
         Returns
         -------
@@ -307,12 +315,8 @@ class RowBlocks:
         """
         self.passes += 1
         n, p = self.n_samples, self.n_features
-        shift = self.provisional_centre(weight) if moments is None else moments.centre
+        shift = self.provisional_centre(weight)
         dtype = np.dtype(dtype or self.product_dtype())
-        unit = inverse = None
-        if moments is not None:
-            unit = np.sqrt(moments.matrix)
-            inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0)
         if targets is not None:
             targets = targets.reshape(n, -1)
         extra = 0 if targets is None else targets.shape[1]
@@ -325,18 +329,15 @@ class RowBlocks:
 
         def prepared(s: slice, Z: Array) -> Parts:
             # the block about the shift, times the roots of the weights; with its column sums and its weight
-            if inverse is not None:
-                Z = ((Z - shift) * inverse).astype(dtype, copy=False)
-            else:
-                Z = Z.astype(dtype, copy=False)
+            Z = Z.astype(dtype, copy=False)
             if extra:
                 joined = np.empty((Z.shape[0], total), dtype=dtype)
                 np.subtract(Z, low[:p], out=joined[:, :p])
                 np.subtract(targets[s], low[p:], out=joined[:, p:], casting="same_kind")
                 Z = joined
-            elif self.fit_intercept and inverse is None:
+            elif self.fit_intercept:
                 Z = Z - low
-            elif root is not None and inverse is None:
+            elif root is not None:
                 Z = Z.copy()
             if root is None:
                 sums = np.dot(np.ones(Z.shape[0], dtype=dtype), Z) if self.fit_intercept else 0.0
@@ -385,13 +386,61 @@ class RowBlocks:
         if self.fit_intercept:
             offset = sums / mass
             matrix -= mass * np.outer(offset, offset)
-        if unit is not None:
-            matrix *= unit
-            matrix *= unit[:, None]
-            offset = offset * unit
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
-        return Curvature(matrix, (low if unit is None else shift).astype(np.float64) + offset, mass)
+        return Curvature(matrix, low.astype(np.float64) + offset, mass)
+
+    def low_gram(self, weight: Any, centre: Array, unit: Array) -> Curvature:
+        """Second moments of the rows as exact as a metric needs them, see `products`, in one read of X.
+
+        Parameters
+        ----------
+        weight : None or ndarray of shape (n_samples,)
+        centre : ndarray of shape (n_features,)
+            About the mean, whatever the weights.
+        unit : ndarray of shape (n_features,)
+            About the columns' spread: so float32 holds any of them. 0 leaves a column out.
+
+        Returns
+        -------
+        Curvature
+            Its matrix in these units, in float32, by columns, its lower triangle alone.
+        """
+        self.passes += 1
+        n, p, intercept = self.n_samples, self.n_features, self.fit_intercept
+        inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
+        centre = centre.astype(self.dtype)
+        root = np.full(n, 1 / np.sqrt(n), dtype=self.dtype) if weight is None else np.sqrt(weight, dtype=self.dtype)
+        zeros = np.zeros(n, dtype=self.dtype)
+
+        def add(product: Any, s: slice) -> None:
+            product.add(self.block_dense(s), 0, (zeros[s], centre), (root[s], inverse))
+
+        if p <= ROWS_APART:
+
+            def task(chunk: slice) -> Parts:
+                product = low_product(p, 1, intercept)
+                for s in _sub(chunk, product.rows):
+                    add(product, s)
+                return (product.sum,)
+
+            total = low_product(p, 1, intercept)
+            for (part,) in self._chunks(task, max(2048, -(-n // 4))):
+                total.sum += part
+        else:
+            total = low_product(p, self.threads, intercept)
+            for s in self.in_turn(total.rows):
+                add(total, s)
+        matrix = total.whole()
+        if not intercept:
+            return Curvature(matrix, np.zeros(p), 0.0)
+        mass = float(np.vdot(root, root))
+        rounded = total.sum[p, p]  # as the sums are, so that what is left stays positive semidefinite
+        offset = total.sum[:p, p] / rounded
+        if mass * float(offset @ offset) > NEAR_CENTRE:
+            for part in cut(p, 256):
+                matrix[part.start :, part] -= np.outer(rounded * offset[part.start :], offset[part])
+        return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass)
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
@@ -493,40 +542,6 @@ class Plain:
 
     def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
         return 0.0, raw if self.weight is None else _times(raw, self.weight[s])
-
-
-class SymmetricProduct:
-    """Σ ZᵀZ over blocks of rows, its lower triangle by tiles of columns on threads of ours.
-
-    Not on BLAS's own: a thread of OpenBLAS waits for the others by spinning, and with a third process on two cores a
-    product of 20 ms took 900. `@`, not np.dot, which copies slices of columns; it computes one half of the tiles on
-    the diagonal, as it does of the whole.
-    """
-
-    # Columns of a tile, of which there are at least four a side: of 250 columns a product is 15 % slower, of more there
-    # are too few for the threads.
-    TILE = 500
-
-    def __init__(self, size: int, threads: int) -> None:
-        self.matrix = np.zeros((size, size))
-        self.threads = threads
-        self.tiles = cut(size, -(-size // max(4, size // self.TILE)))
-        tiles = self.tiles
-        # those on the diagonal last: they are half the work
-        self.pairs = [(a, b) for k, a in enumerate(tiles) for b in tiles[k + 1 :]] + [(a, a) for a in tiles]
-
-    def add(self, Z: Array) -> None:
-        def task(pair: tuple[slice, slice]) -> None:
-            a, b = pair
-            self.matrix[b, a] += Z[:, b].T @ Z[:, a]
-
-        map_ordered(task, self.pairs, self.threads)
-
-    def whole(self) -> Array:
-        """The matrix, both its triangles."""
-        for tile in self.tiles:
-            self.matrix[tile, tile.stop :] = self.matrix[tile.stop :, tile].T
-        return self.matrix
 
 
 def _times(raw: Array, weight: Array) -> Array:

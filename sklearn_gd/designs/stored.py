@@ -31,8 +31,8 @@ import scipy.sparse as sp
 from .. import messages
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import MOST_ROWS, NotFiniteError, add_up, cut
-from .threads import one_blas_thread
+from .rows import MOST_ROWS, NotFiniteError, add_up
+from .threads import cut, one_blas_thread
 
 __all__ = ["StoredDesign", "StoredRows", "is_stored", "open_rows", "predictions"]
 
@@ -460,6 +460,7 @@ class StoredDesign(DenseDesign):
     def __init__(self, X: StoredRows, fit_intercept: bool) -> None:
         super().__init__(X, fit_intercept)  # type: ignore[arg-type]
         n = self.n_samples
+        self.at_once = False
         rows = self.block_rows = max(1, min(BLOCK_BYTES // max(1, X.row_bytes), MOST_ROWS, n))
         if X.unit == 1:
             rows *= int(np.clip(-(-n // rows) // (2 * CHUNK_BLOCKS), 1, CHUNK_BLOCKS))

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
+__all__ = ["cut", "map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -108,6 +108,11 @@ def whole_blas() -> Iterator[None]:
         yield
     finally:
         state.set(inside)
+
+
+def cut(n: int, size: int) -> list[slice]:
+    """Slices of `size` that cover range(n)."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _quiet(task: Callable[..., R], *args: Any) -> R:
