@@ -12,6 +12,7 @@ from sklearn.preprocessing import scale
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto, compiled
 from sklearn_gd.auto import limits
 from sklearn_gd.designs.dense import DenseDesign
+from sklearn_gd.losses import PointwiseLoss
 
 
 def _iterates(model, X, y, count):
@@ -293,3 +294,36 @@ def test_a_constant_column_does_not_pass_for_rounding_errors(constant, C):
     assert fitted.stop_reason_ in ("gradient", "precision")
     assert fitted.history_["gradient_norm"][-1] < 1e-6
     np.testing.assert_allclose(fitted.coef_[:, :4], without.coef_, rtol=1e-5, atol=1e-7)
+
+
+class LogCosh(PointwiseLoss):
+    curvature = 1.0
+
+    def derivatives(self, y, raw, order=2):
+        slope = np.tanh(raw - y)
+        return (
+            np.logaddexp(raw - y, y - raw) - np.log(2),
+            slope if order else None,
+            1 - slope**2 if order == 2 else None,
+        )
+
+
+class LogCoshRegression(GDLinearRegression):
+    def _target(self, y, weight, X):
+        _, *others = super()._target(y, weight, X)
+        return LogCosh(), *others
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_loss_that_is_straight_at_the_start_is_minimised(fit_intercept):
+    """No sample has curvature there, to the last digit: 1 − tanh²(1000) is 0."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) + (0 if fit_intercept else 1)
+    truth = np.array([1000.0, 2000.0, -500.0])
+    y = X @ truth + rng.normal(size=200) + 1e3 * fit_intercept
+    fitted = LogCoshRegression(fit_intercept=fit_intercept, tol=1e-8).fit(X, y)
+    assert fitted.stop_reason_ in ("gradient", "precision")
+    near = LogCoshRegression(fit_intercept=fit_intercept, tol=1e-8, init=(truth, 1e3) if fit_intercept else truth).fit(
+        X, y
+    )
+    np.testing.assert_allclose(fitted.coef_, near.coef_, atol=1e-4)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import row_sums
 from ..descent import Run
+from ..designs.rows import Curvature
 from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
@@ -192,6 +193,11 @@ class Sample:
         design = self.problem.design
         rows, share = self._part(bends)
         gram = (design if rows is None else design.take(rows)).gram(share)
+        if not (gram.mass > 0 if design.fit_intercept else gram.matrix.any()):
+            # Every sample is where the loss is straight, as a start far from the targets may be: its bound knows a step.
+            bound = design.gram(self.problem.weight)
+            factor = self.problem.loss.curvature
+            return self._full(Curvature(factor * bound.matrix, bound.centre, factor * bound.mass), None)
         return self._full(gram, None if rows is None else share.sum(dtype=np.float64))
 
     def _full(self, gram: Moments, total: float | None) -> Full:
