@@ -34,6 +34,8 @@
 #define CELLS 1024
 /* Bytes of rows that are read a second time while they are in the second-level cache. */
 #define ROWS_BYTES (192 * 1024)
+/* The same where they are read up to four times, in the first-level cache: a tenth sooner than from the second. */
+#define PLANE_BYTES (24 * 1024)
 
 /* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
 #define GRAM_ROWS 256
@@ -285,6 +287,36 @@ static PyObject *py_search(PyObject *self, PyObject *args)
     return result;
 }
 
+static PyObject *py_plane(PyObject *self, PyObject *args)
+{
+    int size, m;
+    Py_ssize_t n, p;
+    PyObject *objects[7]; /* X, coefs, intercepts, y, weight, gradient, bend */
+    if (!PyArg_ParseTuple(args, "iinnOOOOOOO", &size, &m, &n, &p, objects, objects + 1, objects + 2, objects + 3, objects + 4,
+                          objects + 5, objects + 6))
+        return NULL;
+    if (m < 0 || m > 2) return PyErr_Format(PyExc_ValueError, "%d directions, expected 0, 1 or 2", m);
+    Py_buffer b[7];
+    Py_ssize_t counts[7] = {n * p, (m + 1) * p, m + 1, n, n, p, n};
+    Py_ssize_t sizes[7] = {size, size, 8, size, size, 8, size};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 7; got++)
+        if (get(objects[got], b + got, got >= 5, counts[got], sizes[got])) goto done;
+    double out[6] = {0, 0, 0, 0, 0, 0};
+    Py_BEGIN_ALLOW_THREADS
+    if (size == 8)
+        plane_f64(b[0].buf, n, p, b[1].buf, b[2].buf, m, b[3].buf, data_or_null(b + 4), b[5].buf, data_or_null(b + 6), out);
+    else
+        plane_f32(b[0].buf, n, p, b[1].buf, b[2].buf, m, b[3].buf, data_or_null(b + 4), b[5].buf, data_or_null(b + 6), out);
+    Py_END_ALLOW_THREADS
+    result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
+done:
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
 static PyObject *py_columns(PyObject *self, PyObject *args)
 {
     int size;
@@ -403,6 +435,9 @@ done:
 }
 
 static PyMethodDef methods[] = {
+    {"plane", py_plane, METH_VARARGS,
+     "plane(itemsize, m, n, p, X, coefs, intercepts, y, weight, gradient, bend) -> (value, total, mass, h, h, h)\n\n"
+     "The binomial loss at X coefs[0] + intercepts[0] and its Hessian along m more; adds X' r to gradient, fills bend."},
     {"columns", py_columns, METH_VARARGS,
      "columns(itemsize, n, p, X, shift, weight, target, sums, squares, cross) -> mass\n\n"
      "Adds the weighted sums of z = X - shift, of its squares and of its products with a target; mass is that of the weights."},

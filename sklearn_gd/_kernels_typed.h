@@ -111,6 +111,60 @@ static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, cons
     return 0;
 }
 
+/* The binomial loss at X coefs[0], its gradient, and its Hessian along the directions coefs[1] and coefs[2] of which there are m;
+   out gets the sums of the losses, of the slopes and of the bends, and the three forms; bend, unless NULL, each row's own. */
+VECTORS static void NAME(plane)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coefs, const double *intercepts, int m,
+                                const REAL *y, const REAL *weight, double *gradient, REAL *bend, double *out)
+{
+    double r[PART], f[PART], e[PART], h[PART], w[PART];
+    Py_ssize_t rows = p ? PLANE_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
+    rows = rows < 8 ? 8 : rows > PART ? PART : rows & ~(Py_ssize_t)3;
+    for (Py_ssize_t start = 0; start < n; start += rows) {
+        Py_ssize_t k = n - start < rows ? n - start : rows;
+        const REAL *block = X + start * p;
+        double value = 0, total = 0, mass = 0, h00 = 0, h01 = 0, h11 = 0;
+        NAME(dots)(block, k, p, coefs, intercepts[0], r);
+        if (m > 0) NAME(dots)(block, k, p, coefs + p, intercepts[1], f);
+        if (m > 1) NAME(dots)(block, k, p, coefs + 2 * p, intercepts[2], e);
+        NAME(weights)(k, weight ? weight + start : NULL, w);
+#pragma omp simd reduction(+ : value, total, mass)
+        for (Py_ssize_t i = 0; i < k; i++) {
+            double loss, slope, bent;
+            binomial(y[start + i], r[i], &loss, &slope, &bent);
+            value += w[i] * loss;
+            r[i] = w[i] * slope;
+            total += r[i];
+            h[i] = bent;
+            mass += w[i] * bent;
+        }
+        if (bend) {
+#pragma omp simd
+            for (Py_ssize_t i = 0; i < k; i++) bend[start + i] = (REAL)h[i];
+        }
+        if (m > 0) {
+#pragma omp simd reduction(+ : h00)
+            for (Py_ssize_t i = 0; i < k; i++) {
+                h[i] *= w[i];
+                h00 += h[i] * f[i] * f[i];
+            }
+        }
+        if (m > 1) {
+#pragma omp simd reduction(+ : h01, h11)
+            for (Py_ssize_t i = 0; i < k; i++) {
+                h01 += h[i] * f[i] * e[i];
+                h11 += h[i] * e[i] * e[i];
+            }
+        }
+        NAME(adjoint)(block, k, p, r, gradient);
+        out[0] += value;
+        out[1] += total;
+        out[2] += mass;
+        out[3] += h00;
+        out[4] += h01;
+        out[5] += h11;
+    }
+}
+
 VECTORS static void NAME(trial)(Py_ssize_t n, const double *a, const REAL *y, const REAL *weight, const REAL *base,
                                 const REAL *first, const REAL *second, REAL *raw, REAL *slope, REAL *bend, double *out)
 {

@@ -183,6 +183,8 @@ class LinearModel:
         # one pass over the samples for all of it
         compiled: Any = self.compiled
         arrays: list[Any] = [np.empty_like(base) if k <= order else None for k in range(3)]
+        if not images:
+            arrays[0] = base  # where it is
         value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, base, a, images, arrays))
         return (
             Trial(value * self.mean, *arrays),

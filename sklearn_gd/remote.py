@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .designs.dask import add_curvatures, small_temporaries
-from .designs.rows import Curvature, add_up
+from . import compiled
+from .designs.dask import TEMPORARY_BYTES, add_curvatures, small_temporaries
+from .designs.rows import Curvature, add_up, cut
 from .losses import spread
 from .objectives import Direction, LinearModel, Point, Subspace
 from .protocols import Array, Design, Loss, Penalty
@@ -99,13 +100,22 @@ def block_trial(
     *coefs : ndarray
         The coefficients at the trial, and those of the directions.
     """
+    picked = None if draw is None else Picked(draw, block, loss, mean if weight is None else weight, far)
+    found = compiled_plane(design, y, weight, loss, coefs, picked) or plane(design, y, weight, loss, coefs, picked)
+    grams, totals = ([], []) if picked is None else picked.hessians(design)
+    return Trial(*found, grams, totals)
+
+
+def plane(
+    design: Any, y: Array, weight: Any, loss: Loss, coefs: Sequence[Array], picked: Picked | None
+) -> tuple[float, Array, Any, Array]:
+    """The first four of a block's `Trial`, in one read of X; rows are picked on the way."""
     m = len(coefs)
     outputs = coefs[0].shape[1:]
     columns = np.stack(coefs, axis=1).reshape(len(coefs[0]), -1)
     small_temporaries(design, columns.shape[1])
     forms = np.zeros((m - 1, m - 1))
-    bends = None if draw is None else np.empty((design.n_samples, *outputs), dtype=design.dtype)
-    curved = m > 1 or draw is not None
+    curved = m > 1 or picked is not None
     curvature: Any = 0.0
 
     def pointwise(s: slice, raws: Array) -> tuple[float, Array]:
@@ -120,58 +130,108 @@ def block_trial(
             curvature = curvature + diagonal.sum(axis=0, dtype=np.float64)
             if images:
                 forms[...] += loss.forms(bend, w, images)
-            if bends is not None:
-                bends[s] = bend
+            if picked is not None:
+                picked.add(s, bend)
         if w is not None:
             slope = slope * spread(w, slope)
             return float(np.vdot(w, value)), slope
         return float(value.sum(dtype=np.float64)), slope
 
     value, gradient = design.sweep(pointwise, columns)
-    grams, totals = ([], []) if draw is None else hessians(design, bends, weight, far, block, loss, mean, draw)
-    return Trial(value, gradient, curvature, forms, grams, totals)
+    return value, gradient, curvature, forms
 
 
-def hessians(
-    design: Any, bends: Any, weight: Any, far: Any, block: int, loss: Loss, mean: float, draw: Draw
-) -> tuple[list[Curvature], list[Any]]:
-    """The last two of a block's `Trial`, from the bends of its rows."""
-    base = np.asarray(mean if weight is None else weight, dtype=design.dtype)
-    columns = loss.hessian_diagonal(bends)
-    if draw.joint:
-        rows, factor = drawn(columns.sum(axis=1) * base, far, draw.rate, (draw.number, block))
-        p = bends[rows]
-        if not len(p):
-            return [], [0.0]
-        sample = design if draw.rate is None else design.take(rows)
-        sample._centre = draw.centre  # one for all blocks
-        scaled = p * np.reshape((base if base.ndim == 0 else base[rows]) * factor, (-1, 1))
-        return [], [sample.coupled_gram(p, scaled.astype(p.dtype))[0]]
-    grams, totals = [], []
-    columns = columns.T.reshape(-1, len(columns))
-    rates = [None] * len(columns) if draw.rate is None else np.broadcast_to(draw.rate, len(columns))
-    for k, (column, rate) in enumerate(zip(columns, rates, strict=True)):
-        share = column * base
-        rows, factor = drawn(share, far, rate, (draw.number, block, k))
-        share = (share[rows] * factor).astype(design.dtype)
-        totals.append(float(share.sum(dtype=np.float64)))
-        if totals[-1] > 0:
-            sample = design if rate is None else design.take(rows)
-            sample._centre = draw.centre
-            grams.append(sample.gram(share))
-        else:
+def compiled_plane(
+    design: Any, y: Array, weight: Any, loss: Loss, coefs: Sequence[Array], picked: Picked | None
+) -> tuple[float, Array, Any, Array] | None:
+    """The same in a compiled pass, or None where there is none."""
+    X, m = design.X, len(coefs) - 1
+    if (
+        compiled.kernels is None
+        or loss.kernel != compiled.BINOMIAL
+        or m > 2
+        or not compiled.takes(X.dtype, [X, y, weight])
+    ):
+        return None
+    (n, p), gradient, sums = X.shape, np.zeros(design.size), np.zeros(6)
+    w, b = design.split(np.stack(coefs, axis=1))
+    w, b = np.ascontiguousarray(w.T), np.zeros(m + 1) if b is None else b
+    rows = n if picked is None else min(n, TEMPORARY_BYTES // X.itemsize)
+    bends = None if picked is None else np.empty(rows, dtype=X.dtype)
+    for s in cut(n, rows):
+        k = s.stop - s.start
+        known = None if bends is None else bends[:k]
+        w_s = None if weight is None else weight[s]
+        sums += compiled.kernels.plane(X.itemsize, m, k, p, X[s], w, b, y[s], w_s, gradient[:p], known)
+        if picked is not None:
+            picked.add(s, known)
+    value, total, mass, *forms = sums
+    if design.fit_intercept:
+        gradient[p] = total
+    return value, gradient, mass, np.array([forms[:2], forms[1:]])[:m, :m]
+
+
+class Picked:
+    """The rows of a block whose Hessian a trial returns, drawn by their share of it while that is at hand.
+
+    Parameters
+    ----------
+    draw : Draw
+    block : int
+    loss : loss
+    weight : float or ndarray
+        Of the rows.
+    far : ndarray or None
+        How far each row lies from the centre.
+    """
+
+    def __init__(self, draw: Draw, block: int, loss: Loss, weight: Any, far: Any) -> None:
+        self.draw, self.block, self.loss, self.weight, self.far = draw, block, loss, weight, far
+        self.randoms: Any = None  # a generator an output
+        self.parts: Any = None  # for each output the indices of rows, their bends, and their weights
+
+    def add(self, s: slice, bend: Any) -> None:
+        """Draw from some rows, whose bends are given."""
+        weight = np.asarray(self.weight if np.ndim(self.weight) == 0 else self.weight[s], dtype=bend.dtype)
+        columns = self.loss.hessian_diagonal(bend)
+        columns = columns.sum(axis=1)[None] if self.draw.joint else columns.T.reshape(-1, len(bend))
+        if self.parts is None:
+            self.randoms = [np.random.default_rng((self.draw.number, self.block, k)) for k in range(len(columns))]
+            self.parts = [[] for _ in columns]
+        rates = [None] * len(columns) if self.draw.rate is None else np.broadcast_to(self.draw.rate, len(columns))
+        for column, rate, random, parts in zip(columns, rates, self.randoms, self.parts, strict=True):
+            rows, factor = np.arange(len(column)), np.ones(1)
+            if rate is not None:
+                chance = column * weight
+                chance *= self.far[s]
+                chance *= rate
+                rows, factor = drawn(chance, random)
+            known = bend[rows] if self.draw.joint else column[rows]
+            parts.append((rows + s.start, known.copy(), (weight if weight.ndim == 0 else weight[rows]) * factor))
+
+    def hessians(self, design: Any) -> tuple[list[Curvature], list[Any]]:
+        """The last two of a block's `Trial`."""
+        grams, totals = [], []
+        for parts in self.parts:
+            rows, bends = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+            weight = np.concatenate([np.broadcast_to(part[2], len(part[0])) for part in parts])
+            sample = design if self.draw.rate is None else design.take(rows)
+            sample.threads, sample._centre = design.threads, self.draw.centre  # one centre for all blocks
+            if self.draw.joint:
+                scaled = (bends * weight[:, None]).astype(bends.dtype)
+                return [], [sample.coupled_gram(bends, scaled)[0] if len(rows) else 0.0]
+            share = (bends * weight).astype(bends.dtype)
+            totals.append(float(share.sum(dtype=np.float64)))
             p = design.n_features
-            grams.append(Curvature(np.zeros((p, p)), np.zeros(p), 0.0))
-    return grams, totals
+            empty = Curvature(np.zeros((p, p)), np.zeros(p), 0.0)
+            grams.append(sample.gram(share) if totals[-1] > 0 else empty)
+        return grams, totals
 
 
-def drawn(share: Array, far: Any, rate: Any, seed: tuple[int, ...]) -> tuple[Any, Any]:
-    """The rows drawn (all, without a rate), and the factors that make up for those that were not."""
-    if rate is None:
-        return slice(None), 1.0
-    chance = np.minimum(share * far * rate, 1)
-    rows = np.flatnonzero(np.random.default_rng(seed).random(len(chance), dtype=np.float32) < chance)
-    return rows, 1 / chance[rows]
+def drawn(chance: Array, random: np.random.Generator) -> tuple[Array, Array]:
+    """The rows drawn, and the factors that make up for those that were not; none where a run has diverged and chances are NaN."""
+    rows = np.flatnonzero(random.random(len(chance), dtype=np.float32) < chance)
+    return rows, 1 / np.minimum(chance[rows], 1)
 
 
 def block_product(

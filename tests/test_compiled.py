@@ -12,6 +12,7 @@ from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
 from sklearn_gd.preconditioners import Identity
+from sklearn_gd.remote import Draw, Picked, block_trial, compiled_plane, plane
 from sklearn_gd.steps import newton_search
 
 needs_tiles = pytest.mark.skipif(
@@ -65,6 +66,47 @@ def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
         assert (one is None) == (other is None)
         if one is not None:
             np.testing.assert_allclose(one, other, **tolerance)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1000, 33), (5, 3000), (40000, 7)])
+@pytest.mark.parametrize("directions", [0, 1, 2])
+def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weighted, dtype):
+    model, coef = _model(Binomial, *shape, dtype, weighted)
+    design = DenseDesign(model.design.X, intercept)
+    design.threads = 1
+    coefs = [coef[: design.size] / (k + 1) for k in range(1 + directions)]
+    draw = Draw(None, False, np.zeros(shape[1]), 1)  # all rows
+    results = []
+    for task in (compiled_plane, plane):
+        weight = 1.0 if model.weight is None else model.weight
+        picked = Picked(draw, 0, model.loss, weight, None)
+        found = task(design, model.y, model.weight, model.loss, coefs, picked)
+        results.append((*found, *(np.concatenate([part[k] for part in picked.parts[0]]) for k in (0, 1))))
+    for ours, numpys in zip(*results, strict=True):
+        assert np.shape(ours) == np.shape(numpys)
+        size = np.abs(numpys).max(initial=0.0)
+        np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+
+
+@needs_kernels
+def test_a_remote_trial_draws_the_same_rows(monkeypatch):
+    """Whatever pieces of the rows the bends come in."""
+    model, coef = _model(Binomial, 40000, 7, np.float64, True)
+    model.design.threads = 1  # as in a task of Dask's
+    far = np.linspace(0.5, 2, 40000).astype(np.float32)
+    draw = Draw(2e5, False, np.zeros(7), 3)
+    arguments = (model.design, model.y, model.weight, far, 5, model.loss, 1.0, draw, coef)
+    ours = block_trial(*arguments)
+    monkeypatch.setattr(compiled, "kernels", None)
+    numpys = block_trial(*arguments)
+    assert 0 < ours.grams[0].mass < np.inf
+    np.testing.assert_allclose(ours.grams[0].matrix, numpys.grams[0].matrix, rtol=1e-9)
+    # some thousand of the rows stand for all of them
+    assert ours.totals[0] == pytest.approx(float(ours.curvature), rel=0.05)
 
 
 @needs_kernels

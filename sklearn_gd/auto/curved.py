@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
+from ..designs.threads import cut
 from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
@@ -83,6 +84,10 @@ SAMPLE_ROWS = 50
 INNER_SAMPLE_ROWS = 3
 
 
+# Rows of a part that is drawn from at once: a few arrays of 8 bytes a row in a core's cache.
+DRAWN_ROWS = 1 << 16
+
+
 class Sample:
     """Some of the rows: where to start, and a metric, for a fraction of what all of them cost.
 
@@ -121,7 +126,9 @@ class Sample:
 
     def _row_spread(self) -> Any:
         design = self.problem.design
-        return (1 + design.row_spread(self.moments)).astype(design.dtype, copy=False)
+        spread = design.row_spread(self.moments)
+        spread += 1
+        return spread.astype(np.float32)  # it is divided by where a row is drawn: any number would do
 
     def grow(self) -> None:
         """More rows from now on."""
@@ -134,12 +141,21 @@ class Sample:
 
         A row that fills whole parts is drawn once for certain for each of them, and counts that often.
         """
-        shares = share * self.spread
-        reach = np.cumsum(shares, dtype=np.float64)
-        total = float(reach[-1])
+        parts = cut(len(share), DRAWN_ROWS)  # so that nothing else is as large as the samples
+        sums = [float(np.vdot(share[s], self.spread[s])) for s in parts]
+        ends = np.cumsum(sums)
+        total = float(ends[-1])
         places = (np.arange(self.size) + self.random.random(self.size)) * (total / self.size)
-        rows, count = np.unique(np.searchsorted(reach[:-1], places, side="right"), return_counts=True)
-        return rows, count * (total / self.size) / shares[rows]
+        found = []
+        for s, end, size, here in zip(
+            parts, ends, sums, np.split(places, np.searchsorted(places, ends[:-1])), strict=True
+        ):
+            shares = share[s] * self.spread[s]
+            reach = np.cumsum(shares, dtype=np.float64)
+            rows, count = np.unique(np.searchsorted(reach[:-1], here - (end - size), side="right"), return_counts=True)
+            found.append((rows + s.start, count * (total / self.size) / shares[rows]))
+        rows, factor = (np.concatenate(column) for column in zip(*found, strict=True))
+        return rows, factor
 
     def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""
@@ -183,7 +199,7 @@ class Sample:
         base: Any = problem.model.mean if problem.weight is None else problem.weight
         if self.whole:
             return None, base if relative else bends * base
-        rows, factor = self._draw(bends * base)
+        rows, factor = self._draw(bends if np.ndim(base) == 0 else bends * base)
         problem.design.passes += len(rows) / problem.design.n_samples
         weight = (base if np.ndim(base) == 0 else base[rows]) * factor
         return rows, (weight if relative else weight * bends[rows]).astype(problem.design.dtype)

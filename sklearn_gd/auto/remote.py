@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..designs import design_for
-from ..designs.dask import small_temporaries
-from ..designs.rows import Curvature
+from ..designs.dask import TEMPORARY_BYTES, small_temporaries
+from ..designs.rows import Curvature, cut
 from ..preconditioners import Joint, PerOutput, ZeroSum
 from ..protocols import Array, Loss, Preconditioner
 from ..remote import Draw, drawn
@@ -104,9 +104,13 @@ def block_sample(
     design: Any, y: Array, weight: Any, far: Array, block: int, mean: float, rate: float
 ) -> tuple[Any, Array, Array]:
     """Rows drawn by their weight and their distance from the centre; their targets and new weights."""
-    base = np.full(design.n_samples, mean) if weight is None else weight
-    rows, factor = drawn(base, far, rate, (0, block))
-    return design.X[rows], y[rows], base[rows] * factor
+    random, parts = np.random.default_rng((0, block)), []
+    for s in cut(design.n_samples, TEMPORARY_BYTES // 8):
+        base = np.full(s.stop - s.start, mean) if weight is None else weight[s]
+        rows, factor = drawn(base * far[s] * rate, random)
+        parts.append((rows + s.start, base[rows] * factor))
+    rows, weights = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    return design.X[rows], y[rows], weights
 
 
 def sample_fit(
