@@ -20,7 +20,17 @@ from ..objectives import Quadratic
 from ..preconditioners import Full, Rounded, spread
 from ..protocols import Array, Moments
 from . import limits
-from .problem import Problem, gram_price, low_price, metric_for, plane_descent, slower_than, without_matrix
+from .problem import (
+    EARLY,
+    PACES,
+    Problem,
+    gram_price,
+    low_price,
+    metric_for,
+    plane_descent,
+    slower_than,
+    without_matrix,
+)
 
 __all__ = ["product_objective", "squares"]
 
@@ -32,15 +42,21 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     price = gram_price(design)
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
     low = low_price(p, n) if preconditioner == "auto" and metric_pays(problem) else math.inf
-    if affordable and (preconditioner == "full" or price < min(limits.FEW_PASSES, low + limits.LOW_ITERATIONS)):
+    low_end = low + limits.LOW_ITERATIONS
+    at_once = low_end < fewest_iterations(problem)
+    few: float = limits.FEW_PASSES
+    if compiled.has_tiles():  # one more for the moments
+        few = min(few, 1 + low_end + (0 if at_once else EARLY[0]))
+    if affordable and (preconditioner == "full" or price < few):
         return gram_squares(problem)
     objective, moments = product_objective(problem)
     run = problem.run(objective, problem.stopping(moments))
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    if low + limits.LOW_ITERATIONS > fewest_iterations(problem):
-        plane_descent(problem, run, until=lambda run: slower_than(min(low, price), run))
+    if not at_once:
+        windows = EARLY if compiled.has_tiles() else PACES
+        plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run, windows=windows))
     if run.reason is None and low < price:
         metric = low_metric(problem, moments)
         if metric is not None:
