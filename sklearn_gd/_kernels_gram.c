@@ -248,12 +248,15 @@ PyObject *py_pack(PyObject *self, PyObject *args)
     for (; got < 6; got++)
         if (get(objects[got + 1], b + got, got >= 4, bytes[got])) goto done;
     Py_BEGIN_ALLOW_THREADS
+    /* what overflows is found from its result: NumPy would report the flag in whatever it does next on this thread */
+    unsigned flags = _mm_getcsr();
     void *shift = b[along ? 2 : 0].buf, *scale = b[along ? 3 : 1].buf;
     void *shift_p = b[along ? 0 : 2].buf, *scale_p = b[along ? 1 : 3].buf;
     if (size == 8)
         pack_f64(block.buf, n, p, down, across, shift, scale, shift_p, scale_p, ones, b[4].buf, b[5].buf);
     else
         pack_f32(block.buf, n, p, down, across, shift, scale, shift_p, scale_p, ones, b[4].buf, b[5].buf);
+    _mm_setcsr(flags);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:

@@ -55,7 +55,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
     if not at_once:
-        windows = EARLY if compiled.has_tiles() else PACES
+        windows = EARLY if low < price and compiled.has_tiles() else PACES
         plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run, windows=windows))
     if run.reason is None and low < price:
         metric = low_metric(problem, moments)
