@@ -148,7 +148,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     objective = Quadratic(product, linear, anchor, constant, lambda: design.passes)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     moments = Curvature(matrix.diagonal(), centre, gram.mass)
-    if run is None:
+    if run is None or run.base is None:
         run = problem.run(objective, problem.stopping(moments))
     else:
         run.move(objective, run.base.coef)
