@@ -43,10 +43,14 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
     low = low_price(p, n) if preconditioner == "auto" and metric_pays(problem) else math.inf
     low_end = low + limits.LOW_ITERATIONS
-    at_once = low_end < fewest_iterations(problem)
-    few: float = limits.FEW_PASSES
-    if compiled.has_tiles():  # one more for the moments
-        few = min(few, 1 + low_end + (0 if at_once else EARLY[0]))
+    windows, at_once, few = PACES, False, float(limits.FEW_PASSES)
+    if low < price and compiled.has_tiles():
+        # What a try of conjugate gradients costs where they are given up: the iterations, and a gradient afresh. The choice whose
+        # worst case is the better one: the metric at once where a try would have done, or a try where it did not.
+        windows, trial = EARLY, EARLY[0] + 2
+        at_once = low_end / fewest_iterations(problem) < 1 + trial / low_end
+        # two more for the moments
+        few = min(few, 2 + low_end + (0 if at_once else trial))
     if affordable and (preconditioner == "full" or price < few):
         return gram_squares(problem)
     objective, moments = product_objective(problem)
@@ -55,7 +59,6 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
     if not at_once:
-        windows = EARLY if low < price and compiled.has_tiles() else PACES
         plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run, windows=windows))
     if run.reason is None and low < price:
         metric = low_metric(problem, moments)
@@ -87,7 +90,9 @@ def fewest_iterations(problem: Problem) -> float:
     multiplied by √(p/n) an iteration.
     """
     n, p = problem.design.n_samples, problem.design.n_features
-    return math.log(min(problem.tol, 1.0)) / (0.5 * math.log(p / n)) if p < n and problem.tol else math.inf
+    if not (p < n and problem.tol):
+        return math.inf
+    return max(1.0, math.log(min(problem.tol, 1.0)) / (0.5 * math.log(p / n)))
 
 
 def low_metric(problem: Problem, moments: Moments) -> Rounded | None:
