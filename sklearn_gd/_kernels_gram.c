@@ -57,6 +57,9 @@ static int find_tiles(void)
     return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* XFEATURE_XTILEDATA */) == 0;
 }
 
+/* Found once; the instructions are illegal before. -1: not asked yet. */
+static int tiles = -1;
+
 /* ----------------------------------------------------------------------------------------------------- packing */
 
 /* Sixteen numbers, less a shift and times a scale each, in double precision until they are rounded. */
@@ -188,13 +191,20 @@ TARGET static void multiply(const uint16_t *a, const uint16_t *b, Py_ssize_t ste
 PyObject *py_has_tiles(PyObject *self, PyObject *none)
 {
 #if TILES
-    return PyBool_FromLong(find_tiles());
+    if (tiles < 0) tiles = find_tiles();
+    return PyBool_FromLong(tiles);
 #else
     return PyBool_FromLong(0);
 #endif
 }
 
 #if TILES
+
+static PyObject *not_there(void)
+{
+    PyErr_SetString(PyExc_RuntimeError, "no matrix unit that has_tiles() has found");
+    return NULL;
+}
 
 /* A contiguous buffer of so many bytes. */
 static int get(PyObject *object, Py_buffer *buffer, int writable, Py_ssize_t bytes)
@@ -211,6 +221,7 @@ static Py_ssize_t packed(Py_ssize_t n, Py_ssize_t p) { return (p + 31) / 32 * 2 
 
 PyObject *py_pack(PyObject *self, PyObject *args)
 {
+    if (tiles <= 0) return not_there();
     int along, ones;
     PyObject *objects[7]; /* block, shift and scale along its axes, A, B */
     if (!PyArg_ParseTuple(args, "OiOOOOpOO", objects, &along, objects + 1, objects + 2, objects + 3, objects + 4, &ones, objects + 5,
@@ -237,12 +248,15 @@ PyObject *py_pack(PyObject *self, PyObject *args)
     for (; got < 6; got++)
         if (get(objects[got + 1], b + got, got >= 4, bytes[got])) goto done;
     Py_BEGIN_ALLOW_THREADS
+    /* what overflows is found from its result: NumPy would report the flag in whatever it does next on this thread */
+    unsigned flags = _mm_getcsr();
     void *shift = b[along ? 2 : 0].buf, *scale = b[along ? 3 : 1].buf;
     void *shift_p = b[along ? 0 : 2].buf, *scale_p = b[along ? 1 : 3].buf;
     if (size == 8)
         pack_f64(block.buf, n, p, down, across, shift, scale, shift_p, scale_p, ones, b[4].buf, b[5].buf);
     else
         pack_f32(block.buf, n, p, down, across, shift, scale, shift_p, scale_p, ones, b[4].buf, b[5].buf);
+    _mm_setcsr(flags);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -253,6 +267,7 @@ done:
 
 PyObject *py_multiply(PyObject *self, PyObject *args)
 {
+    if (tiles <= 0) return not_there();
     Py_ssize_t steps, i0, i1, j0, j1;
     PyObject *objects[3];
     if (!PyArg_ParseTuple(args, "OOnnnnnO", objects, objects + 1, &steps, &i0, &i1, &j0, &j1, objects + 2)) return NULL;
@@ -285,7 +300,7 @@ done:
 
 static PyObject *not_there(void)
 {
-    PyErr_SetString(PyExc_NotImplementedError, "compiled without the matrix unit's instructions: see has_tiles");
+    PyErr_SetString(PyExc_RuntimeError, "compiled without the matrix unit's instructions");
     return NULL;
 }
 

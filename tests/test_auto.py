@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.sparse as sp
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
@@ -236,6 +237,19 @@ def test_low_precision_gives_way_where_it_cannot_tell_columns_apart(asked, monke
     fitted = GDLinearRegression(tol=1e-12, fit_intercept=False).fit(X, X @ coef)
     assert asked == ["low", "exact"]
     np.testing.assert_allclose(X @ fitted.coef_, X @ coef, atol=1e-6)
+
+
+def test_a_matrix_that_low_precision_cannot_factorise_is_computed_again(asked, monkeypatch):
+    def fail(*args):
+        raise scipy.linalg.LinAlgError
+
+    monkeypatch.setattr(auto.squares, "Rounded", fail)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 90)), rng.normal(size=400)
+    fitted = GDLinearRegression().fit(X, y)
+    assert asked == ["low", "exact"]
+    reference = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    np.testing.assert_allclose(fitted.coef_, reference, atol=1e-8)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

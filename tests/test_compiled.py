@@ -6,7 +6,7 @@ import pytest
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
 from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
-from sklearn_gd.designs.products import TileProduct
+from sklearn_gd.designs.products import SingleProduct, TileProduct
 from sklearn_gd.designs.rows import NotFiniteError
 from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
@@ -224,13 +224,12 @@ def test_a_product_of_tiles_is_that_of_rounded_numbers(shape, threads, along, or
     np.testing.assert_array_equal(product.whole()[lower], product.sum[:p, :p].T[lower])
 
 
-@needs_tiles
-def test_a_product_of_tiles_is_the_same_on_any_number_of_threads():
+@pytest.mark.parametrize("kind", [pytest.param(TileProduct, marks=needs_tiles), SingleProduct])
+def test_a_low_product_is_the_same_on_any_number_of_threads(kind):
     X = np.random.default_rng(0).normal(size=(3000, 1300))
     sums = []
     for threads in (1, 2, 5):
-        product = TileProduct(1300, threads, False)
-        product.rows = 512  # which depend on the caches
+        product = kind(1300, threads, False)
         product.add(X, 0, (np.zeros(3000), np.zeros(1300)), (np.ones(3000), np.ones(1300)))
         sums.append(product.whole()[np.tril_indices(1300)])
     np.testing.assert_array_equal(sums[0], sums[1])

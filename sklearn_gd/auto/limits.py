@@ -14,12 +14,12 @@ GRAM_PASSES = 1 / 40
 # The same in single precision, relative to that: 0.45 s beside 0.9.
 SINGLE_GRAM = 1 / 2
 # What a product of bfloat16 numbers in the processor's matrix unit costs beside packing them, two passes, in passes a column;
-# and the factor of a matrix in float32, times p²/n. On two threads 70 ms beside 10 at 20,000 × 2,000, 23 beside 7 at
-# 50,000 × 500, 350 beside 20 at 12,000 × 6,000, where the factor takes another 330.
-TILE_PASSES = 1 / 400
-FACTOR_PASSES = 1 / 180
-# Passes of a descent in such a metric, the one for the moments included, to a coefficient error of 1e-8.
-LOW_ITERATIONS = 5
+# and the factor of a matrix in float32, times p²/n. On two threads 75 + 18 ms beside 13 at 20,000 × 2,000, 25 + 1 beside 9 at
+# 50,000 × 500, 380 + 300 beside 25 at 12,000 × 6,000.
+TILE_PASSES = 1 / 500
+FACTOR_PASSES = 1 / 200
+# Iterations of a descent in such a metric to a coefficient error of 1e-8.
+LOW_ITERATIONS = 3
 # Passes of conjugate gradients between rows in such a metric: five or six iterations of two.
 DUAL_PASSES = 12
 # Passes that are not worth a first try: a Gram matrix of up to some 600 columns costs less than conjugate gradients to

@@ -159,13 +159,15 @@ def low_price(size: int, length: int) -> float:
 
 # Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up. Their
 # gradients may grow at first: then more of them are asked.
-PACE, LONGER = 6, 10
+PACES = 6, 10
+# Where what comes after costs little.
+EARLY = 3, 5
 
 
-def slower_than(price: float, run: Run, since: int = 0) -> bool:
+def slower_than(price: float, run: Run, since: int = 0, windows: tuple[int, int] = PACES) -> bool:
     """Whether the end of a run, at its pace since an iteration, is further away than so many passes."""
     norms = run.history["gradient_norm"][since:]
-    for window in (PACE, LONGER):
+    for window in windows:
         if len(norms) < window + 2:
             return False
         pace = (norms[-1] / norms[-1 - window]) ** (1 / window)

@@ -20,7 +20,17 @@ from ..objectives import Quadratic
 from ..preconditioners import EPS, Full, Rounded, spread
 from ..protocols import Array, Moments
 from . import limits
-from .problem import Problem, gram_price, low_price, metric_for, plane_descent, slower_than, without_matrix
+from .problem import (
+    EARLY,
+    PACES,
+    Problem,
+    gram_price,
+    low_price,
+    metric_for,
+    plane_descent,
+    slower_than,
+    without_matrix,
+)
 
 __all__ = ["product_objective", "squares"]
 
@@ -32,15 +42,24 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     price = gram_price(design)
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
     low = low_price(p, n) if preconditioner == "auto" and metric_pays(problem) else math.inf
-    if affordable and (preconditioner == "full" or price < min(limits.FEW_PASSES, low + limits.LOW_ITERATIONS)):
+    low_end = low + limits.LOW_ITERATIONS
+    windows, at_once, few = PACES, False, float(limits.FEW_PASSES)
+    if low < price and compiled.has_tiles():
+        # What a try of conjugate gradients costs where they are given up: the iterations, and a gradient afresh. The choice whose
+        # worst case is the better one: the metric at once where a try would have done, or a try where it did not.
+        windows, trial = EARLY, EARLY[0] + 2
+        at_once = low_end / fewest_iterations(problem) < 1 + trial / low_end
+        # two more for the moments
+        few = min(few, 2 + low_end + (0 if at_once else trial))
+    if affordable and (preconditioner == "full" or price < few):
         return gram_squares(problem)
     objective, moments = product_objective(problem)
     run = problem.run(objective, problem.stopping(moments))
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    if low + limits.LOW_ITERATIONS > fewest_iterations(problem):
-        plane_descent(problem, run, until=lambda run: slower_than(min(low, price), run))
+    if not at_once:
+        plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run, windows=windows))
     if run.reason is None and low < price:
         metric = low_metric(problem, moments)
         if metric is not None:
@@ -71,7 +90,9 @@ def fewest_iterations(problem: Problem) -> float:
     multiplied by √(p/n) an iteration.
     """
     n, p = problem.design.n_samples, problem.design.n_features
-    return math.log(min(problem.tol, 1.0)) / (0.5 * math.log(p / n)) if p < n and problem.tol else math.inf
+    if not (p < n and problem.tol):
+        return math.inf
+    return max(1.0, math.log(min(problem.tol, 1.0)) / (0.5 * math.log(p / n)))
 
 
 def low_metric(problem: Problem, moments: Moments) -> Rounded | None:
@@ -133,7 +154,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     objective = Quadratic(product, linear, anchor, constant, lambda: design.passes)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     moments = Curvature(matrix.diagonal(), centre, gram.mass)
-    if run is None:
+    if run is None or run.base is None:
         run = problem.run(objective, problem.stopping(moments))
     else:
         run.move(objective, run.base.coef)

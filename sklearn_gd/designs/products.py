@@ -65,6 +65,8 @@ GROUP = 16
 # Bytes of rounded numbers, in both layouts, of a block of rows: one thread's stay in its core's cache, those that several share
 # in the last one, and are many, because the sum is read and written once for each block.
 OWN_BYTES, SHARED_BYTES = 1 << 20, 1 << 25
+# Bytes of a block of rows in float32, whatever the threads: each block's sum is rounded.
+SINGLE_BYTES = 1 << 23
 
 
 def each(vectors: Sequence[Array], index: Sequence[slice]) -> list[Array]:
@@ -93,7 +95,7 @@ class SingleProduct:
         self.size, self.threads, self.ones = size, threads, ones
         self.product = SymmetricProduct(size + ones, threads, np.float32)
         self.sum = self.product.matrix
-        self.rows = max(256, (OWN_BYTES if threads == 1 else SHARED_BYTES) // (4 * (size + ones)))
+        self.rows = max(256, SINGLE_BYTES // (4 * (size + ones)))
 
     def add(self, Z: Array, along: int, shift: Sequence[Array], scale: Sequence[Array]) -> None:
         if along == 1:
