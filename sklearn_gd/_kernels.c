@@ -1,7 +1,7 @@
 /* Passes over X and over predictions that read every number once: what NumPy's ufuncs need ten passes for.
 
-   Two uses: the fused sweep of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
-   rows are in cache), and the trials of a search on a binomial loss. Loops and arithmetic only: which rows, on which
+   Three uses: the fused sweep of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
+   rows are in cache), the symmetric product of a few columns, and the trials of a search on a binomial loss. Loops and arithmetic only: which rows, on which
    thread, and what for is decided in Python, which has the same in NumPy where this cannot be compiled.
 
    What is summed over rows is summed in double precision, whatever the arrays hold: sums over many float32 rows do not drift.
@@ -30,8 +30,15 @@
 
 /* Numbers of a block whose intermediate results lie in the first-level cache. */
 #define PART 256
+/* The same in cells of rows by classes. */
+#define CELLS 1024
 /* Bytes of rows that are read a second time while they are in the second-level cache. */
 #define ROWS_BYTES (192 * 1024)
+
+/* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
+#define GRAM_ROWS 256
+/* Rows that are turned into columns at once: their cache lines stay while the columns are gone through. */
+#define STRIP 16
 
 enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2 };
 
@@ -98,6 +105,52 @@ INLINE void binomial(double y, double raw, double *value, double *slope, double 
     *bend = tail * right * right;
 }
 
+/* -H^-1 g of `out`, laid out as value, g0, g1, h00, h01, h11, for one or two numbers, as steps.newton_step has it. */
+static void newton_step(int two, const double *out, double parallel, double *step)
+{
+    double g = out[1], e = out[2], h = out[3], c = out[4], k = out[5], determinant = h * k - c * c;
+    step[0] = h > 0 ? -g / h : 0;
+    step[1] = 0;
+    if (two && determinant > parallel * h * k) {
+        step[0] = (c * e - k * g) / determinant;
+        step[1] = (c * g - h * e) / determinant;
+    }
+}
+
+/* Some columns of an array in memory, and how far apart, in numbers, its rows and its columns are. */
+struct rows {
+    const void *at;
+    Py_ssize_t columns, row, column;
+};
+
+/* Adds the products of columns to the lower triangle, three by three of them at once: k, a multiple of 3, is the order. */
+VECTORS static void add_products(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, double *restrict out)
+{
+    for (Py_ssize_t a = 0; a < k; a += 3) {
+        const double *x0 = Z + a * GRAM_ROWS, *x1 = x0 + GRAM_ROWS, *x2 = x1 + GRAM_ROWS;
+        for (Py_ssize_t b = 0; b <= a; b += 3) {
+            const double *y0 = Z + b * GRAM_ROWS, *y1 = y0 + GRAM_ROWS, *y2 = y1 + GRAM_ROWS;
+            double s00 = 0, s01 = 0, s02 = 0, s10 = 0, s11 = 0, s12 = 0, s20 = 0, s21 = 0, s22 = 0;
+#pragma omp simd reduction(+ : s00, s01, s02, s10, s11, s12, s20, s21, s22)
+            for (Py_ssize_t i = 0; i < m; i++) {
+                s00 += x0[i] * y0[i];
+                s01 += x0[i] * y1[i];
+                s02 += x0[i] * y2[i];
+                s10 += x1[i] * y0[i];
+                s11 += x1[i] * y1[i];
+                s12 += x1[i] * y2[i];
+                s20 += x2[i] * y0[i];
+                s21 += x2[i] * y1[i];
+                s22 += x2[i] * y2[i];
+            }
+            double *o = out + a * k + b;
+            o[0] += s00, o[1] += s01, o[2] += s02, o += k;
+            o[0] += s10, o[1] += s11, o[2] += s12, o += k;
+            o[0] += s20, o[1] += s21, o[2] += s22;
+        }
+    }
+}
+
 #define REAL double
 #define NAME(x) x##_f64
 #include "_kernels_typed.h"
@@ -157,33 +210,78 @@ done:
     return result;
 }
 
+/* The arrays of a trial: y, weight, base, first and second image, raw, slope, bend. Returns how many were got, 8 if all. */
+static int get_trial(PyObject **objects, Py_buffer *b, Py_ssize_t n, Py_ssize_t k, int size)
+{
+    for (int got = 0; got < 8; got++)
+        if (get(objects[got], b + got, got >= 5, got < 2 ? n : n * k, got == 0 && k > 1 ? 8 : size)) return got;
+    return 8;
+}
+
+#define PLANE(NAME, s, b)                                                                                                  \
+    struct NAME s = {n, k, b[0].buf, data_or_null(b + 1), b[2].buf, data_or_null(b + 3), data_or_null(b + 4), b[5].buf, \
+                     data_or_null(b + 6), data_or_null(b + 7), 1, 0, {0, 0}, {0, 0, 0}}
+
 static PyObject *py_trial(PyObject *self, PyObject *args)
 {
     int size;
-    Py_ssize_t n;
-    double a[2];
-    PyObject *objects[8]; /* y, weight, base, first image, second image, raw, slope, bend */
-    if (!PyArg_ParseTuple(args, "inddOOOOOOOO", &size, &n, a, a + 1, objects, objects + 1, objects + 2, objects + 3,
+    Py_ssize_t n, k;
+    double a[2], out[6];
+    PyObject *objects[8], *result = NULL;
+    if (!PyArg_ParseTuple(args, "innddOOOOOOOO", &size, &n, &k, a, a + 1, objects, objects + 1, objects + 2, objects + 3,
                           objects + 4, objects + 5, objects + 6, objects + 7))
         return NULL;
     Py_buffer b[8];
-    PyObject *result = NULL;
-    int got = 0;
-    for (; got < 8; got++)
-        if (get(objects[got], b + got, got >= 5, n, size)) goto done;
-    double out[6] = {0, 0, 0, 0, 0, 0};
-    Py_BEGIN_ALLOW_THREADS
-    void *at[8];
-    for (int k = 0; k < 8; k++) at[k] = data_or_null(b + k);
-    if (size == 8)
-        trial_f64(n, a, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], out);
-    else
-        trial_f32(n, a, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], out);
-    Py_END_ALLOW_THREADS
-    result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
-done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    int got = get_trial(objects, b, n, k, size);
+    if (got == 8) {
+        Py_BEGIN_ALLOW_THREADS
+        if (size == 8) {
+            PLANE(plane_f64, s, b);
+            evaluate_f64(&s, a, out);
+        } else {
+            PLANE(plane_f32, s, b);
+            evaluate_f32(&s, a, out);
+        }
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
+    }
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
+static PyObject *py_search(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, k;
+    double a[2], mean, constant, along[2], forms[3], origin, noise, accuracy, parallel, promised, match, out[6];
+    PyObject *objects[8], *result = NULL;
+    if (!PyArg_ParseTuple(args, "innddOOOOOOOO(ddddddd)(dddddd)", &size, &n, &k, a, a + 1, objects, objects + 1, objects + 2,
+                          objects + 3, objects + 4, objects + 5, objects + 6, objects + 7, &mean, &constant, along, along + 1,
+                          forms, forms + 1, forms + 2, &origin, &noise, &accuracy, &parallel, &promised, &match))
+        return NULL;
+    Py_buffer b[8];
+    int got = get_trial(objects, b, n, k, size);
+    if (got == 8) {
+        Py_BEGIN_ALLOW_THREADS
+#define SEARCH(NAME, RUN)                                                                           \
+    {                                                                                               \
+        PLANE(NAME, s, b);                                                                          \
+        s.mean = mean;                                                                              \
+        s.constant = constant;                                                                      \
+        memcpy(s.along, along, sizeof along);                                                       \
+        memcpy(s.forms, forms, sizeof forms);                                                       \
+        RUN(&s, a, origin, noise, accuracy, parallel, &promised, &match, out);                      \
+    }
+        if (size == 8)
+            SEARCH(plane_f64, search_f64)
+        else
+            SEARCH(plane_f32, search_f32)
+        Py_END_ALLOW_THREADS
+        result = Py_BuildValue("ddddd", a[0], a[1], out[0], promised, match);
+    }
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
     return result;
 }
 
@@ -244,6 +342,66 @@ done:
     return result;
 }
 
+/* The columns of an array of two dimensions, or of one. */
+static int get_rows(PyObject *object, Py_buffer *buffer, Py_ssize_t n, Py_ssize_t size, struct rows *rows)
+{
+    *rows = (struct rows){NULL, 0, 0, 0};
+    buffer->obj = NULL;
+    if (object == Py_None) return 0;
+    if (PyObject_GetBuffer(object, buffer, PyBUF_STRIDES)) return -1;
+    int two = buffer->ndim == 2;
+    if ((!two && buffer->ndim != 1) || buffer->shape[0] != n || buffer->itemsize != size || buffer->strides[0] % size ||
+        (two && buffer->strides[1] % size)) {
+        PyErr_Format(PyExc_ValueError, "an array of %zd rows of numbers of %zd bytes is needed", n, size);
+        PyBuffer_Release(buffer);
+        buffer->obj = NULL;
+        return -1;
+    }
+    *rows = (struct rows){buffer->buf, two ? buffer->shape[1] : 1, buffer->strides[0] / size, two ? buffer->strides[1] / size : 0};
+    return 0;
+}
+
+static PyObject *py_gram(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n;
+    PyObject *objects[5]; /* X, T, weight, shift, out */
+    if (!PyArg_ParseTuple(args, "inOOOOO", &size, &n, objects, objects + 1, objects + 2, objects + 3, objects + 4)) return NULL;
+    Py_buffer b[5] = {0};
+    struct rows X, T;
+    PyObject *result = NULL;
+    void *memory = NULL;
+    if (get_rows(objects[0], b, n, size, &X) || get_rows(objects[1], b + 1, n, size, &T)) goto done;
+    Py_ssize_t order = X.columns + T.columns + 1, k = (order + 2) / 3 * 3;
+    if (get(objects[2], b + 2, 0, n, size) || get(objects[3], b + 3, 0, order - 1, 8) || get(objects[4], b + 4, 1, order * order, 8))
+        goto done;
+    memory = PyMem_Calloc(k * (GRAM_ROWS + k) + 8, sizeof(double));
+    if (!memory) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    double *Z = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63); /* a vector is then in one cache line */
+    double *sum = Z + k * GRAM_ROWS, *out = b[4].buf;
+    for (Py_ssize_t start = 0; start < n; start += GRAM_ROWS) {
+        Py_ssize_t m = n - start < GRAM_ROWS ? n - start : GRAM_ROWS;
+        if (size == 8)
+            gather_f64(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
+        else
+            gather_f32(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
+        add_products(Z, k, (m + 7) & ~(Py_ssize_t)7, sum);
+    }
+    for (Py_ssize_t i = 0; i < order; i++)
+        for (Py_ssize_t j = 0; j <= i; j++) out[j * order + i] = out[i * order + j] += sum[i * k + j];
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    PyMem_Free(memory);
+    for (int j = 0; j < 5; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"columns", py_columns, METH_VARARGS,
      "columns(itemsize, n, p, X, shift, weight, target, sums, squares, cross) -> mass\n\n"
@@ -255,8 +413,16 @@ static PyMethodDef methods[] = {
      "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient, raw) -> (value, total)\n\n"
      "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept, kept in raw."},
     {"trial", py_trial, METH_VARARGS,
-     "trial(itemsize, n, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
-     "The binomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, slope, bend."},
+     "trial(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
+     "The binomial (k = 1) or multinomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, "
+     "slope, bend."},
+    {"search", py_search, METH_VARARGS,
+     "search(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend, (mean, constant, along, along, forms, forms, "
+     "forms), (origin, noise, accuracy, parallel, promised, match)) -> (a, b, value, promised, match)\n\n"
+     "A Newton search from a, b over both; fills raw, slope, bend at its end."},
+    {"gram", py_gram, METH_VARARGS,
+     "gram(itemsize, n, X, T, weight, shift, out)\n\n"
+     "Adds Z'Z to out, which is symmetric, where Z = [X T 1] less the shift (none of the ones), its rows times the roots of the weights."},
     {"has_tiles", py_has_tiles, METH_NOARGS,
      "has_tiles() -> bool\n\nWhether processor and system have a matrix unit for bfloat16 numbers; asks the system for it."},
     {"pack", py_pack, METH_VARARGS,

@@ -237,3 +237,165 @@ VECTORS static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, c
         out[i] = sum;
     }
 }
+
+/* The multinomial loss at base + a first + b second, as NAME(trial) has the binomial one; y holds the classes, bend gets the
+   probabilities, and no row has more than CELLS entries. */
+VECTORS static void NAME(softmax)(Py_ssize_t n, Py_ssize_t k, const double *a, const int64_t *y, const REAL *weight,
+                                  const REAL *base, const REAL *first, const REAL *second, REAL *raw, REAL *slope, REAL *bend,
+                                  double *out)
+{
+    double r[CELLS], q[CELLS], u[CELLS], v[CELLS];
+    Py_ssize_t rows = CELLS / k;
+    for (Py_ssize_t start = 0; start < n; start += rows) {
+        Py_ssize_t m = n - start < rows ? n - start : rows, cells = m * k, at = start * k;
+#pragma omp simd
+        for (Py_ssize_t c = 0; c < cells; c++) r[c] = base[at + c];
+        if (first) {
+#pragma omp simd
+            for (Py_ssize_t c = 0; c < cells; c++) u[c] = first[at + c], r[c] += a[0] * u[c];
+        }
+        if (second) {
+#pragma omp simd
+            for (Py_ssize_t c = 0; c < cells; c++) v[c] = second[at + c], r[c] += a[1] * v[c];
+        }
+#pragma omp simd
+        for (Py_ssize_t c = 0; c < cells; c++) raw[at + c] = (REAL)r[c];
+        for (Py_ssize_t i = 0; i < m; i++) {
+            double *row = r + i * k, peak = row[0];
+            for (Py_ssize_t c = 1; c < k; c++) peak = row[c] > peak ? row[c] : peak;
+            for (Py_ssize_t c = 0; c < k; c++) row[c] = peak - row[c];
+        }
+#pragma omp simd
+        for (Py_ssize_t c = 0; c < cells; c++) q[c] = exp_minus(r[c]);
+        for (Py_ssize_t i = 0; i < m; i++) {
+            double *p = q + i * k, sum = 0, w = weight ? weight[start + i] : 1;
+            for (Py_ssize_t c = 0; c < k; c++) sum += p[c];
+            Py_ssize_t own = y[start + i];
+            out[0] += w * (log(sum) + r[i * k + own]);
+            if (!slope) continue;
+            REAL *to = slope + at + i * k;
+            sum = 1 / sum;
+            for (Py_ssize_t c = 0; c < k; c++) p[c] *= sum, to[c] = (REAL)(w * p[c]);
+            to[own] = (REAL)(w * (p[own] - 1));
+            if (bend)
+                for (Py_ssize_t c = 0; c < k; c++) bend[at + i * k + c] = (REAL)p[c];
+            if (!first) continue;
+            const double *f = u + i * k, *e = v + i * k;
+            double mean = 0, spread = 0;
+            for (Py_ssize_t c = 0; c < k; c++) mean += p[c] * f[c];
+            for (Py_ssize_t c = 0; c < k; c++) spread += p[c] * (f[c] - mean) * (f[c] - mean);
+            out[1] += w * (mean - f[own]);
+            out[3] += w * spread;
+            if (!second) continue;
+            double middle = 0, both = 0;
+            spread = 0;
+            for (Py_ssize_t c = 0; c < k; c++) middle += p[c] * e[c];
+            for (Py_ssize_t c = 0; c < k; c++) {
+                both += p[c] * (f[c] - mean) * (e[c] - middle);
+                spread += p[c] * (e[c] - middle) * (e[c] - middle);
+            }
+            out[2] += w * (middle - e[own]);
+            out[4] += w * both;
+            out[5] += w * spread;
+        }
+    }
+}
+
+/* What a search minimises: sums over the samples of NAME(trial) or NAME(softmax), times `mean`, and the penalty's part. */
+struct NAME(plane) {
+    Py_ssize_t n, k;
+    const void *y;
+    const REAL *weight, *base, *first, *second;
+    REAL *raw, *slope, *bend;
+    double mean, constant, along[2], forms[3];
+};
+
+static void NAME(evaluate)(const struct NAME(plane) * s, const double *a, double *out)
+{
+    for (int j = 0; j < 6; j++) out[j] = 0;
+    if (s->k > 1)
+        NAME(softmax)(s->n, s->k, a, s->y, s->weight, s->base, s->first, s->second, s->raw, s->slope, s->bend, out);
+    else
+        NAME(trial)(s->n, a, s->y, s->weight, s->base, s->first, s->second, s->raw, s->slope, s->bend, out);
+    for (int j = 0; j < 6; j++) out[j] *= s->mean;
+    double bent0 = s->forms[0] * a[0] + s->forms[1] * a[1], bent1 = s->forms[1] * a[0] + s->forms[2] * a[1];
+    out[0] += s->constant + (s->along[0] + 0.5 * bent0) * a[0] + (s->along[1] + 0.5 * bent1) * a[1];
+    out[1] += s->along[0] + bent0;
+    out[2] += s->along[1] + bent1;
+    for (int j = 0; j < 3; j++) out[3 + j] += s->forms[j];
+}
+
+/* steps.newton_search, number for number, in the whole plane; `a` is the first trial and becomes the last. */
+static void NAME(search)(const struct NAME(plane) * s, double *a, double origin, double noise, double accuracy, double parallel,
+                         double *promised, double *match, double *out)
+{
+    double new[6], trial[2], step[2];
+    NAME(evaluate)(s, a, out);
+    if (a[0] != 0 || a[1] != 0) {
+        if (*promised > 0) *match = 1 + out[1] / *promised;
+        if (!(out[0] <= origin + noise)) {
+            a[0] = a[1] = 0;
+            NAME(evaluate)(s, a, out);
+        }
+    }
+    for (int k = 0; k < 20; k++) {
+        newton_step(s->second != NULL, out, parallel, step);
+        double decrement = -(step[0] * out[1] + step[1] * out[2]);
+        if (a[0] == 0 && a[1] == 0)
+            *promised = decrement;
+        else if (!(decrement > accuracy * accuracy * *promised))
+            break;
+        if (!(decrement > 0)) break;
+        double t = 1;
+        int taken = 0;
+        for (int j = 0; j < 30 && !taken; j++, t *= 0.25) {
+            trial[0] = a[0] + t * step[0];
+            trial[1] = a[1] + t * step[1];
+            NAME(evaluate)(s, trial, new);
+            taken = new[0] <= out[0] - 1e-4 * t * decrement ||
+                    (new[0] <= out[0] + noise && fabs(new[1] * step[0] + new[2] * step[1]) <= decrement);
+        }
+        if (!taken) {
+            NAME(evaluate)(s, a, out); /* the arrays are those of the last trial that was taken */
+            break;
+        }
+        a[0] = trial[0];
+        a[1] = trial[1];
+        memcpy(out, new, sizeof new);
+    }
+}
+
+/* Rows of [X − c, T − d, 1] √w as columns of doubles, GRAM_ROWS apart; short blocks are filled up with zeros. */
+VECTORS static void NAME(gather)(const struct rows *X, const struct rows *T, const REAL *weight, const double *shift,
+                                 Py_ssize_t start, Py_ssize_t m, double *restrict Z)
+{
+    double root[GRAM_ROWS];
+    for (Py_ssize_t i = 0; i < m; i++) root[i] = weight ? sqrt((double)weight[start + i]) : 1.0;
+    for (Py_ssize_t i = m; i < GRAM_ROWS; i++) root[i] = 0.0;
+    for (int part = 0; part < 2; part++) {
+        const struct rows *from = part ? T : X;
+        for (Py_ssize_t block = 0; block < m; block += STRIP) {
+            const REAL *x = (const REAL *)from->at + (start + block) * from->row;
+            Py_ssize_t rows = m - block < STRIP ? m - block : STRIP;
+            for (Py_ssize_t j = 0; j < from->columns; j++) {
+                double *z = Z + j * GRAM_ROWS + block;
+                double c = shift[j];
+                const REAL *column = x + j * from->column;
+                if (rows == STRIP) {
+                    for (Py_ssize_t i = 0; i < STRIP; i++) z[i] = column[i * from->row] - c;
+                } else {
+                    for (Py_ssize_t i = 0; i < rows; i++) z[i] = column[i * from->row] - c;
+                }
+            }
+        }
+        for (Py_ssize_t j = 0; j < from->columns; j++, Z += GRAM_ROWS) {
+            for (Py_ssize_t i = m; i < GRAM_ROWS; i++) Z[i] = 0.0;
+            if (weight) {
+#pragma omp simd
+                for (Py_ssize_t i = 0; i < GRAM_ROWS; i++) Z[i] *= root[i];
+            }
+        }
+        shift += from->columns;
+    }
+    memcpy(Z, root, sizeof root);
+}

@@ -187,6 +187,11 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     def _validated(self, X: Any, *y: Any, **accepted: Any) -> Any:
         """scikit-learn's validation; of X that stays in its file it sees the shape and the kind of numbers."""
+        if y and _is_ready(X, y[0], accepted["ensure_all_finite"]):
+            # nothing is left to convert or to refuse, and columns of an array have no names
+            self.n_features_in_ = X.shape[1]
+            self.__dict__.pop("feature_names_in_", None)
+            return X, *y
         if not is_stored(X):
             return validate_data(self, X, *y, **accepted)
         rows = open_rows(X)
@@ -432,6 +437,21 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+def _is_ready(X: Any, y: Any, finite: bool) -> bool:
+    """Whether scikit-learn's validation would return these as they are: that takes a fit of small data a third of its time."""
+    return (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype in arrays.DTYPES
+        and y.dtype.kind in "biuf"
+        and X.ndim == 2
+        and y.shape == X.shape[:1]
+        and X.size > 0
+        and bool(np.isfinite(y).all())
+        and (not finite or bool(np.isfinite(X).all()))
+    )
 
 
 def _is_fitted_attribute(name: str) -> bool:

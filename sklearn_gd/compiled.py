@@ -1,7 +1,7 @@
 """The compiled kernels, or None where they could not be built: then NumPy does the same in more passes.
 
-Three uses: the fused sweep of `designs.dense`, the trials of a search on the binomial loss in `losses`, and symmetric products for
-a metric in `designs.products`.
+Four uses: the fused sweep of `designs.dense`, its symmetric product of a few columns, the trials of a search on the binomial
+loss in `losses`, and symmetric products for a metric in `designs.products`.
 
 Why a small extension, measured on two threads beside one two-threaded ``X @ w`` of the same array (float64; p = 20, 100, 2,000,
 10,346 with 2·10⁷ to 4·10⁷ numbers): loss and gradient took 1.4, 1.1, 1.2 and 1.1 of it for squared error and 1.4, 1.2, 1.2 and
@@ -18,17 +18,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
+from .protocols import Array
 
 kernels: Any = None
 # without a compiler where it was installed, or run from the source tree, there are none
 with contextlib.suppress(ImportError):
     kernels = importlib.import_module("sklearn_gd._kernels")
 
-__all__ = ["BINOMIAL", "PLAIN", "SQUARED", "has_tiles", "kernels", "takes"]
+__all__ = ["BINOMIAL", "PLAIN", "SQUARED", "Trials", "has_tiles", "kernels", "takes", "trials"]
 
 # what a sweep makes of predictions; as in _kernels.c
 PLAIN, SQUARED, BINOMIAL = 0, 1, 2
@@ -50,3 +52,58 @@ def _tiles() -> bool:
 def has_tiles() -> bool:
     """Whether symmetric products of bfloat16 numbers can be had; the first call asks the system for them."""
     return kernels is not None and _tiles()
+
+
+def trials(y: Any, weight: Any, dtype: Any, y_dtype: Any) -> Trials | None:
+    """The compiled trials of a loss whose targets have a dtype of their own, where the kernels can read the arrays."""
+    here = kernels is not None and isinstance(y, np.ndarray) and y.dtype == y_dtype and y.flags.c_contiguous
+    return Trials(y, weight, dtype) if here and takes(dtype, (weight,)) else None
+
+
+# Entries of a row of predictions at the most: CELLS of _kernels.c.
+MOST_OUTPUTS = 1024
+
+
+class Trials:
+    """A binomial or multinomial loss in the plane of one or two images, one pass over the samples a trial.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Signs in the dtype of the predictions, or indices of classes.
+    weight : ndarray of shape (n_samples,) or None
+    dtype : dtype
+        Of the predictions.
+    """
+
+    def __init__(self, y: Array, weight: Array | None, dtype: Any) -> None:
+        self.y, self.weight, self.size = y, weight, np.dtype(dtype).itemsize
+
+    def takes(self, base: Array, images: Sequence[Array]) -> bool:
+        """Whether predictions and images are such as the kernels read."""
+        return len(images) <= 2 and base.size <= MOST_OUTPUTS * len(base)
+
+    def _arguments(
+        self, s: slice, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        first, second = (*images, None, None)[:2]
+        parts: tuple[Any, ...] = (self.y, self.weight, base, first, second, *arrays)
+        n = s.stop - s.start
+        if n < len(self.y):
+            parts = tuple([None if array is None else array[s] for array in parts])
+        return self.size, n, 1 if base.ndim == 1 else base.shape[1], *(*map(float, a), 0.0, 0.0)[:2], *parts
+
+    def __call__(
+        self, s: slice, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any]
+    ) -> tuple[float, Array, Array]:
+        """Sum the losses of some samples, with gradient and Hessian along the images.
+
+        Predictions, weighted slopes and bends go to the arrays, which may be None from the second on.
+        """
+        m = len(images)
+        value, g, h, gg, gh, hh = kernels.trial(*self._arguments(s, base, a, images, arrays))
+        return value, np.array([g, h][:m]), np.array([[gg, gh], [gh, hh]])[:m, :m]
+
+    def search(self, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any], plane: Any, goal: Any) -> Any:
+        """`steps.newton_search` from a over all samples: where it ends, the value, what it was promised, the match."""
+        return kernels.search(*self._arguments(slice(0, len(base)), base, a, images, arrays), plane, goal)

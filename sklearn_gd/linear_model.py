@@ -294,10 +294,10 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         y = cast(beside(y, X), X.dtype)
-        about = y - (alike(mean(y, weight), y) if self.fit_intercept else 0.0)
-        scale = np.sqrt(np.asarray(mean(about * about, weight)))  # of a Dask array: here it is computed
+        about = y - alike(mean(y, weight), y) if self.fit_intercept else y
+        scale: Any = np.sqrt(np.asarray(mean(about * about, weight)))  # of a Dask array: here it is computed
         # A constant target is predicted exactly by the intercept: any scale but zero will do.
-        scale = np.where(scale > 0, scale, 1.0)
+        scale = np.where(scale > 0, scale, 1.0) if y.ndim == 2 else float(scale) if scale > 0 else 1.0
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
 

@@ -10,7 +10,7 @@ The arrays are NumPy's, or of any library of the Array API standard: a formula i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,13 +34,8 @@ class PointwiseLoss:
 
     kernel: int | None = None  # by which a compiled sweep knows the loss
 
-    def compiled_trial(self, y: Array, weight: Array | None) -> Callable[..., tuple[float, Array, Array]] | None:
-        """The trials of searches along one or two images in a compiled pass over the samples, or None where there is none.
-
-        The callable gets a slice, the predictions to start from, the multiples of the images, the images, and arrays for the
-        predictions, the weighted slopes and the bends, or None; it returns the sum of the losses, their gradient and their Hessian
-        along the images.
-        """
+    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
+        """The trials of searches in compiled passes over samples whose predictions have a dtype, or None where there are none."""
         return None
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
@@ -97,23 +92,8 @@ class Binomial(PointwiseLoss):
     curvature = 0.25  # σ(1 − σ) has its maximum 1/4 at raw = 0 (Böhning and Lindsay, 1988)
     kernel: int | None = compiled.BINOMIAL
 
-    def compiled_trial(self, y: Array, weight: Array | None) -> Callable[..., tuple[float, Array, Array]] | None:
-        if compiled.kernels is None or not isinstance(y, np.ndarray) or not compiled.takes(y.dtype, (y, weight)):
-            return None
-        trial, size, n_samples = compiled.kernels.trial, y.itemsize, len(y)
-
-        def task(
-            s: slice, base: Array, a: Sequence[float], images: Sequence[Array], raw: Array, slope: Any, bend: Any
-        ) -> tuple[float, Array, Array]:
-            m, n = len(images), s.stop - s.start
-            first, second = (*images, None, None)[:2]
-            parts: tuple[Any, ...] = (y, weight, base, first, second, raw, slope, bend)
-            if n < n_samples:
-                parts = tuple([None if array is None else array[s] for array in parts])
-            value, g, h, gg, gh, hh = trial(size, n, *(*a, 0.0, 0.0)[:2], *parts)
-            return value, np.array([g, h][:m]), np.array([[gg, gh], [gh, hh]])[:m, :m]
-
-        return task
+    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
+        return compiled.trials(y, weight, dtype, dtype)
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         xp = namespace(raw)
@@ -142,6 +122,9 @@ class Multinomial(PointwiseLoss):
     """
 
     curvature = 0.5  # diag(p) − ppᵀ ≤ ½ (I − 11ᵀ/K) (Böhning, 1992), whose largest eigenvalue is ½
+
+    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
+        return compiled.trials(y, weight, dtype, np.int64)
 
     @staticmethod
     def probabilities(raw: Array) -> tuple[Array, Array]:

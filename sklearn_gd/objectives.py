@@ -68,6 +68,10 @@ class Subspace:
         """Learn the first direction's image from the point that `swept` gave."""
         raise NotImplementedError
 
+    def searched(self, a: Array, *goal: float) -> Any:
+        """What a compiled search over all coordinates finds, or None where there is none."""
+        return None
+
     def coef(self, a: Array) -> Array:
         out = self.origin.coef.copy()
         for factor, direction in zip(a, self.directions, strict=True):
@@ -111,7 +115,7 @@ class LinearModel:
     def __init__(self, design: Design, loss: Loss, y: Array, weight: Array | None, penalty: Penalty) -> None:
         self.design, self.loss, self.y, self.weight, self.penalty = design, loss, y, weight, penalty
         self.mean = 1.0 / design.n_samples if weight is None else 1.0
-        self.compiled = loss.compiled_trial(y, weight)
+        self.compiled = loss.compiled_trials(y, weight, design.dtype)
 
     @property
     def passes(self) -> float:
@@ -157,7 +161,7 @@ class LinearModel:
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
             Of the data's part, along the images.
         """
-        if self.compiled is not None and len(images) <= 2:
+        if self.compiled is not None and self.compiled.takes(base, images):
             return self._compiled_trial(base, a, images, order)
         moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
@@ -178,15 +182,10 @@ class LinearModel:
     def _compiled_trial(self, base: Array, a: Any, images: Sequence[Array], order: int) -> tuple[Trial, Any, Any]:
         # one pass over the samples for all of it
         compiled: Any = self.compiled
-        raw = np.empty_like(base)
-        slope = np.empty_like(base) if order else None
-        bend = np.empty_like(base) if order == 2 else None
-        factors = [float(factor) for factor in a]
-        value, gradient, hessian = self.design.over_predictions(
-            lambda s: compiled(s, base, factors, images, raw, slope, bend)
-        )
+        arrays: list[Any] = [np.empty_like(base) if k <= order else None for k in range(3)]
+        value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, base, a, images, arrays))
         return (
-            Trial(value * self.mean, raw, slope, bend),
+            Trial(value * self.mean, *arrays),
             gradient * self.mean if order else None,
             hessian * self.mean if order == 2 else None,
         )
@@ -485,6 +484,24 @@ class ModelSubspace(Subspace):
             self.origin.forget()
             point.step = first
 
+    def searched(self, a: Array, *goal: float) -> Any:
+        model = self.origin.model
+        images = self.images()
+        self.origin.release()
+        base = self.origin.known().raw
+        if not model.design.one_block or model.compiled is None or not model.compiled.takes(base, images):
+            return None
+        arrays = [np.empty_like(base) for _ in range(3)]
+        start, along, forms = self._penalty_forms()
+        m = len(a) - 1
+        plane = (model.mean, start, along[0], m * along[m], forms[0, 0], m * forms[0, m], m * forms[m, m])
+        *found, value, promised, match = model.compiled.search(base, a, images, arrays, plane, goal)
+        a = np.array(found[: len(a)])
+        # the value is the penalty's, too, which is subtracted to be added again where the point is
+        at = start + float((along + 0.5 * (forms @ a)) @ a)
+        self._last = (a, Trial(value - at, *arrays))
+        return a, promised, match
+
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
         self.origin.release()
         self._last = None
@@ -670,7 +687,7 @@ class QuadraticSubspace(Subspace):
             hessian = np.moveaxis(hessian, -1, 0)
         slopes = self.slopes()
         bent = (hessian @ a[..., None])[..., 0]
-        value = self.origin.value + float(np.sum(a * (slopes + 0.5 * bent)))
+        value = self.origin.value + float(np.vdot(a, slopes + 0.5 * bent))
         return value, slopes + bent, hessian
 
     def value(self, a: Array) -> float:

@@ -13,6 +13,7 @@ where A, c and mass are the second moments that a design computes (`designs.rows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 
+EPS = float(np.finfo(np.float64).eps)
 # Rounding errors of its centre that a column must exceed to count as varying.
 CONSTANT = 64
 
@@ -76,14 +78,14 @@ class Centred(Identity):
     Parameters
     ----------
     centre : ndarray of shape (p,)
-    mass : float or ndarray of shape (n_outputs,)
+    mass : float
         0 without an intercept.
     """
 
-    def __init__(self, centre: Array, mass: float | Array) -> None:
+    def __init__(self, centre: Array, mass: float) -> None:
         self.centre = centre
-        self.has_intercept = bool(np.all(np.asarray(mass) > 0))
-        self.root_mass: Any = np.sqrt(mass) if self.has_intercept else None
+        self.has_intercept = bool(mass > 0)
+        self.root_mass = math.sqrt(mass)
 
     def solve_half(self, u: Array, /) -> Array:
         """T u for the features alone, about the centre."""
@@ -97,8 +99,10 @@ class Centred(Identity):
         if not self.has_intercept:
             return self.solve_half(u)
         w = self.solve_half(u[:-1])
-        b = u[-1] / self.root_mass - self.centre @ w
-        return np.concatenate([w, np.reshape(b, (1, *u.shape[1:]))])
+        out = np.empty_like(u)
+        out[:-1] = w
+        out[-1] = u[-1] / self.root_mass - self.centre @ w
+        return out
 
     def half_transposed(self, gradient: Array) -> Array:
         if not self.has_intercept:
@@ -136,9 +140,8 @@ class Diagonal(Centred):
         super().__init__(curvature.centre, factor * curvature.mass)
         diagonal = factor * curvature.matrix + alpha
         # A column constant up to rounding has no direction of its own: its variance is the square of a rounding error.
-        noise = (CONSTANT * np.finfo(np.float64).eps * curvature.centre) ** 2
-        usable = diagonal > factor * noise
-        self.root = np.divide(1.0, np.sqrt(diagonal), out=np.zeros_like(diagonal), where=usable & (diagonal > 0))
+        noise = factor * (CONSTANT * EPS * curvature.centre) ** 2
+        self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
 
     def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T
@@ -189,9 +192,7 @@ class Full(Centred):
         noise = mass * (CONSTANT * eps * centre) ** 2
         matrix.flat[:: p + 1] += alpha
         diagonal = matrix.diagonal()
-        usable = (diagonal > noise) & (diagonal > 0)
-        self.root = np.zeros(p)
-        self.root[usable] = 1 / np.sqrt(diagonal[usable])
+        self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are

@@ -107,6 +107,17 @@ class Subspace(Protocol):
     def point_at(self, factor: float) -> Point:
         """The point at the same factor of every direction."""
 
+    def searched(self, a: Array, *goal: float) -> tuple[Array, float, float] | None:
+        """`steps.newton_search` from a over all coordinates, where that can be had in one go.
+
+        Parameters
+        ----------
+        a : ndarray
+        *goal : float
+            The value at the origin, its noise, the accuracy, how parallel directions may be, what is promised and the match so
+            far; the end is returned with the last two.
+        """
+
     def swept(self) -> Point:
         """Where `fused`: the point one first direction away, with its gradient."""
 
@@ -220,7 +231,7 @@ class Loss(Protocol):
     curvature: float  # an upper bound of the second derivative in the raw prediction
     kernel: int | None  # by which compiled sweeps know it
 
-    def compiled_trial(self, y: Array, weight: Array | None) -> Any:
+    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> Any:
         """The trials of searches in one compiled pass over the samples, or None where there is none."""
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
@@ -260,6 +271,8 @@ class Moments(Protocol):
     def mass(self) -> Any: ...
     @property
     def cross(self) -> Array | None: ...
+    @property
+    def double(self) -> bool: ...
 
 
 class Design(Protocol):

@@ -376,13 +376,19 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         The coordinates of the last trial.
     """
     if space.exact:  # one step, whatever the values' rounding errors say
-        slopes = space.slopes()
-        step = newton_steps(space.derivatives(np.zeros_like(start))[2], slopes, run.eps)
+        _, slopes, hessian = space.derivatives(np.zeros_like(start))
+        step = newton_steps(hessian, slopes, run.eps)
         run.note_progress(space.origin.value, -0.5 * float((step * slopes).sum()))
         return step
     origin, slopes = space.origin.value, space.slopes()
     promised = -float(slopes[..., 0].sum())
     noise = run.noise(origin)
+    if slopes.ndim == 1 and free == len(slopes):
+        found = space.searched(start, origin, noise, accuracy, PARALLEL[run.eps < 1e-10], promised, run.match)
+        if found is not None:
+            a, promised, run.match = found
+            run.note_progress(origin, promised)
+            return a
     a = start
     value, gradient, hessian = space.derivatives(a)
     if a[..., :free].any():

@@ -293,3 +293,17 @@ def test_the_metrics_own_step_is_one_pass():
     assert own.sum() >= 3
     # and a sample of the rows for some metrics, which is less than a pass
     assert (passes[own] < 1.2).all()
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, 0.1, -1e6])
+@pytest.mark.parametrize("C", [1.0, 1e3, np.inf])
+def test_a_constant_column_does_not_pass_for_rounding_errors(constant, C):
+    """It has the penalty's curvature and no variance: the fit goes on to the optimum that it has without the column."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = X[:, 0] + rng.logistic(size=300) > 0
+    without = GDLogisticRegression(C=C, tol=1e-8).fit(X, y)
+    fitted = GDLogisticRegression(C=C, tol=1e-8).fit(np.column_stack([X, np.full(300, constant)]), y)
+    assert fitted.stop_reason_ in ("gradient", "precision")
+    assert fitted.history_["gradient_norm"][-1] < 1e-6
+    np.testing.assert_allclose(fitted.coef_[:, :4], without.coef_, rtol=1e-5, atol=1e-7)

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
+from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.products import SingleProduct, TileProduct
-from sklearn_gd.losses import Binomial, HalfSquaredError
+from sklearn_gd.designs.rows import NotFiniteError
+from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
+from sklearn_gd.preconditioners import Identity
+from sklearn_gd.steps import newton_search
 
 needs_tiles = pytest.mark.skipif(
     not compiled.has_tiles(), reason="the processor, its system or the compiler has no matrix unit for bfloat16 numbers"
@@ -64,6 +68,40 @@ def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
 
 
 @needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("targets", [None, 1, 2])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (256, 4), (257, 5), (1000, 64), (40000, 7)])
+def test_a_narrow_gram_matrix_is_numpys(shape, fit_intercept, targets, weighted, dtype, monkeypatch):
+    rng = np.random.default_rng(shape[0])
+    n, p = shape
+    X = (rng.normal(size=shape) * 10.0 ** rng.integers(-3, 3, p) + rng.normal(size=p)).astype(dtype)
+    y = None if targets is None else rng.normal(size=(n, targets) if targets > 1 else n).astype(dtype)
+    weight = (rng.random(n) / n).astype(dtype) if weighted else None
+    # contiguous rows, contiguous columns, neither
+    layouts = [X, np.asfortranarray(X), np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3], X[::-1][::-1]]
+    ours = [DenseDesign(layout, fit_intercept).gram(weight, y) for layout in layouts]
+    monkeypatch.setattr(compiled, "kernels", None)
+    numpys = DenseDesign(X.astype(np.float64), fit_intercept).gram(weight, y)
+    size = np.sqrt(np.outer(*2 * [numpys.matrix.diagonal() + numpys.mass * numpys.centre**2 + 1e-30]))
+    for gram in ours:
+        np.testing.assert_allclose(gram.matrix / size, numpys.matrix / size, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(gram.centre, numpys.centre, rtol=1e-12, atol=1e-13)
+        assert gram.mass == pytest.approx(numpys.mass, rel=1e-12)
+        assert (gram.matrix == gram.matrix.T).all()
+
+
+@needs_kernels
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
+def test_a_narrow_gram_matrix_refuses_what_is_not_finite(bad):
+    X, y = np.ones((300, 3)), np.arange(300.0)
+    X[290, 1] = bad
+    with pytest.raises(NotFiniteError):
+        DenseDesign(X, True).gram(None, y)
+
+
+@needs_kernels
 def test_the_tails_are_exact():
     """Far out the loss is the margin, and the slope of a well classified sample keeps its last digits."""
     raw = np.array([-1e4, -700, -40, -1e-9, 0, 1e-9, 0.4, 0.5, 40, 700])
@@ -88,6 +126,12 @@ def test_buffers_of_another_size_are_refused():
         pytest.skip("no compiler where sklearn_gd was installed")
     with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
         compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3), None)
+    with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
+        compiled.kernels.gram(8, 2, np.ones((3, 1)), None, None, np.zeros(1), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
+        compiled.kernels.gram(8, 2, np.ones((2, 1), dtype=np.float32), None, None, np.zeros(1), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="a buffer of 32 bytes, expected 72"):
+        compiled.kernels.gram(8, 2, np.ones((2, 2)), None, None, np.zeros(2), np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize(
@@ -242,3 +286,41 @@ def test_a_point_from_one_read_knows_what_two_would(kernels, follow, monkeypatch
     np.testing.assert_allclose(step.image, model.design.forward(step.coef), atol=1e-12)
     np.testing.assert_allclose(point.known(2).raw, model.design.forward(point.coef), atol=1e-12)
     assert (point.minus(origin) is step) == follow
+
+
+def _plane(loss, dtype, weighted, start):
+    """A plane about a point of a model with or without classes, and a run that searches there."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(700, 4)).astype(dtype)
+    y = rng.integers(3, size=700) if loss is Multinomial else np.where(rng.random(700) < 0.4, -1, 1).astype(dtype)
+    weight = rng.random(700) if weighted else None
+    weight = None if weight is None else (weight / weight.sum()).astype(dtype)
+    model = LinearModel(DenseDesign(X, True), loss(), y, weight, L2(0.1, 4))
+    shape = (5, 3) if loss is Multinomial else (5,)
+    origin = model.at(rng.normal(size=shape))
+    stopping = Stopping(Identity(), 1.0, 1e-4, lambda coef: 0.0, float(np.finfo(dtype).eps))
+    run = Run(model, origin.coef, stopping, 10, float(np.finfo(dtype).eps))
+    second = [origin.direction(rng.normal(size=shape))] if len(start) == 2 else []
+    return origin.along(origin.direction(-origin.gradient), *second), run
+
+
+@needs_kernels
+@pytest.mark.parametrize("start", [[0.0], [1.0], [0.0, 0.0], [1.0, 0.0], [100.0, 3.0]])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [Binomial, Multinomial])
+def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypatch):
+    results = []
+    for kernels in (compiled.kernels, None):
+        monkeypatch.setattr(compiled, "kernels", kernels)
+        space, run = _plane(loss, dtype, weighted, start)
+        assert (space.origin.model.compiled is None) == (kernels is None)
+        a = newton_search(space, np.array(start), len(start), run, accuracy=1e-2)
+        point = space.point(a)
+        results.append(
+            (a, run.match, run.exhausted, point.value, point.gradient, point.known(2).raw, point.known(2).bend)
+        )
+    assert np.abs(results[0][0]).max() > 1e-3
+    for ours, numpys in zip(*results, strict=True):
+        exact = dtype == np.float64
+        np.testing.assert_allclose(ours, numpys, rtol=1e-8 if exact else 2e-3, atol=1e-12 if exact else 1e-5)

@@ -85,11 +85,10 @@ class Problem:
             return self.criterion
         metric = Diagonal(moments, self.loss.curvature, self.alpha)
         n, p = self.design.n_samples, self.design.n_features
-        centre = moments.centre
-        rms = np.sqrt(np.maximum(moments.matrix, 0) + centre**2)
-        # in the units in which the gradient is measured: a constant column has none of its own, but the penalty's
-        offset = np.abs(centre) * metric.root * math.sqrt(self.loss.curvature)
-        self.amplified = amplified = float(np.sqrt(np.mean(1 + offset**2))) if p else 1.0
+        rms = np.sqrt(moments.matrix + moments.centre**2)
+        # far from zero in units of the metric, where a column that does not vary has the penalty's
+        offset = moments.centre * metric.root
+        self.amplified = amplified = math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(p, 1))
         spread = math.sqrt((p + 1) / n)
         size = float(np.min(self.scale))
 

@@ -90,7 +90,7 @@ class RemoteSample(curved.Sample):
             return ZeroSum(Joint(hessian.copy(), self.moments.centre, problem.alpha, intercept, problem.eps))
         metrics = [
             self._full(Curvature(matrix.copy(), centre, mass), None if self.whole else total)
-            for (matrix, centre, mass, _), total in zip(trial.grams, trial.totals, strict=True)
+            for (matrix, centre, mass, *_), total in zip(trial.grams, trial.totals, strict=True)
         ]
         return metrics[0] if problem.start.ndim == 1 else ZeroSum(PerOutput(metrics))
 

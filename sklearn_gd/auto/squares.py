@@ -17,7 +17,7 @@ from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import whole_blas
 from ..objectives import Quadratic
-from ..preconditioners import Full, Rounded, spread
+from ..preconditioners import EPS, Full, Rounded, spread
 from ..protocols import Array, Moments
 from . import limits
 from .problem import (
@@ -73,7 +73,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
             if lost > problem.tol and run.reason in ("gradient", "precision"):
                 run.move(run.objective, run.base.coef)
                 plane_descent(problem, run)
-    return run if run.reason is not None else gram_squares(problem, run)
+    return run if run.reason is not None else gram_squares(problem, None if run.base is None else run)
 
 
 def metric_pays(problem: Problem) -> bool:
@@ -128,13 +128,14 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     """
     design, alpha = problem.design, problem.alpha
     p, outputs = design.n_features, problem.start.shape[1:]
-    gram, eps = design.gram(problem.weight, problem.y), problem.eps
+    gram = design.gram(problem.weight, problem.y)
+    eps = EPS if gram.double else problem.eps
     metric = gram_metric(gram, p, alpha, eps)
-    if eps > 1e-10 and metric.condition_estimate() < SINGLE_ENOUGH:
-        gram, eps = design.gram(problem.weight, problem.y, np.float64), float(np.finfo(np.float64).eps)
+    if eps > EPS and metric.condition_estimate() < SINGLE_ENOUGH:
+        gram, eps = design.gram(problem.weight, problem.y, np.float64), EPS
         metric = gram_metric(gram, p, alpha, eps)
     matrix, centre = gram.matrix[:p, :p], gram.centre[:p]
-    linear, anchor = np.zeros_like(problem.start), np.zeros_like(problem.start)
+    linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
     linear[:p] = gram.matrix[:p, p:].reshape(p, *outputs)
     if design.fit_intercept:
         anchor[p] = gram.centre[p:].reshape(outputs)
@@ -149,7 +150,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
             out[:p] += np.multiply.outer(centre, at_centre)
         return out
 
-    constant = 0.5 * float(np.trace(gram.matrix[p:, p:]))
+    constant = 0.5 * float(gram.matrix.diagonal()[p:].sum())
     objective = Quadratic(product, linear, anchor, constant, lambda: design.passes)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     moments = Curvature(matrix.diagonal(), centre, gram.mass)

@@ -112,9 +112,9 @@ def add_curvatures(parts: Sequence[Sequence[Curvature]]) -> list[Curvature]:
     T. Chan, G. Golub and R. LeVeque, "Algorithms for computing the sample variance", The American Statistician 37, 1983,
     doi:10.1080/00031305.1983.10483115.
     """
-    out = [Curvature(matrix.copy(), centre, mass) for matrix, centre, mass, _ in parts[0]]
+    out = [Curvature(matrix.copy(), centre, mass) for matrix, centre, mass, *_ in parts[0]]
     for part in parts[1:]:
-        for k, (matrix, centre, mass, _) in enumerate(part):
+        for k, (matrix, centre, mass, *_) in enumerate(part):
             total = out[k].mass + mass
             out[k].matrix[...] += matrix
             if not mass:
@@ -216,7 +216,7 @@ class DaskDesign:
         return self._mean(block_gram, weight, None if dtype is None else np.dtype(dtype), rows=[weight, targets])
 
     def _mean(self, task: Callable[..., Any], weight: Any, *args: Any, rows: Sequence[Any]) -> Curvature:
-        ((matrix, centre, mass, _),) = self.sum_over_blocks(task, *args, rows=rows, add=add_curvatures)
+        ((matrix, centre, mass, *_),) = self.sum_over_blocks(task, *args, rows=rows, add=add_curvatures)
         scale = 1.0 / self.n_samples if weight is None else 1.0
         return Curvature(matrix * scale, centre, mass * scale)
 
@@ -256,7 +256,7 @@ def block_normal(design: Any, weight: Any, coef: Array) -> Parts:
 
 def as_sum(curvature: Curvature, n_samples: int, weight: Any) -> list[Curvature]:
     """The list of one curvature, a sum over the samples, whether it was that or a mean."""
-    matrix, centre, mass, _ = curvature
+    matrix, centre, mass, *_ = curvature
     require_finite(matrix if matrix.ndim == 1 else matrix.diagonal())
     return [curvature if weight is not None else Curvature(matrix * n_samples, centre, mass * n_samples)]
 

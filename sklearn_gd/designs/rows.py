@@ -71,12 +71,15 @@ class Curvature(NamedTuple):
         Σ wᵢ with an intercept, 0 without.
     cross : ndarray of shape (p,) or (p, n_targets), or None
         Σ wᵢ xᵢ tᵢ where targets t were given, which are about zero.
+    double : bool
+        Whether the products were made in double precision, although X is not.
     """
 
     matrix: Array
     centre: Array
     mass: float
     cross: Array | None = None
+    double: bool = False
 
 
 def require_finite(squares: Array) -> None:
@@ -113,6 +116,7 @@ class RowBlocks:
         self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
+        self.at_once = self.one_block and not self.streams  # products with all rows at once, too
         self.threads = n_threads() if self.streams else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
@@ -187,6 +191,11 @@ class RowBlocks:
         """Raw predictions X @ w + b."""
         w, b = self.split(coef)
         self.passes += 1
+        if self.at_once:
+            out = self.block_forward(slice(0, self.n_samples), w)
+            if b is not None:
+                out += b
+            return out
         out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
 
         def task(chunk: slice) -> None:
@@ -215,6 +224,13 @@ class RowBlocks:
             [X 1]ᵀ residual.
         """
         self.passes += 1
+        if coef is None and self.at_once:
+            value, residual = pointwise(slice(0, self.n_samples), None)
+            gradient = np.empty((self.size, *residual.shape[1:]))
+            gradient[: self.n_features] = self.block_adjoint(slice(0, self.n_samples), residual)
+            if self.fit_intercept:
+                np.add.reduce(residual, axis=0, dtype=np.float64, out=gradient[self.n_features, ...])
+            return value, gradient
         w: Any = None
         b: Any = None
         if coef is not None:
@@ -270,7 +286,7 @@ class RowBlocks:
             few = few[:: max(1, len(few) // 64)]
         with np.errstate(all="ignore"):
             rows = self.block_dense(few)
-            centre = rows.mean(axis=0, dtype=np.float64)
+            centre = rows.sum(axis=0, dtype=np.float64) / len(rows)
         # A non-finite entry is reported by the pass that meets it, not hidden in a shift.
         return np.where(np.isfinite(centre), centre, 0.0)
 

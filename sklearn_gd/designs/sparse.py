@@ -26,6 +26,7 @@ class SparseDesign(RowBlocks):
         self.chunk_rows = max(1, -(-n // chunks))
         # One view per chunk, made once: cutting a sparse array costs more than a small product.
         self.block_rows = self.chunk_rows
+        self.at_once &= self.chunk_rows == n
         self._views: dict[int, tuple[Any, Any]] = {}
         for start in range(0, n, self.block_rows):
             stop = min(start + self.block_rows, n)

@@ -460,6 +460,7 @@ class StoredDesign(DenseDesign):
     def __init__(self, X: StoredRows, fit_intercept: bool) -> None:
         super().__init__(X, fit_intercept)  # type: ignore[arg-type]
         n = self.n_samples
+        self.at_once = False
         rows = self.block_rows = max(1, min(BLOCK_BYTES // max(1, X.row_bytes), MOST_ROWS, n))
         if X.unit == 1:
             rows *= int(np.clip(-(-n // rows) // (2 * CHUNK_BLOCKS), 1, CHUNK_BLOCKS))
