@@ -110,7 +110,6 @@ class Sample:
         self.problem, self.moments = problem, moments
         p = problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
-        self.random = np.random.default_rng(0)
         self.low = compiled.has_tiles() and p >= LOW_COLUMNS and dense_rows(problem)
         self.spread: Any = None
         self._settle()
@@ -125,6 +124,7 @@ class Sample:
         if self.spread is None:
             # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
             self.spread = self._row_spread()
+            self.random = np.random.default_rng(0)
 
     def _row_spread(self) -> Any:
         design = self.problem.design
