@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import scale
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto, compiled
-from sklearn_gd.auto import limits
+from sklearn_gd.auto import curved, limits
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.losses import PointwiseLoss
+from sklearn_gd.preconditioners import Full, Rounded
 
 
 def _iterates(model, X, y, count):
@@ -341,3 +342,40 @@ def test_a_loss_that_is_straight_at_the_start_is_minimised(fit_intercept):
         X, y
     )
     np.testing.assert_allclose(fitted.coef_, near.coef_, atol=1e-4)
+
+
+@pytest.mark.skipif(
+    not compiled.has_tiles(), reason="the processor or its system has no matrix unit for bfloat16 numbers"
+)
+@pytest.mark.parametrize("dependent", [False, True])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_hessians_of_low_precision_give_way_to_exact_ones(classes, dependent, monkeypatch):
+    X, y = make_classification(
+        3000, 60, n_informative=10, n_redundant=5 if dependent else 0, n_classes=classes, random_state=0
+    )
+    X *= np.logspace(-2, 2, 60)
+    X[:, 0] += 1e3
+    resolved, exact = [], []
+
+    class Watched(Rounded):
+        def __init__(self, *args):
+            super().__init__(*args)
+            resolved.append(self.resolves)
+
+    monkeypatch.setattr(curved, "Rounded", Watched)
+    monkeypatch.setattr(curved, "Full", lambda *args: exact.append(args) or Full(*args))
+    model = GDLogisticRegression(C=1e6, tol=1e-8).fit(X, y)
+    assert model.stop_reason_ in ("gradient", "precision")
+    if dependent:
+        # asked once, and for nothing more
+        assert resolved == [False]
+        assert exact
+    else:
+        assert set(resolved) == {True}
+        assert not exact
+    n_iter = model.n_iter_
+    monkeypatch.setattr(compiled, "has_tiles", lambda: False)
+    model_exact = GDLogisticRegression(C=1e6, tol=1e-8).fit(X, y)
+    assert len(resolved) == 1 or not dependent
+    assert n_iter <= model_exact.n_iter_ + 2
+    np.testing.assert_allclose(model.decision_function(X), model_exact.decision_function(X), rtol=1e-4, atol=1e-4)

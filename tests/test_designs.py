@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from sklearn_gd.designs import design_for
+from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.stored import open_rows
 from sklearn_gd.designs.threads import n_threads, one_blas_thread
 
@@ -139,3 +140,20 @@ def test_blas_gets_its_threads_back_from_whoever_leaves_last():
     outer.__exit__(None, None, None)  # not in the order of a stack, as fits on several threads end
     inner.__exit__(None, None, None)
     assert n_threads() == before
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_coupled_hessian_of_little_data_is_that_of_more(fit_intercept):
+    rng = np.random.default_rng(0)
+    X, p = rng.normal(size=(300, 5)) + 10, rng.dirichlet(np.ones(4), size=300)
+    scaled = p * rng.random((300, 1))
+    design = DenseDesign(X, fit_intercept)
+    assert design.at_once
+    matrix, centre = design.coupled_gram(p, scaled)
+    np.testing.assert_array_equal(centre, design.provisional_centre())
+    Z = np.column_stack([X - centre, np.ones(300)]) if fit_intercept else X - centre
+    inner = np.einsum("ia,ab->iab", scaled, np.eye(4)) - np.einsum("ia,ib->iab", scaled, p)
+    expected = np.einsum("iab,ij,ik->ajbk", inner, Z, Z)
+    np.testing.assert_allclose(matrix, expected, atol=1e-12 * np.abs(expected).max())
+    design.at_once = False
+    np.testing.assert_allclose(design.coupled_gram(p, scaled)[0], expected, atol=1e-12 * np.abs(expected).max())

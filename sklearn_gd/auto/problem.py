@@ -24,8 +24,10 @@ from . import limits
 
 __all__ = [
     "Problem",
+    "dense_rows",
     "explicit",
     "gram_price",
+    "low_pays",
     "low_price",
     "metric_for",
     "plane_descent",
@@ -148,6 +150,17 @@ def gram_price(design: Design) -> float:
     """What a Gram matrix costs, in passes."""
     n, p = design.n_samples, design.n_features
     return n * p * limits.GRAM_PASSES * (p + 160) / max(design.work, 1)
+
+
+def dense_rows(problem: Problem) -> bool:
+    """Whether the rows are dense, and read here."""
+    design = problem.design
+    return isinstance(problem.y, np.ndarray) and design.work == design.n_samples * design.n_features
+
+
+def low_pays(problem: Problem) -> bool:
+    """Whether a Gram matrix of low precision is cheaper than one of the data's own."""
+    return dense_rows(problem) and (compiled.has_tiles() or problem.design.dtype == np.float64)
 
 
 def low_price(size: int, length: int) -> float:

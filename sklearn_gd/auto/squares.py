@@ -25,6 +25,7 @@ from .problem import (
     PACES,
     Problem,
     gram_price,
+    low_pays,
     low_price,
     metric_for,
     plane_descent,
@@ -41,7 +42,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     n, p = design.n_samples, design.n_features
     price = gram_price(design)
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
-    low = low_price(p, n) if preconditioner == "auto" and metric_pays(problem) else math.inf
+    low = low_price(p, n) if preconditioner == "auto" and low_pays(problem) else math.inf
     low_end = low + limits.LOW_ITERATIONS
     windows, at_once, few = PACES, False, float(limits.FEW_PASSES)
     if low < price and compiled.has_tiles():
@@ -74,13 +75,6 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
                 run.move(run.objective, run.base.coef)
                 plane_descent(problem, run)
     return run if run.reason is not None else gram_squares(problem, None if run.base is None else run)
-
-
-def metric_pays(problem: Problem) -> bool:
-    """Whether a Gram matrix of low precision is cheaper than one of the data's own: dense rows in memory."""
-    design = problem.design
-    here = isinstance(problem.y, np.ndarray) and design.work == design.n_samples * design.n_features
-    return here and (compiled.has_tiles() or design.dtype == np.float64)
 
 
 def fewest_iterations(problem: Problem) -> float:

@@ -158,6 +158,21 @@ class DenseDesign(RowBlocks):
         matrix -= np.multiply.outer(sums, sums) / mass
         return Curvature(matrix, shift + offset, mass, double=True)
 
+    def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
+        """As `RowBlocks.coupled_gram`; of little data by compiled products."""
+        k, size, passes = p.shape[1], self.size, self.passes
+        out = np.empty((k, size, k, size))
+        for a in range(k):
+            for b in range(a + 1):
+                share = 1 - p[:, a] if a == b else p[:, b]
+                joint = self._joint_products(scaled[:, a] * share, None) if self.at_once else None
+                if joint is None:
+                    return super().coupled_gram(p, scaled)
+                part = joint[0][:size, :size]
+                out[a, :, b] = out[b, :, a] = part if a == b else -part
+        self.passes = passes + 1  # as far as memory is concerned
+        return out, self.provisional_centre()
+
     def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
         """Inner products of the rows about a centre, added up in double precision.
 
