@@ -515,9 +515,9 @@ class PickedRows(StoredRows):
 class StoredDesign(DenseDesign):
     """A linear model's X that is read by blocks of rows, again in every sweep.
 
-    In memory, beside what the solver keeps for coefficients and samples, is a buffer of one block a thread, and what is
-    computed of it: 2 MB, or one row, or one stored chunk of rows where that is more (up to 64 MB); 16 MB for a Gram matrix
-    of more than 256 columns; and up to 64 MB of rows that a sample draws.
+    In memory, beside what the solver keeps for coefficients and samples, is a buffer of one block a thread, none where rows are
+    computed in place, and what is computed of it: 2 MB, or one row, or one stored chunk of rows where that is more (up to
+    64 MB); 16 MB for a Gram matrix of more than 256 columns; and up to 64 MB of rows that a sample draws.
 
     Parameters
     ----------
