@@ -326,11 +326,14 @@ VECTORS static void NAME(softmax)(Py_ssize_t n, Py_ssize_t k, const double *a, c
             for (Py_ssize_t c = 0; c < k; c++) sum += p[c];
             Py_ssize_t own = y[start + i];
             out[0] += w * (log(sum) + r[i * k + own]);
-            if (!slope) continue;
-            REAL *to = slope + at + i * k;
+            if (!slope && !bend) continue;
             sum = 1 / sum;
-            for (Py_ssize_t c = 0; c < k; c++) p[c] *= sum, to[c] = (REAL)(w * p[c]);
-            to[own] = (REAL)(w * (p[own] - 1));
+            for (Py_ssize_t c = 0; c < k; c++) p[c] *= sum;
+            if (slope) {
+                REAL *to = slope + at + i * k;
+                for (Py_ssize_t c = 0; c < k; c++) to[c] = (REAL)(w * p[c]);
+                to[own] = (REAL)(w * (p[own] - 1));
+            }
             if (bend)
                 for (Py_ssize_t c = 0; c < k; c++) bend[at + i * k + c] = (REAL)p[c];
             if (!first) continue;

@@ -297,6 +297,7 @@ def descend(
         run.previous, run.point = run.point, point
         run.previous.forget()
         run.iteration += 1
+        del space, directions  # images as large as the samples, which the next metric need not find there
 
 
 def refresh(run: Run, base: Point) -> Point:

@@ -152,8 +152,10 @@ class LinearModel:
         self.penalty.add_gradient(coef, gradient)
         return gradient
 
-    def trial(self, base: Array, a: Array | tuple[()], images: Sequence[Array], order: int) -> tuple[Trial, Any, Any]:
-        """The loss at the predictions base + Σ aₖ imageₖ.
+    def trial(
+        self, base: Array, a: Array | tuple[()], images: Sequence[Array], order: int, slopes: bool = True
+    ) -> tuple[Trial, Any, Any]:
+        """The loss at the predictions base + Σ aₖ imageₖ; the slopes may be left out where nobody needs them.
 
         Returns
         -------
@@ -162,7 +164,7 @@ class LinearModel:
             Of the data's part, along the images.
         """
         if self.compiled is not None and self.compiled.takes(base, images):
-            return self._compiled_trial(base, a, images, order)
+            return self._compiled_trial(base, a, images, order, slopes)
         moves = [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
         if not self.design.one_block:
             value, arrays, gradient, hessian = self._trial_by_blocks(base, moves, images, order)
@@ -179,10 +181,13 @@ class LinearModel:
             hessian *= self.mean
         return Trial(value * self.mean, *arrays), gradient, hessian
 
-    def _compiled_trial(self, base: Array, a: Any, images: Sequence[Array], order: int) -> tuple[Trial, Any, Any]:
+    def _compiled_trial(
+        self, base: Array, a: Any, images: Sequence[Array], order: int, slopes: bool
+    ) -> tuple[Trial, Any, Any]:
         # one pass over the samples for all of it
         compiled: Any = self.compiled
-        arrays: list[Any] = [np.empty_like(base) if k <= order else None for k in range(3)]
+        wanted = bool(images), order > 0 and slopes, order > 1
+        arrays: list[Any] = [np.empty_like(base) if wanted[k] else None for k in range(3)]
         if not images:
             arrays[0] = base  # where it is
         value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, base, a, images, arrays))
@@ -370,7 +375,8 @@ class ModelPoint(Point):
         """The trial at this point, with derivatives up to `order`."""
         if self.trial is None or self.trial[1 + order] is None:
             raw = self.model.design.forward(self.coef) if self.trial is None else self.trial.raw
-            self.trial = self.model.trial(raw, (), (), order)[0]
+            # a second derivative is asked for where the gradient is known: its slopes would be one vector of n_samples more
+            self.trial = self.model.trial(raw, (), (), order, slopes=order < 2 or self._gradient is None)[0]
         return self.trial
 
     def hessian_product(self, coef: Array) -> Array:

@@ -366,3 +366,16 @@ def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypat
     for ours, numpys in zip(*results, strict=True):
         exact = dtype == np.float64
         np.testing.assert_allclose(ours, numpys, rtol=1e-8 if exact else 2e-3, atol=1e-12 if exact else 1e-5)
+
+
+@needs_kernels
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [Binomial, Multinomial])
+def test_bends_without_slopes_are_the_same(loss, weighted):
+    space, _ = _plane(loss, np.float64, weighted, [1.0])
+    model, raw = space.origin.model, space.origin.known().raw
+    full, bare = (model.trial(raw, (), (), 2, slopes=slopes)[0] for slopes in (True, False))
+    assert full.slope is not None
+    assert bare.slope is None
+    assert bare.value == full.value
+    np.testing.assert_array_equal(bare.bend, full.bend)

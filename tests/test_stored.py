@@ -15,7 +15,17 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression
 from sklearn_gd.designs import design_for, stored
-from sklearn_gd.designs.stored import FileRows, MappedRows, SlicedRows, is_stored, open_rows
+from sklearn_gd.designs.stored import (
+    FileRows,
+    MappedRows,
+    PickedRows,
+    PopulatedRows,
+    SlicedRows,
+    Window,
+    is_stored,
+    open_rows,
+    populates,
+)
 from sklearn_gd.designs.threads import one_blas_thread
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
@@ -100,9 +110,16 @@ STORED = {
 }
 
 
-@pytest.fixture(params=STORED)
-def store(request, tmp_path):
-    return lambda X: STORED[request.param](tmp_path / "X.npy", X)
+def _without_populate(monkeypatch):
+    """As on a system that cannot be asked for the pages of a mapping."""
+    monkeypatch.setattr(stored, "populates", lambda mapping: False)
+
+
+@pytest.fixture(params=[*STORED, "rows, copied"])
+def store(request, tmp_path, monkeypatch):
+    if request.param == "rows, copied":
+        _without_populate(monkeypatch)
+    return lambda X: STORED[request.param.split(",")[0]](tmp_path / "X.npy", X)
 
 
 @pytest.fixture(scope="module")
@@ -219,12 +236,29 @@ def test_many_columns_go_through_in_turn(tmp_path):
 # --- how they are read -------------------------------------------------------------------------------
 
 
-def test_how_memory_maps_are_read(tmp_path, data):
+def test_how_memory_maps_are_read(tmp_path, data, monkeypatch):
     ways = {"rows": FileRows, "columns": FileRows, "a part": FileRows, "a plain view": FileRows, "private": MappedRows}
-    for name, way in {**ways, "backwards": MappedRows, "replaced": MappedRows}.items():
-        rows = open_rows(STORED[name](tmp_path / f"{name}.npy", data[0]))
-        assert type(rows) is (way if os.path.exists("/proc/self/maps") else MappedRows), name
+    ways = {**ways, "backwards": MappedRows, "replaced": MappedRows, "other bytes": FileRows}
+    as_they_are = "rows", "a plain view", "private", "replaced"
+    for name, way in ways.items():
+        mapped = STORED[name](tmp_path / f"{name}.npy", data[0])
+        populated = name in as_they_are and populates(stored.memory_map(mapped)[1])
+        copied = way if os.path.exists("/proc/self/maps") else MappedRows
+        assert type(open_rows(mapped)) is (PopulatedRows if populated else copied), name
+        with monkeypatch.context() as context:
+            _without_populate(context)
+            assert type(open_rows(mapped)) is copied, name
     assert type(open_rows(Slices(data[0]))) is SlicedRows
+
+
+def test_rows_of_a_map_are_computed_where_they_are(tmp_path, data):
+    mapped = _saved(tmp_path / "X.npy", data[0])
+    rows = open_rows(mapped)
+    if type(rows) is not PopulatedRows:
+        pytest.skip("this system cannot be asked for the pages of a mapping")
+    assert np.shares_memory(rows.fetch(17, 4711, Window()), mapped[17:4711])
+    for index in (np.arange(17, 4711, 500), np.arange(17, 4711, 3), np.array([8999])):
+        np.testing.assert_array_equal(PickedRows(rows, index).obtain(0, len(index), Window()), data[0][index])
 
 
 @pytest.mark.parametrize(
@@ -346,11 +380,15 @@ def test_what_is_not_finite_is_named_by_row(data, store, estimator_class, value)
     assert fitted.coef_ is coef
 
 
-def test_not_finite_among_many_columns(tmp_path):
-    X = np.random.default_rng(0).normal(size=(20_000, 270))
-    X[19_999, 269] = np.nan
-    with pytest.raises(ValueError, match="row 19999, column 269"):
-        GDLinearRegression().fit(_saved(tmp_path / "X.npy", X), X[:, 0])
+@pytest.mark.parametrize("shape", [(20_000, 270), (3000, 700), (2000, 1100), (50, 900)])
+@pytest.mark.parametrize("estimator_class", BOTH)
+def test_not_finite_among_many_columns(tmp_path, estimator_class, shape):
+    X = np.random.default_rng(0).normal(size=shape)
+    y = _target(estimator_class, X[:, :1], False)
+    for value in (np.nan, np.inf):
+        X[-1, -1] = value
+        with pytest.raises(ValueError, match=f"row {shape[0] - 1}, column {shape[1] - 1}"):
+            estimator_class().fit(_saved(tmp_path / "X.npy", X), y)
 
 
 def test_large_numbers_are_not_taken_for_infinity(tmp_path):
@@ -364,8 +402,11 @@ def test_large_numbers_are_not_taken_for_infinity(tmp_path):
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
-@pytest.mark.parametrize("way", ["rows", "columns", "backwards"])
-def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_class, way):
+@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "backwards"])
+def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_class, way, monkeypatch):
+    way, *copied = way.split(",")
+    if copied:
+        _without_populate(monkeypatch)
     X, Y, _ = data
     path, y = tmp_path / "X.npy", _target(estimator_class, Y, False)
     mapped = STORED[way](path, X)
@@ -382,8 +423,11 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_cl
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
-@pytest.mark.parametrize("way", ["rows", "columns", "a part", "backwards"])
-def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class, way):
+@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "a part", "backwards"])
+def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class, way, monkeypatch):
+    way, *copied = way.split(",")
+    if copied:
+        _without_populate(monkeypatch)
     X, Y, _ = data
     path, y = tmp_path / "X.npy", _target(estimator_class, Y, False)
     mapped = STORED[way](path, X)
@@ -397,6 +441,22 @@ def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class
     with pytest.raises(OSError, match=r"rows \d+ to \d+ of .*X\.npy failed .* truncated"):
         model.fit(mapped, y)
     assert not hasattr(model, "coef_")
+
+
+def test_pages_that_a_file_has_lost_are_an_error(tmp_path, data, monkeypatch):
+    """Cut after its size was looked at, it is the pages themselves that cannot be had: to touch them would end the process."""
+    X = data[0]
+    rows = open_rows(_saved(tmp_path / "X.npy", X))
+    if type(rows) is not PopulatedRows:
+        pytest.skip("this system cannot be asked for the pages of a mapping")
+    monkeypatch.setattr(PopulatedRows, "_require_whole", lambda self: None)
+    os.truncate(tmp_path / "X.npy", X.nbytes // 2)
+    np.testing.assert_array_equal(rows.obtain(0, 4000, Window()), X[:4000])
+    with pytest.raises(OSError, match=r"rows 4000 to 8999 of .*X\.npy failed with OSError"):
+        rows.obtain(4000, 9000, Window())
+    for index in (np.arange(0, 9000, 500), np.arange(0, 9000)):
+        with pytest.raises(OSError, match=r"rows 0 to \d+ of .*X\.npy failed with OSError"):
+            PickedRows(rows, index).obtain(0, len(index), Window())
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
