@@ -63,7 +63,7 @@ def row_prices(problem: Problem) -> tuple[float, float]:
     """What the solution costs from inner products of low precision, and from exact ones, in passes."""
     design = problem.design
     n, p = design.n_samples, design.n_features
-    exact = limits.GRAM_PASSES * n
+    exact = limits.ROW_PASSES * n
     # rows that are stored as they are multiplied, in double precision: in float32 the corrections would not see their residuals
     if design.work != n * p or design.dtype != np.float64:
         return math.inf, exact
