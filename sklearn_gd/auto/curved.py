@@ -78,13 +78,11 @@ def sample_of(problem: Problem, moments: Moments) -> Sample:
 # Rows of a sample for a column: its Gram matrix then differs from that of all rows, in the metric of the latter, by
 # about 2/√50 = 0.28, which costs the plane search an iteration or two.
 SAMPLE_ROWS = 50
+# The same where inner iterations mend what the metric lacks: it is only their preconditioner.
+INNER_SAMPLE_ROWS = 3
 # Columns from which a metric in low precision is the cheaper one: of 1,797 × 48 both take 0.3 ms, of 5,400 × 108 1.4 beside 4.0,
 # of 20,000 × 300 16 beside 128.
 LOW_COLUMNS = 48
-# The same where inner iterations mend what the metric lacks: it is only their preconditioner.
-INNER_SAMPLE_ROWS = 3
-
-
 # Rows of a part that is drawn from at once: a few arrays of 8 bytes a row in a core's cache.
 DRAWN_ROWS = 1 << 16
 

@@ -74,7 +74,7 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
             if lost > problem.tol and run.reason in ("gradient", "precision"):
                 run.move(run.objective, run.base.coef)
                 plane_descent(problem, run)
-    return run if run.reason is not None else gram_squares(problem, None if run.base is None else run)
+    return run if run.reason is not None else gram_squares(problem, run)
 
 
 def fewest_iterations(problem: Problem) -> float:
