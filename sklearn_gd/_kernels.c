@@ -37,6 +37,19 @@
 /* The same where they are read up to four times, in the first-level cache: a tenth sooner than from the second. */
 #define PLANE_BYTES (24 * 1024)
 
+#if (defined(__GNUC__) && __GNUC__ >= 9) || defined(__clang__)
+/* Bytes of a cache line, and of a vector of numbers: the compiler makes of it what the processor has. */
+#define LINE 64
+/* How far ahead rows are asked for, in bytes: their lines are not all in one page, before which the processor's own prefetching
+   stops. One pass, two threads, float32: 1,000,000 x 20 9.2 ms without, 7.3 with; 200,000 x 100 6.7 and 5.2. */
+#define AHEAD_BYTES 3072
+/* Columns whose sums of products are kept in registers while rows go by: 1,000,000 x 20 in float32 7.7 ms instead of 9.2. Of more
+   columns the rows are too far apart. */
+#define FEW_COLUMNS 64
+/* A vector at an address that is not a multiple of its size. */
+#define AT(type, x) ({ type at_; memcpy(&at_, (x), sizeof at_); at_; })
+#endif
+
 /* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
 #define GRAM_ROWS 256
 /* Rows that are turned into columns at once: their cache lines stay while the columns are gone through. */

@@ -1,5 +1,72 @@
 /* The loops of _kernels.c for arrays of REAL; included once for each type. */
 
+#ifdef LINE
+/* Numbers of a line, of a quarter of it, and their sums in double precision. */
+typedef REAL NAME(line) __attribute__((vector_size(LINE)));
+typedef REAL NAME(quarter) __attribute__((vector_size(LINE / 4)));
+typedef double NAME(wide_line) __attribute__((vector_size(LINE / sizeof(REAL) * 8)));
+typedef double NAME(wide_quarter) __attribute__((vector_size(LINE / 4 / sizeof(REAL) * 8)));
+
+/* s and the sum of both vectors. */
+INLINE REAL NAME(sum)(const NAME(line) *v, const NAME(quarter) *q, REAL s)
+{
+    enum { Q = LINE / 4 / sizeof(REAL) };
+    REAL a[4 * Q], b[Q];
+    memcpy(a, v, sizeof a);
+    memcpy(b, q, sizeof b);
+    for (int k = 0; k < Q; k++) s += b[k] + ((a[k] + a[k + Q]) + (a[k + 2 * Q] + a[k + 3 * Q]));
+    return s;
+}
+
+/* Four rows times a vector at once: the vector is read once for them. */
+VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
+{
+    enum { N = LINE / sizeof(REAL), Q = N / 4, AHEAD = AHEAD_BYTES / sizeof(REAL) };
+    Py_ssize_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
+        NAME(line) s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
+        NAME(quarter) q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
+        REAL t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+        Py_ssize_t j = 0;
+        for (; j + N <= p; j += N) {
+            NAME(line) v = AT(NAME(line), w + j);
+            __builtin_prefetch(x0 + j + AHEAD);
+            __builtin_prefetch(x1 + j + AHEAD);
+            __builtin_prefetch(x2 + j + AHEAD);
+            __builtin_prefetch(x3 + j + AHEAD);
+            s0 += AT(NAME(line), x0 + j) * v;
+            s1 += AT(NAME(line), x1 + j) * v;
+            s2 += AT(NAME(line), x2 + j) * v;
+            s3 += AT(NAME(line), x3 + j) * v;
+        }
+        for (; j + Q <= p; j += Q) {
+            NAME(quarter) v = AT(NAME(quarter), w + j);
+            q0 += AT(NAME(quarter), x0 + j) * v;
+            q1 += AT(NAME(quarter), x1 + j) * v;
+            q2 += AT(NAME(quarter), x2 + j) * v;
+            q3 += AT(NAME(quarter), x3 + j) * v;
+        }
+        for (; j < p; j++) {
+            t0 += x0[j] * w[j];
+            t1 += x1[j] * w[j];
+            t2 += x2[j] * w[j];
+            t3 += x3[j] * w[j];
+        }
+        raw[i] = NAME(sum)(&s0, &q0, t0) + b;
+        raw[i + 1] = NAME(sum)(&s1, &q1, t1) + b;
+        raw[i + 2] = NAME(sum)(&s2, &q2, t2) + b;
+        raw[i + 3] = NAME(sum)(&s3, &q3, t3) + b;
+    }
+    for (; i < rows; i++) {
+        const REAL *x = X + i * p;
+        REAL s = 0;
+#pragma omp simd reduction(+ : s)
+        for (Py_ssize_t j = 0; j < p; j++) s += x[j] * w[j];
+        raw[i] = s + b;
+    }
+}
+#else
 /* Four rows times a vector at once: the vector is read once for them. */
 VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
 {
@@ -27,9 +94,10 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
         raw[i] = s + b;
     }
 }
+#endif
 
 /* The adjoint: four rows at once, so that the sum is read and written once for them. */
-VECTORS static void NAME(adjoint)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
+VECTORS static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
     Py_ssize_t i = 0;
     for (; i + 4 <= rows; i += 4) {
@@ -44,6 +112,51 @@ VECTORS static void NAME(adjoint)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, 
 #pragma omp simd
         for (Py_ssize_t j = 0; j < p; j++) out[j] += s * x[j];
     }
+}
+
+#ifdef LINE
+/* So many columns at a time, from j on. */
+#define STRIPE(vector, sums, n)                                                                                          \
+    for (; j + (n) <= p; j += (n)) {                                                                                     \
+        NAME(sums) sum = AT(NAME(sums), out + j);                                                                        \
+        const REAL *x = X + j;                                                                                           \
+        for (Py_ssize_t i = 0; i < eights; i += 8, x += 8 * p) {                                                         \
+            NAME(vector) part = (f[i] * AT(NAME(vector), x) + f[i + 1] * AT(NAME(vector), x + p)) +                      \
+                                (f[i + 2] * AT(NAME(vector), x + 2 * p) + f[i + 3] * AT(NAME(vector), x + 3 * p));       \
+            part += (f[i + 4] * AT(NAME(vector), x + 4 * p) + f[i + 5] * AT(NAME(vector), x + 5 * p)) +                  \
+                    (f[i + 6] * AT(NAME(vector), x + 6 * p) + f[i + 7] * AT(NAME(vector), x + 7 * p));                   \
+            sum += __builtin_convertvector(part, NAME(sums));                                                            \
+        }                                                                                                                \
+        memcpy(out + j, &sum, sizeof sum);                                                                               \
+    }
+
+/* The adjoint of a few columns, some of them at a time: their sums stay in registers. */
+VECTORS static void NAME(add_columns)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
+{
+    REAL f[PART];
+    Py_ssize_t j = 0, eights = rows & ~(Py_ssize_t)7;
+    for (Py_ssize_t i = 0; i < rows; i++) f[i] = (REAL)r[i];
+    STRIPE(line, wide_line, LINE / (Py_ssize_t)sizeof(REAL))
+    STRIPE(quarter, wide_quarter, LINE / 4 / (Py_ssize_t)sizeof(REAL))
+    for (; j < p; j++) {
+        double sum = 0;
+        for (Py_ssize_t i = 0; i < eights; i++) sum += f[i] * X[i * p + j];
+        out[j] += sum;
+    }
+    NAME(add_rows)(X + eights * p, rows - eights, p, r + eights, out);
+}
+#undef STRIPE
+#endif
+
+static void NAME(adjoint)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
+{
+#ifdef LINE
+    if (p <= FEW_COLUMNS) {
+        NAME(add_columns)(X, rows, p, r, out);
+        return;
+    }
+#endif
+    NAME(add_rows)(X, rows, p, r, out);
 }
 
 /* Weights, or ones: a choice within the loops below would keep the compiler from vectorising them. */
