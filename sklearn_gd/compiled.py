@@ -62,6 +62,9 @@ def trials(y: Any, weight: Any, dtype: Any, y_dtype: Any) -> Trials | None:
 
 # Entries of a row of predictions at the most: CELLS of _kernels.c.
 MOST_OUTPUTS = 1024
+# Predictions up to which a trial is made on one thread, as a search of a few of them is: 0.15 ms of 30,000, where two threads
+# took 0.3.
+AT_ONCE = 1 << 16
 
 
 class Trials:
@@ -82,6 +85,10 @@ class Trials:
     def takes(self, base: Array, images: Sequence[Array]) -> bool:
         """Whether predictions and images are such as the kernels read."""
         return len(images) <= 2 and base.size <= MOST_OUTPUTS * len(base)
+
+    def at_once(self, base: Array) -> bool:
+        """Whether a trial takes less time than waking threads up for it."""
+        return base.size <= AT_ONCE
 
     def _arguments(
         self, s: slice, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any]

@@ -190,7 +190,12 @@ class LinearModel:
         arrays: list[Any] = [np.empty_like(base) if wanted[k] else None for k in range(3)]
         if not images:
             arrays[0] = base  # where it is
-        value, gradient, hessian = self.design.over_predictions(lambda s: compiled(s, base, a, images, arrays))
+
+        def task(s: slice) -> Any:
+            return compiled(s, base, a, images, arrays)
+
+        at_once = compiled.at_once(base)
+        value, gradient, hessian = task(slice(0, len(base))) if at_once else self.design.over_predictions(task)
         return (
             Trial(value * self.mean, *arrays),
             gradient * self.mean if order else None,
@@ -497,13 +502,18 @@ class ModelSubspace(Subspace):
         images = self.images()
         self.origin.release()
         base = self.origin.known().raw
-        if not model.design.one_block or model.compiled is None or not model.compiled.takes(base, images):
+        compiled = model.compiled
+        if (
+            compiled is None
+            or not compiled.takes(base, images)
+            or not (model.design.one_block or compiled.at_once(base))
+        ):
             return None
         arrays = [np.empty_like(base) for _ in range(3)]
         start, along, forms = self._penalty_forms()
         m = len(a) - 1
         plane = (model.mean, start, along[0], m * along[m], forms[0, 0], m * forms[0, m], m * forms[m, m])
-        *found, value, promised, match = model.compiled.search(base, a, images, arrays, plane, goal)
+        *found, value, promised, match = compiled.search(base, a, images, arrays, plane, goal)
         a = np.array(found[: len(a)])
         # the value is the penalty's, too, which is subtracted to be added again where the point is
         at = start + float((along + 0.5 * (forms @ a)) @ a)

@@ -11,7 +11,7 @@ from .. import compiled
 from ..arrays import mean
 from ..protocols import Array
 from .products import SymmetricProduct, low_product
-from .rows import CHUNKS, Curvature, Parts, RowBlocks, add_up, require_finite
+from .rows import CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, require_finite
 from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -35,6 +35,10 @@ class DenseDesign(RowBlocks):
         super().__init__(X, fit_intercept, X.shape[1] * X.dtype.itemsize)
         # floating-point operations of one product with one vector, the unit in which costs are compared
         self.work = X.size
+        if self._takes():  # passes that are compiled, of one vector
+            size = X.size * X.dtype.itemsize
+            parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
+            self.light_rows = max(1, -(-X.shape[0] // parts))
 
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
@@ -90,7 +94,7 @@ class DenseDesign(RowBlocks):
                     gradient[p] += total
             return value, gradient
 
-        value, gradient = add_up(self._chunks(task))
+        value, gradient = add_up(self._chunks(task, self.light_rows))
         return value, gradient
 
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:

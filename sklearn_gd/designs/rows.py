@@ -43,6 +43,8 @@ MOST_ROWS = 1 << 14
 PREDICTION_ROWS = 16384
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
 CHUNKS = 16
+# Predictions up to which sums and differences of them are made on one thread: 0.1 ms of 130,000, 0.3 of 260,000.
+LIGHT_PREDICTIONS = 1 << 18
 # A copy of rows, centred and weighted, that a threaded product is made of.
 GRAM_BYTES = 1 << 25
 # Columns up to which each thread multiplies rows of its own: every one of them sums p² numbers. Measured, two threads at
@@ -52,6 +54,9 @@ ROWS_APART = 1000
 NEAR_CENTRE = 2.0**-18
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
 SERIAL_BYTES = 1 << 20
+# The same of a pass for one vector in a compiled kernel: of 30,000 × 23 0.39 ms on one thread, and 0.45 on two; of 65,000 × 23 0.75
+# and 0.60. From there on chunks of half as much: of more, smaller ones 0.8 ms became 1.0.
+LIGHT_BYTES = 1 << 23
 
 
 class NotFiniteError(ValueError):
@@ -113,7 +118,7 @@ class RowBlocks:
             rows = max(rows, 1024)
         self.block_rows = min(rows, max(n, 1))
         n_blocks = -(-n // self.block_rows)
-        self.chunk_rows = self.block_rows * -(-n_blocks // CHUNKS)
+        self.chunk_rows = self.light_rows = self.block_rows * -(-n_blocks // CHUNKS)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
         self.at_once = self.one_block and not self.streams  # products with all rows at once, too
@@ -166,7 +171,7 @@ class RowBlocks:
         return add_up(map_ordered(chunk_task, cut(n, size), self.threads))
 
     def each_prediction(self, task: Callable[[slice], None]) -> None:
-        """Call `task(slice)` on blocks of samples that together are all of them."""
+        """Call `task(slice)`, a few operations on a number each, on blocks of samples that together are all of them."""
         n = self.n_samples
         if self.one_block:
             task(slice(0, n))
@@ -177,7 +182,7 @@ class RowBlocks:
                 task(s)
 
         size = PREDICTION_ROWS * max(1, -(-n // (PREDICTION_ROWS * CHUNKS)))
-        map_ordered(chunk_task, cut(n, size), self.threads)
+        map_ordered(chunk_task, cut(n, size), self.threads if n > LIGHT_PREDICTIONS else 1)
 
     # -- the linear map -----------------------------------------------------------------------------------------
 
@@ -484,7 +489,9 @@ class RowBlocks:
         self.passes += 1
         low = self.provisional_centre(weight).astype(self.dtype)
 
-        sums, squares, mass, cross = add_up(self._chunks(lambda chunk: self.column_sums(chunk, low, weight, targets)))
+        sums, squares, mass, cross = add_up(
+            self._chunks(lambda chunk: self.column_sums(chunk, low, weight, targets), self.light_rows)
+        )
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
         if weight is None:
@@ -505,7 +512,7 @@ class RowBlocks:
         np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
         out = np.empty(self.n_samples)
 
-        self._chunks(lambda chunk: self.distances(chunk, low, inverse, out))
+        self._chunks(lambda chunk: self.distances(chunk, low, inverse, out), self.light_rows)
         return out
 
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
