@@ -1,6 +1,8 @@
 """X that stays in its file: the same results, blocks alone in memory, and errors that say which rows failed."""
 
 import os
+import subprocess
+import sys
 import threading
 import tracemalloc
 import warnings
@@ -13,18 +15,18 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from threadpoolctl import threadpool_limits
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
 from sklearn_gd.designs import design_for, stored
 from sklearn_gd.designs.stored import (
     FileRows,
     MappedRows,
+    MemoryRows,
+    MirroredRows,
     PickedRows,
-    PopulatedRows,
     SlicedRows,
     Window,
     is_stored,
     open_rows,
-    populates,
 )
 from sklearn_gd.designs.threads import one_blas_thread
 
@@ -110,15 +112,15 @@ STORED = {
 }
 
 
-def _without_populate(monkeypatch):
-    """As on a system that cannot be asked for the pages of a mapping."""
-    monkeypatch.setattr(stored, "populates", lambda mapping: False)
+def _without_mirrors(monkeypatch):
+    """As without the compiled kernels."""
+    monkeypatch.setattr(stored, "mirrored_rows", lambda *_: None)
 
 
-@pytest.fixture(params=[*STORED, "rows, copied"])
+@pytest.fixture(params=[*STORED, "rows, copied", "backwards, copied"])
 def store(request, tmp_path, monkeypatch):
     if request.param == "rows, copied":
-        _without_populate(monkeypatch)
+        _without_mirrors(monkeypatch)
     return lambda X: STORED[request.param.split(",")[0]](tmp_path / "X.npy", X)
 
 
@@ -236,29 +238,66 @@ def test_many_columns_go_through_in_turn(tmp_path):
 # --- how they are read -------------------------------------------------------------------------------
 
 
+LINUX = sys.platform == "linux"
+needs_mirrors = pytest.mark.skipif(
+    not LINUX or compiled.kernels is None, reason="mirrors are made by Linux, asked by the compiled kernels"
+)
+
+
+@pytest.mark.skipif(not LINUX, reason="another system has no way but the last")
 def test_how_memory_maps_are_read(tmp_path, data, monkeypatch):
-    ways = {"rows": FileRows, "columns": FileRows, "a part": FileRows, "a plain view": FileRows, "private": MappedRows}
-    ways = {**ways, "backwards": MappedRows, "replaced": MappedRows, "other bytes": FileRows}
-    as_they_are = "rows", "a plain view", "private", "replaced"
-    for name, way in ways.items():
+    ways = {
+        "rows": (MirroredRows, FileRows),
+        "a plain view": (MirroredRows, FileRows),
+        "columns": (FileRows, FileRows),
+        "a part": (FileRows, FileRows),
+        "other bytes": (FileRows, FileRows),
+        "replaced": (MirroredRows, MemoryRows),
+        "backwards": (MirroredRows, MemoryRows),
+        "private": (MemoryRows, MemoryRows),
+    }
+    for name, (way, without) in ways.items():
         mapped = STORED[name](tmp_path / f"{name}.npy", data[0])
-        populated = name in as_they_are and populates(stored.memory_map(mapped)[1])
-        copied = way if os.path.exists("/proc/self/maps") else MappedRows
-        assert type(open_rows(mapped)) is (PopulatedRows if populated else copied), name
+        assert type(open_rows(mapped)) is (without if compiled.kernels is None else way), name
         with monkeypatch.context() as context:
-            _without_populate(context)
-            assert type(open_rows(mapped)) is copied, name
+            _without_mirrors(context)
+            assert type(open_rows(mapped)) is without, name
+            context.setattr(stored, "memory_rows", lambda *_: None)
+            assert type(open_rows(mapped)) is (MappedRows if without is MemoryRows else without), name
     assert type(open_rows(Slices(data[0]))) is SlicedRows
 
 
+@needs_mirrors
 def test_rows_of_a_map_are_computed_where_they_are(tmp_path, data):
-    mapped = _saved(tmp_path / "X.npy", data[0])
+    """In a mapping of the same pages: what is written to the file is seen, and nobody writes to it by mistake."""
+    path = tmp_path / "X.npy"
+    mapped = _saved(path, data[0])
     rows = open_rows(mapped)
-    if type(rows) is not PopulatedRows:
-        pytest.skip("this system cannot be asked for the pages of a mapping")
-    assert np.shares_memory(rows.fetch(17, 4711, Window()), mapped[17:4711])
+    part = rows.fetch(17, 4711, Window())
+    assert np.shares_memory(part, rows.X)
+    assert not part.flags.writeable
+    np.load(path, mmap_mode="r+")[20, 3] = 42
+    assert part[3, 3] == mapped[20, 3] == 42
     for index in (np.arange(17, 4711, 500), np.arange(17, 4711, 3), np.array([8999])):
-        np.testing.assert_array_equal(PickedRows(rows, index).obtain(0, len(index), Window()), data[0][index])
+        np.testing.assert_array_equal(PickedRows(rows, index).obtain(0, len(index), Window()), mapped[index])
+
+
+@pytest.mark.skipif(not LINUX, reason="no other system has its memory as a file")
+@pytest.mark.parametrize(
+    "view",
+    [np.s_[:], np.s_[::-1], np.s_[:, ::-1], np.s_[::50], np.s_[:, ::3], np.s_[5:70:3, 1:4]],
+    ids=["rows", "backwards", "columns backwards", "few rows", "few columns", "a part"],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_memory_is_copied_in_any_order(tmp_path, data, view, order):
+    X = np.asarray(data[0], order=order)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="c")
+    mapped[13] = 5.0  # in no file
+    rows = open_rows(mapped[view])
+    assert type(rows) is MemoryRows
+    for start, stop in ((0, len(mapped[view])), (7, 11)):
+        np.testing.assert_array_equal(rows.fetch(start, stop, Window()), mapped[view][start:stop])
 
 
 @pytest.mark.parametrize(
@@ -402,11 +441,11 @@ def test_large_numbers_are_not_taken_for_infinity(tmp_path):
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
-@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "backwards"])
+@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "backwards", "backwards, copied"])
 def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_class, way, monkeypatch):
     way, *copied = way.split(",")
     if copied:
-        _without_populate(monkeypatch)
+        _without_mirrors(monkeypatch)
     X, Y, _ = data
     path, y = tmp_path / "X.npy", _target(estimator_class, Y, False)
     mapped = STORED[way](path, X)
@@ -423,11 +462,11 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_cl
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
-@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "a part", "backwards"])
+@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "a part", "backwards", "backwards, copied"])
 def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class, way, monkeypatch):
     way, *copied = way.split(",")
     if copied:
-        _without_populate(monkeypatch)
+        _without_mirrors(monkeypatch)
     X, Y, _ = data
     path, y = tmp_path / "X.npy", _target(estimator_class, Y, False)
     mapped = STORED[way](path, X)
@@ -443,20 +482,133 @@ def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class
     assert not hasattr(model, "coef_")
 
 
-def test_pages_that_a_file_has_lost_are_an_error(tmp_path, data, monkeypatch):
-    """Cut after its size was looked at, it is the pages themselves that cannot be had: to touch them would end the process."""
-    X = data[0]
-    rows = open_rows(_saved(tmp_path / "X.npy", X))
-    if type(rows) is not PopulatedRows:
-        pytest.skip("this system cannot be asked for the pages of a mapping")
-    monkeypatch.setattr(PopulatedRows, "_require_whole", lambda self: None)
-    os.truncate(tmp_path / "X.npy", X.nbytes // 2)
-    np.testing.assert_array_equal(rows.obtain(0, 4000, Window()), X[:4000])
-    with pytest.raises(OSError, match=r"rows 4000 to 8999 of .*X\.npy failed with OSError"):
-        rows.obtain(4000, 9000, Window())
-    for index in (np.arange(0, 9000, 500), np.arange(0, 9000)):
-        with pytest.raises(OSError, match=r"rows 0 to \d+ of .*X\.npy failed with OSError"):
-            PickedRows(rows, index).obtain(0, len(index), Window())
+# What follows would end the process if it failed, so it runs in one of its own. `cut` cuts the file when rows of it are about to be
+# multiplied for the third time: by a kernel, NumPy or BLAS, after everything that is looked at before that.
+CUT = """
+import os, sys
+import numpy as np
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
+from sklearn_gd.designs.stored import MirroredRows, StoredDesign, open_rows
+
+path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
+X = np.load(path, mmap_mode=sys.argv[2])
+kept = np.array(X)
+assert type(open_rows(X)).__name__ == sys.argv[3], open_rows(X)
+
+def cut(self, task, *rest):
+    def one(part):
+        global count
+        count += 1
+        if count == 3:
+            self.X[part]  # looked at, and not touched
+            os.truncate(path, whole * 2 // 5 + 100)
+        return task(part)
+    return inner(self, one, *rest)
+
+def failing(call, *rest):
+    global count
+    count = 0
+    StoredDesign._chunks = cut
+    try:
+        call(X, *rest)
+        raise SystemExit("nothing was noticed")
+    except OSError as error:
+        words = str(error)
+        assert "X could not be read: rows " in words and path in words and "truncated" in words, words
+    finally:
+        StoredDesign._chunks = inner
+    # as it was, and the array shows what is in the file, rather than zeros that stand for what was lost
+    os.truncate(path, 0)
+    with open(path, "r+b") as file:
+        file.write(content)
+    assert np.array_equal(X, kept)
+
+inner = StoredDesign._chunks
+content = open(path, "rb").read()
+y = kept[:, :3] + np.random.default_rng(0).normal(size=(len(kept), 3))
+"""
+
+
+def _run(code, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=300, **options
+    )
+
+
+def _passes(code, *arguments):
+    ended = _run(code, *arguments)
+    assert ended.returncode == 0, (ended.returncode, ended.stderr)
+    return ended.stdout
+
+
+# narrow: all products compiled; wide: by BLAS and NumPy in the mapping; several: two outputs and more
+@pytest.mark.skipif(not LINUX, reason="elsewhere the file's size is compared before each block, and not more")
+@pytest.mark.parametrize(("shape", "several"), [((60_000, 20), False), ((60_000, 20), True), ((20_000, 100), False)])
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_a_file_that_is_cut_in_the_part_that_is_computed(tmp_path, shape, several, mode):
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=shape))
+    way = "MemoryRows" if mode == "c" else "FileRows" if compiled.kernels is None else "MirroredRows"
+    code = f"""
+several = {several}
+for estimator_class in (GDLinearRegression, GDLogisticRegression):
+    target = y if several else y[:, 0]
+    if estimator_class is GDLogisticRegression:
+        target = target.argmax(axis=1) if several else target > 0
+    for params in ({{}}, {{"learning_rate": 0.1, "max_iter": 5, "tol": 0}}):
+        model = estimator_class(**params)
+        failing(model.fit, target)
+        assert not [name for name in vars(model) if name.endswith("_")], vars(model)
+    fitted = estimator_class().fit(X, target)
+    coef = fitted.coef_
+    for method in ("fit", "predict", "decision_function", "predict_proba"):
+        if hasattr(fitted, method):
+            failing(getattr(fitted, method), *([target] if method == "fit" else []))
+    assert fitted.coef_ is coef
+"""
+    _passes(CUT + code, tmp_path / "X.npy", mode, way)
+
+
+@needs_mirrors
+@pytest.mark.parametrize("rows", [np.s_[:], np.s_[::-1]], ids=["rows", "backwards"])
+def test_what_was_computed_of_lost_rows_never_counts(tmp_path, data, rows):
+    """A page that is lost, the end of the page in which the file ends now, and a file that is whole again before anybody looks."""
+    code = """
+import os, sys
+import numpy as np
+from sklearn_gd.designs.stored import PickedRows, Window, open_rows
+
+path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
+begin, step = eval(sys.argv[2])
+X = np.load(path, mmap_mode="r")[::step]
+content = open(path, "rb").read()
+for size, again in ((whole // 2, False), (whole // 2, True), (whole - 8, False)):
+    rows = open_rows(X)
+    part = rows.obtain(0, len(X), Window())
+    rows.confirm(0, len(X))
+    os.truncate(path, size)
+    total = part.sum()  # of zeros, too
+    if again:
+        open(path, "r+b").write(content)
+    for call in (
+        lambda: rows.confirm(0, len(X)),
+        lambda: rows.obtain(0, len(X), Window()),
+        lambda: PickedRows(rows, np.arange(0, len(X), 3)).obtain(0, len(X) // 3, Window()),
+        lambda: rows[:9],
+    ):
+        try:
+            call()
+        except OSError as error:
+            assert "rows 0 to" in str(error) and path in str(error) and "truncated" in str(error), error
+        else:
+            raise SystemExit("nothing was noticed")
+    open(path, "r+b").write(content)
+    assert np.array_equal(X, np.load(path)[::step])
+    fresh = open_rows(X)
+    assert np.array_equal(fresh.obtain(0, len(X), Window()), X)
+    fresh.confirm(0, len(X))
+"""
+    _saved(tmp_path / "X.npy", data[0])
+    _passes(code, tmp_path / "X.npy", f"(0, {rows.step or 1})")
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
