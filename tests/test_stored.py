@@ -482,8 +482,8 @@ def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class
     assert not hasattr(model, "coef_")
 
 
-# What follows would end the process if it failed, so it runs in one of its own. `cut` cuts the file when rows of it are about to be
-# multiplied for the third time: by a kernel, NumPy or BLAS, after everything that is looked at before that.
+# What follows would end the process if it failed, so it runs in one of its own. `cut` cuts the file in the last part of a sweep, between
+# all that is looked at before and the products, by a kernel, NumPy or BLAS.
 CUT = """
 import os, sys
 import numpy as np
@@ -493,21 +493,17 @@ from sklearn_gd.designs.stored import MirroredRows, StoredDesign, open_rows
 path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
 X = np.load(path, mmap_mode=sys.argv[2])
 kept = np.array(X)
-assert type(open_rows(X)).__name__ == sys.argv[3], open_rows(X)
+assert type(open_rows(X)) is MirroredRows
 
 def cut(self, task, *rest):
     def one(part):
-        global count
-        count += 1
-        if count == 3:
-            self.X[part]  # looked at, and not touched
+        if part.stop == len(X):
+            self.X[part]  # asked for, and not touched
             os.truncate(path, whole * 2 // 5 + 100)
         return task(part)
     return inner(self, one, *rest)
 
 def failing(call, *rest):
-    global count
-    count = 0
     StoredDesign._chunks = cut
     try:
         call(X, *rest)
@@ -541,13 +537,13 @@ def _passes(code, *arguments):
     return ended.stdout
 
 
-# narrow: all products compiled; wide: by BLAS and NumPy in the mapping; several: two outputs and more
-@pytest.mark.skipif(not LINUX, reason="elsewhere the file's size is compared before each block, and not more")
-@pytest.mark.parametrize(("shape", "several"), [((60_000, 20), False), ((60_000, 20), True), ((20_000, 100), False)])
-@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+# narrow: all products compiled; wide: by NumPy and BLAS in the mapping; several outputs: by BLAS
+@needs_mirrors
+@pytest.mark.parametrize(
+    ("shape", "several", "mode"), [((60_000, 20), False, "r"), ((60_000, 20), True, "r+"), ((20_000, 100), False, "r")]
+)
 def test_a_file_that_is_cut_in_the_part_that_is_computed(tmp_path, shape, several, mode):
     np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=shape))
-    way = "MemoryRows" if mode == "c" else "FileRows" if compiled.kernels is None else "MirroredRows"
     code = f"""
 several = {several}
 for estimator_class in (GDLinearRegression, GDLogisticRegression):
@@ -565,23 +561,47 @@ for estimator_class in (GDLinearRegression, GDLogisticRegression):
             failing(getattr(fitted, method), *([target] if method == "fit" else []))
     assert fitted.coef_ is coef
 """
-    _passes(CUT + code, tmp_path / "X.npy", mode, way)
+    _passes(CUT + code, tmp_path / "X.npy", mode)
+
+
+@pytest.mark.skipif(not LINUX, reason="no other system has its memory as a file")
+@pytest.mark.parametrize("step", [1, -1, 50])
+def test_memory_that_is_lost_is_an_error(tmp_path, data, step, monkeypatch):
+    """Cut after its size was looked at, and before that."""
+    np.save(tmp_path / "X.npy", data[0])
+    rows = open_rows(np.load(tmp_path / "X.npy", mmap_mode="c")[::step])
+    assert type(rows) is MemoryRows
+    os.truncate(tmp_path / "X.npy", data[0].nbytes // 2)
+    n = rows.shape[0]
+    with pytest.raises(OSError, match=r"rows 0 to \d+ of .*X\.npy failed .* truncated"):
+        rows.obtain(0, n, Window())
+    monkeypatch.setattr(MemoryRows, "_require_whole", lambda self: None)
+    with pytest.raises(OSError, match=r"rows 0 to \d+ of .*X\.npy failed with OSError: \[Errno 5\]"):
+        rows.obtain(0, n, Window())
+    kept = slice(0, n // 3) if step > 0 else slice(n - n // 3, n)
+    np.testing.assert_array_equal(rows.obtain(kept.start, kept.stop, Window()), data[0][::step][kept])
 
 
 @needs_mirrors
-@pytest.mark.parametrize("rows", [np.s_[:], np.s_[::-1]], ids=["rows", "backwards"])
-def test_what_was_computed_of_lost_rows_never_counts(tmp_path, data, rows):
+def test_what_was_computed_of_lost_rows_never_counts(tmp_path, data):
     """A page that is lost, the end of the page in which the file ends now, and a file that is whole again before anybody looks."""
     code = """
 import os, sys
+from itertools import product
 import numpy as np
-from sklearn_gd.designs.stored import PickedRows, Window, open_rows
+from sklearn_gd.designs.stored import PickedRows, StoredDesign, Window, open_rows
 
 path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
-begin, step = eval(sys.argv[2])
-X = np.load(path, mmap_mode="r")[::step]
 content = open(path, "rb").read()
-for size, again in ((whole // 2, False), (whole // 2, True), (whole - 8, False)):
+def in_turn():
+    design = StoredDesign(open_rows(X), False)
+    for part in design.in_turn(len(X) // 3):
+        if part.stop == len(X):
+            os.truncate(path, size)
+        design.X[part].sum()
+
+for step, (size, again) in product((1, -1), ((whole // 2, False), (whole // 2, True), (whole - 8, False))):
+    X = np.load(path, mmap_mode="r")[::step]
     rows = open_rows(X)
     part = rows.obtain(0, len(X), Window())
     rows.confirm(0, len(X))
@@ -594,11 +614,14 @@ for size, again in ((whole // 2, False), (whole // 2, True), (whole - 8, False))
         lambda: rows.obtain(0, len(X), Window()),
         lambda: PickedRows(rows, np.arange(0, len(X), 3)).obtain(0, len(X) // 3, Window()),
         lambda: rows[:9],
+        in_turn,
     ):
+        if call is in_turn:
+            open(path, "r+b").write(content)
         try:
             call()
         except OSError as error:
-            assert "rows 0 to" in str(error) and path in str(error) and "truncated" in str(error), error
+            assert "rows " in str(error) and path in str(error) and "truncated" in str(error), error
         else:
             raise SystemExit("nothing was noticed")
     open(path, "r+b").write(content)
@@ -608,7 +631,161 @@ for size, again in ((whole // 2, False), (whole // 2, True), (whole - 8, False))
     fresh.confirm(0, len(X))
 """
     _saved(tmp_path / "X.npy", data[0])
-    _passes(code, tmp_path / "X.npy", f"(0, {rows.step or 1})")
+    _passes(code, tmp_path / "X.npy")
+
+
+HANDLERS = """
+import faulthandler, gc, mmap, os, signal, sys
+import numpy as np
+from sklearn_gd.designs.stored import FileRows, MirroredRows, Window, open_rows
+
+path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
+X = np.load(path, mmap_mode="r")
+
+def caught():
+    # whether the system would call a handler of SIGBUS
+    (mask,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("SigCgt"))
+    return bool(int(mask, 16) >> (signal.SIGBUS - 1) & 1)
+
+def is_lost(rows):
+    os.truncate(path, whole // 2)
+    try:
+        part = rows.X[:]
+        assert rows.mirror.lost is None
+        part.sum()
+        assert whole // 2 - mmap.PAGESIZE < rows.mirror.lost < whole // 2 + mmap.PAGESIZE
+        rows.confirm(0, len(X))
+    except OSError:
+        return True
+    finally:
+        os.truncate(path, whole)
+    return False
+
+def touch_another_lost_page():
+    with open(path + ".other", "w+b") as file:
+        file.truncate(4 * mmap.PAGESIZE)
+        other = mmap.mmap(file.fileno(), 0)
+        file.truncate(0)
+    return other[mmap.PAGESIZE]
+"""
+
+
+@needs_mirrors
+def test_a_handler_is_there_while_it_is_needed(tmp_path, data):
+    _saved(tmp_path / "X.npy", data[0])
+    code = """
+assert not caught()
+rows = open_rows(X)
+assert caught()
+more = [open_rows(X) for _ in range(80)]  # more than there are places for
+assert {type(one) for one in more} == {MirroredRows, FileRows}
+assert is_lost(rows)
+more.clear()
+assert caught()
+again = open_rows(X)
+part = again.obtain(0, 9, Window())
+del rows, again
+assert caught()  # its numbers are held
+del part
+assert not caught()
+assert is_lost(open_rows(X)) and not caught()
+"""
+    _passes(HANDLERS + code, tmp_path / "X.npy")
+
+
+@needs_mirrors
+def test_what_is_not_ours_ends_the_process_as_before(tmp_path, data):
+    _saved(tmp_path / "X.npy", data[0])
+    code = """
+from itertools import product
+
+def end(before, ours, happens):
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(path + ".err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        before()
+        kept = ours()
+        happens()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), open(path + ".err").read()
+
+def nothing():
+    pass
+
+def ignored():
+    signal.signal(signal.SIGBUS, signal.SIG_IGN)
+
+def during():
+    rows = open_rows(X)
+    assert is_lost(rows) and caught()
+    return rows
+
+def after():
+    assert is_lost(open_rows(X))
+
+def sent():
+    os.kill(os.getpid(), signal.SIGBUS)
+
+befores = nothing, faulthandler.enable, ignored
+for before, ours, happens in product(befores, (nothing, during, after), (sent, touch_another_lost_page)):
+    status, words = end(before, ours, happens)
+    assert status == (0 if before is ignored and happens is sent else -signal.SIGBUS), (before, ours, happens, status)
+    told = words.count("Fatal Python error: Bus error")
+    assert told == (before is faulthandler.enable), (before, ours, happens, words)
+"""
+    _passes(HANDLERS + code, tmp_path / "X.npy")
+
+
+@needs_mirrors
+def test_other_handlers_are_called_as_before(tmp_path, data):
+    _saved(tmp_path / "X.npy", data[0])
+    code = """
+calls = []
+signal.signal(signal.SIGBUS, lambda number, frame: calls.append(number))
+rows = open_rows(X)
+assert is_lost(rows) and not calls
+os.kill(os.getpid(), signal.SIGBUS)
+assert calls == [signal.SIGBUS]
+del rows
+os.kill(os.getpid(), signal.SIGBUS)
+assert len(calls) == 2
+"""
+    _passes(HANDLERS + code, tmp_path / "X.npy")
+
+
+@needs_mirrors
+def test_a_handler_above_ours_is_left_alone(tmp_path, data):
+    """It may call ours, so that ours is not installed once more above it: rows are copied until it has gone."""
+    _saved(tmp_path / "X.npy", data[0])
+    code = """
+rows = open_rows(X)
+faulthandler.enable()
+assert type(open_rows(X)) is FileRows
+del rows
+assert type(open_rows(X)) is FileRows
+if not os.fork():
+    touch_another_lost_page()
+assert os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGBUS
+faulthandler.disable()
+assert is_lost(open_rows(X)) and not caught()
+"""
+    ended = _run(HANDLERS + code, tmp_path / "X.npy")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("Fatal Python error: Bus error") == 1
+
+
+@needs_mirrors
+def test_a_forked_process_has_mirrors_of_its_own(tmp_path, data):
+    _saved(tmp_path / "X.npy", data[0])
+    code = """
+rows = open_rows(X)
+child = os.fork()
+if not child:
+    os._exit(0 if is_lost(rows) and is_lost(open_rows(X)) else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert rows.mirror.lost is None and is_lost(rows)
+"""
+    _passes(HANDLERS + code, tmp_path / "X.npy")
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)

@@ -475,7 +475,7 @@ class MirroredRows(MappedRows):
             self._require_kept()
 
     def fetch(self, start: int, stop: int, window: Window) -> Array:
-        rows = SlicedRows.fetch(self, start, stop, window)
+        rows = super().fetch(start, stop, window)
         self._require_kept()
         return rows
 
