@@ -491,7 +491,8 @@ class MirroredRows(MappedRows):
 class MemoryRows(MappedRows):
     """The rows of a memory map copied by the system from this process's memory, as if that was a file.
 
-    Reading the memory itself would be ended by a signal where pages are lost; this read fails.
+    Reading the memory itself would be ended by a signal where pages are lost; this read fails. It is half as fast as one of a
+    file (7.5 GB/s beside 14 on two threads; process_vm_readv, which Python does not offer, as fast as that).
 
     Parameters
     ----------
@@ -518,7 +519,9 @@ class MemoryRows(MappedRows):
     def _copy(self, part: Array, out: Array) -> None:
         """Read what lies close together at once, the rest by halves."""
         low, high = bounds(part)
-        if high - low <= 4 * part.nbytes + PAGE:
+        if part.flags.c_contiguous and out.flags.c_contiguous:
+            fill(self.file, out.reshape(-1).view(np.uint8), low)
+        elif high - low <= 4 * part.nbytes + PAGE:
             buffer = np.empty(high - low, dtype=np.uint8)
             fill(self.file, buffer, low)
             out[...] = np.ndarray(part.shape, part.dtype, buffer, address_of(part) - low, part.strides)
