@@ -12,8 +12,11 @@ setup(
     ext_modules=[
         Extension(
             "sklearn_gd._kernels",
-            ["sklearn_gd/_kernels.c", "sklearn_gd/_kernels_gram.c"],
-            depends=[f"sklearn_gd/{name}.h" for name in ("_kernels_typed", "_kernels_gram", "_kernels_gram_typed")],
+            ["sklearn_gd/_kernels.c", "sklearn_gd/_kernels_gram.c", "sklearn_gd/_kernels_guard.c"],
+            depends=[
+                f"sklearn_gd/{name}.h"
+                for name in ("_kernels_typed", "_kernels_gram", "_kernels_gram_typed", "_kernels_guard")
+            ],
             extra_compile_args=FLAGS,
             py_limited_api=True,
             # where there is no compiler, NumPy does the same in more passes

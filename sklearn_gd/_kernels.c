@@ -12,6 +12,7 @@
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 #include "_kernels_gram.h"
+#include "_kernels_guard.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -479,8 +480,10 @@ static PyMethodDef methods[] = {
     {"multiply", py_multiply, METH_VARARGS,
      "multiply(a, b, steps, i0, i1, j0, j1, out)\n\n"
      "Adds products of blocks of 32 columns, [i0, i1) by [j0, j1), to the upper triangle of out."},
+    {"mirror", py_mirror, METH_O,
+     "mirror(mapping) -> Mirror\n\nA second mapping of a memory map, read-only, in which lost pages are zeros; OSError where there is none."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};
 
-PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__kernels(void) { return add_mirror() ? NULL : PyModule_Create(&module); }

@@ -15,6 +15,7 @@ __all__ = [
     "cluster_lost",
     "diverged",
     "function_end",
+    "lost",
     "no_matplotlib",
     "no_numbers",
     "no_runs",
@@ -164,6 +165,11 @@ def not_finite(name: str, row: int, column: int, value: float) -> str:
 def truncated(name: str, needed: int, size: int) -> str:
     """The text for a file that is shorter than the array in it."""
     return f"{name} is truncated: X needs its first {needed} bytes, and it has {size}. Write or copy it again."
+
+
+def lost(name: str, position: int) -> str:
+    """The text for a page that was lost while it was computed."""
+    return f"byte {position} of {name} could not be read any more while rows were computed: the file was truncated, or its disk failed."
 
 
 def unreadable(name: str, start: int, stop: int, error: Exception) -> str:
