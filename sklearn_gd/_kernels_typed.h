@@ -544,14 +544,18 @@ VECTORS static void NAME(gather)(const struct rows *X, const struct rows *T, con
     for (Py_ssize_t i = m; i < GRAM_ROWS; i++) root[i] = 0.0;
     for (int part = 0; part < 2; part++) {
         const struct rows *from = part ? T : X;
-        for (Py_ssize_t block = 0; block < m; block += STRIP) {
+        /* columns that are contiguous have no cache lines to share: each of them at once */
+        Py_ssize_t strip = from->row == 1 ? GRAM_ROWS : STRIP;
+        for (Py_ssize_t block = 0; block < m; block += strip) {
             const REAL *x = (const REAL *)from->at + (start + block) * from->row;
-            Py_ssize_t rows = m - block < STRIP ? m - block : STRIP;
+            Py_ssize_t rows = m - block < strip ? m - block : strip;
             for (Py_ssize_t j = 0; j < from->columns; j++) {
                 double *z = Z + j * GRAM_ROWS + block;
                 double c = shift[j];
                 const REAL *column = x + j * from->column;
-                if (rows == STRIP) {
+                if (from->row == 1) {
+                    for (Py_ssize_t i = 0; i < rows; i++) z[i] = column[i] - c;
+                } else if (rows == STRIP) {
                     for (Py_ssize_t i = 0; i < STRIP; i++) z[i] = column[i * from->row] - c;
                 } else {
                     for (Py_ssize_t i = 0; i < rows; i++) z[i] = column[i * from->row] - c;
