@@ -40,7 +40,7 @@ from .steps import PlaneSearch, rule_for
 __all__ = ["BaseGD", "lazy_on_dask"]
 
 #: what `BaseGD._target` returns
-Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | Array, int | None, dict[str, Any]]"
+Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | None, int | None, dict[str, Any]]"
 
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
@@ -130,7 +130,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
         Returns
         -------
-        loss, target, weight, alpha, scale : as `auto.Problem` has them; the weights not yet normalised
+        loss, target, weight, alpha, entropy : as `auto.Problem` has them; the weights not yet normalised
         n_outputs : int or None
             None for coefficients of one dimension.
         attributes : dict
@@ -340,7 +340,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                     check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
                     X = arrays.taken(X, rows)
                 y, weight = arrays.taken(y, rows), arrays.taken(weight, rows)
-        loss, target, weight, alpha, scale, n_outputs, attributes = self._target(y, weight, X)
+        loss, target, weight, alpha, entropy, n_outputs, attributes = self._target(y, weight, X)
         if weight is not None:
             mass = arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
             weight = arrays.cast(weight / mass, X.dtype)
@@ -363,7 +363,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
             tasks = tasks_for(self, given, results) if recorder is None else recorder
             problem = Problem(
-                design, loss, target, weight, alpha, scale, start, self.tol, self.max_iter, int(self.verbose), tasks
+                design, loss, target, weight, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose), tasks
             )
             with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
                 try:

@@ -63,7 +63,7 @@ class Stopping:
     ) -> None:
         self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
         self.exact = math.sqrt(eps)
-        self.null_loss = 0.5 * float(np.sum(np.square(scale)))
+        self.null_loss = 0.5 * float(np.vdot(scale, scale))
 
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The norm of a gradient, and that of its rounding errors (0 where the norm is far above them)."""

@@ -15,7 +15,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._checks import check_number
-from .arrays import alike, beside, cast, class_totals, home, is_elsewhere, looked_up, mean, namespace, on_host
+from .arrays import beside, cast, class_totals, home, is_elsewhere, looked_up, namespace, on_host
 from .base import BaseGD, Target, lazy_on_dask
 from .designs.dask import accuracy, encode_blocks, is_dask, r2
 from .losses import Binomial, HalfSquaredError, Multinomial
@@ -294,12 +294,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         y = cast(beside(y, X), X.dtype)
-        about = y - alike(mean(y, weight), y) if self.fit_intercept else y
-        scale: Any = np.sqrt(np.asarray(mean(about * about, weight)))  # of a Dask array: here it is computed
-        # A constant target is predicted exactly by the intercept: any scale but zero will do.
-        scale = np.where(scale > 0, scale, 1.0) if y.ndim == 2 else float(scale) if scale > 0 else 1.0
         n_outputs = y.shape[1] if y.ndim == 2 else None
-        return HalfSquaredError(), y, weight, float(self.alpha), scale, n_outputs, {}
+        return HalfSquaredError(), y, weight, float(self.alpha), None, n_outputs, {}
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return coef, intercept[()]
@@ -649,13 +645,12 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         alpha = 0.0 if math.isinf(self.C) else 1.0 / (float(self.C) * total)
         share = counts / total
         present = share[share > 0]
-        # twice the entropy: the loss of the constant prediction; 2 log k without an intercept
+        # the loss of the constant prediction: log k without an intercept
         entropy = float(-(present * np.log(present)).sum()) if self.fit_intercept else math.log(k)
-        scale = math.sqrt(2 * entropy) if entropy > 0 else 1.0
         attributes = {"classes_": classes}
         if k == 2:
-            return Binomial(), cast(2 * index - 1, X.dtype), weight, alpha, scale, None, attributes
-        return Multinomial(), index, weight, alpha, scale, k, attributes
+            return Binomial(), cast(2 * index - 1, X.dtype), weight, alpha, entropy, None, attributes
+        return Multinomial(), index, weight, alpha, entropy, k, attributes
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return (coef[None, :], np.reshape(intercept, (1,))) if coef.ndim == 1 else (coef, intercept)

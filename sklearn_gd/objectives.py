@@ -53,7 +53,6 @@ class Point:
 class Subspace:
     """φ(a) = F(w + Σ aₖ dₖ) about a point: what a search over learning rate and momentum sees."""
 
-    exact = False  # whether φ is a quadratic
     fused = False  # whether a read of X costs more than a trial: then `swept` looks before a search does
 
     def __init__(self, origin: Any, directions: Sequence[Direction]) -> None:
@@ -70,6 +69,10 @@ class Subspace:
 
     def searched(self, a: Array, *goal: float) -> Any:
         """What a compiled search over all coordinates finds, or None where there is none."""
+        return None
+
+    def hessian(self) -> Array | None:
+        """The Hessian of φ where φ is a quadratic."""
         return None
 
     def coef(self, a: Array) -> Array:
@@ -669,9 +672,7 @@ class QuadraticPoint(Point):
 
 
 class QuadraticSubspace(Subspace):
-    """φ for a quadratic: exact, of coefficient size; a row of steps an output."""
-
-    exact = True
+    """φ for a quadratic: of coefficient size; a row of steps an output."""
 
     def images(self) -> list[Array]:
         product = self.origin.model.product
@@ -695,15 +696,15 @@ class QuadraticSubspace(Subspace):
             return super().slopes()
         return np.stack([np.einsum("ij,ij->j", d.coef, g) for d in self.directions], axis=1)
 
-    def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
+    def hessian(self) -> Array:
         images = self.images()
         coefs = [d.coef for d in self.directions]
         if self.origin.gradient.ndim == 1:
-            hessian = np.array([[np.vdot(c, image) for image in images] for c in coefs])
-        else:
-            hessian = np.array([[np.einsum("ij,ij->j", c, image) for image in images] for c in coefs])
-            hessian = np.moveaxis(hessian, -1, 0)
-        slopes = self.slopes()
+            return np.array([[np.vdot(c, image) for image in images] for c in coefs])
+        return np.moveaxis(np.array([[np.einsum("ij,ij->j", c, image) for image in images] for c in coefs]), -1, 0)
+
+    def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
+        hessian, slopes = self.hessian(), self.slopes()
         bent = (hessian @ a[..., None])[..., 0]
         value = self.origin.value + float(np.vdot(a, slopes + 0.5 * bent))
         return value, slopes + bent, hessian

@@ -84,7 +84,6 @@ class Point(Protocol):
 class Subspace(Protocol):
     """φ(a) = F(w + Σ aₖ dₖ): what a search over learning rate and momentum sees."""
 
-    exact: bool  # whether φ is a quadratic
     fused: bool  # whether a read of X costs more than a trial: then `swept` looks before a search does
 
     @property
@@ -94,6 +93,9 @@ class Subspace(Protocol):
 
     def slopes(self) -> Array:
         """The gradient of φ at a = 0."""
+
+    def hessian(self) -> Array | None:
+        """The Hessian of φ where that is the same everywhere."""
 
     def value(self, a: Array) -> float:
         """φ(a)."""

@@ -375,8 +375,9 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
     a : ndarray
         The coordinates of the last trial.
     """
-    if space.exact:  # one step, whatever the values' rounding errors say
-        _, slopes, hessian = space.derivatives(np.zeros_like(start))
+    hessian = space.hessian()
+    if hessian is not None:  # one step, whatever the values' rounding errors say
+        slopes = space.slopes()
         step = newton_steps(hessian, slopes, run.eps)
         run.note_progress(space.origin.value, -0.5 * float((step * slopes).sum()))
         return step

@@ -161,6 +161,19 @@ def test_known_answer_is_found(fit_intercept, dtype):
         assert model.intercept_ == 0.0
 
 
+def test_a_target_whose_outliers_are_at_regular_distances():
+    """The target is shifted by the mean of every hundredth of these rows, a thousand times the others' spread from theirs."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6400, 3))
+    y = X @ [1.0, 2.0, 3.0] + rng.normal(size=6400)
+    y[::100] += 1e3 * y.std()
+    model = GDLinearRegression(tol=1e-10).fit(X, y)
+    exact = np.linalg.lstsq(np.column_stack([X, np.ones(6400)]), y, rcond=None)[0]
+    np.testing.assert_allclose([*model.coef_, model.intercept_], exact, rtol=1e-10)
+    assert model.loss_curve_[0] == pytest.approx(0.5 * np.mean(y**2), rel=1e-12)
+    assert model.stop_reason_ == "gradient"
+
+
 def test_standardising_or_not_gives_the_same_predictions():
     """Least squares knows no units: neither does the run."""
     X, y = load_diabetes(return_X_y=True, scaled=False)

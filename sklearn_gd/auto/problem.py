@@ -5,13 +5,16 @@ Two uses: `explicit`, a rule that the user has chosen on the loss as it stands; 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from .. import compiled
+from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
@@ -31,6 +34,7 @@ __all__ = [
     "low_price",
     "metric_for",
     "plane_descent",
+    "positive_root",
     "slower_than",
     "without_matrix",
 ]
@@ -48,8 +52,8 @@ class Problem:
     weight : ndarray of shape (n_samples,) or None
         Sums to one.
     alpha : float
-    scale : float or ndarray
-        The root of twice the loss of the best constant prediction, an output.
+    entropy : float or None
+        The loss of the best constant prediction, where that is a log loss.
     start : ndarray
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
@@ -65,7 +69,7 @@ class Problem:
     y: Array
     weight: Array | None
     alpha: float
-    scale: float | Array
+    entropy: float | None
     start: Array
     tol: float
     max_iter: int
@@ -81,6 +85,14 @@ class Problem:
         model = RemoteModel if self.design.where == "workers" else LinearModel
         self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 
+    @functools.cached_property
+    def scale(self) -> float | Array:
+        """The root of twice the loss of the best constant prediction, an output; who knows it already sets it."""
+        if self.entropy is not None:
+            return positive_root(2 * self.entropy)
+        about = self.y - alike(mean(self.y, self.weight), self.y) if self.design.fit_intercept else self.y
+        return positive_root(mean(about * about, self.weight))
+
     def stopping(self, moments: Moments) -> Stopping:
         """The one criterion, from the columns' moments."""
         if self.criterion is not None:
@@ -92,13 +104,13 @@ class Problem:
         offset = moments.centre * metric.root
         self.amplified = amplified = math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(p, 1))
         spread = math.sqrt((p + 1) / n)
-        size = float(np.min(self.scale))
+        size = float(np.asarray(self.scale).min())
 
         def floor(coef: Array) -> float:
             # Rounding errors of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that
             # are far from zero; both are independent between samples, hence 1/√n, and add up over p columns.
             w = coef[:p]
-            terms = float(np.linalg.norm((rms * w.T).T)) + float(np.linalg.norm(coef[p:]))
+            terms = math.sqrt(np.vdot(scaled := (rms * w.T).T, scaled)) + math.sqrt(np.vdot(coef[p:], coef[p:]))
             return self.eps * spread * (amplified + terms / size)
 
         return Stopping(metric, self.scale, self.tol, floor, self.eps)
@@ -108,6 +120,12 @@ class Problem:
         if self.back is not None:
             run.back = self.back
         return run
+
+
+def positive_root(squares: Any) -> float | Array:
+    """The root, or 1 where there is none: a constant target is predicted exactly by the intercept, and any scale will do."""
+    root: Any = np.sqrt(np.asarray(squares))  # of a Dask array: here it is computed
+    return np.where(root > 0, root, 1.0) if root.ndim else float(root) if root > 0 else 1.0
 
 
 def metric_for(name: str | None, problem: Problem, moments: Moments) -> Preconditioner:

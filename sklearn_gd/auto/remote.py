@@ -77,7 +77,7 @@ class RemoteSample(curved.Sample):
         if self.size * design.work / design.n_samples * design.dtype.itemsize > START_BYTES:
             return problem.start
         parts = design.tasks(block_sample, model.mean, self.size / 2, rows=model.rows)
-        fit = sample_fit, problem.loss, design.fit_intercept, problem.alpha, problem.scale, problem.start, problem.tol
+        fit = sample_fit, problem.loss, design.fit_intercept, problem.alpha, problem.entropy, problem.start, problem.tol
         return design.compute_one(*fit, parts)
 
     def metric(self, point: Any) -> Preconditioner:
@@ -114,7 +114,7 @@ def block_sample(
 
 
 def sample_fit(
-    loss: Loss, fit_intercept: bool, alpha: float, scale: Any, start: Array, tol: float, parts: Sequence[Any]
+    loss: Loss, fit_intercept: bool, alpha: float, entropy: Any, start: Array, tol: float, parts: Sequence[Any]
 ) -> Array:
     """The optimum of rows brought together, by the fit of data in memory."""
     X: Any = (sp.vstack if sp.issparse(parts[0][0]) else np.concatenate)([part[0] for part in parts])
@@ -123,5 +123,5 @@ def sample_fit(
         return start
     design = design_for(X.tocsr() if sp.issparse(X) else X, fit_intercept)
     weight = (weight / weight.sum()).astype(X.dtype, copy=False)
-    problem = Problem(design, loss, y, weight, alpha, scale, start.copy(), max(tol, 1e-3), 100)
+    problem = Problem(design, loss, y, weight, alpha, entropy, start.copy(), max(tol, 1e-3), 100)
     return curved.model_search(problem, "full").coef

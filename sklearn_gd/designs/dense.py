@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import compiled
-from ..arrays import mean
 from ..protocols import Array
 from .products import SymmetricProduct, low_product
-from .rows import CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, require_finite
+from .rows import CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -127,8 +126,9 @@ class DenseDesign(RowBlocks):
         n, dtype = self.n_samples, self.dtype
         shift = self.provisional_centre(weight)
         if targets is not None:
-            about = mean(targets, weight) if self.fit_intercept else np.zeros(targets.shape[1:])
-            shift = np.concatenate([shift, np.reshape(about, -1)])
+            targets = targets.reshape(n, -1)
+            about = finite_mean(targets[self._few(weight)]) if self.fit_intercept else np.zeros(targets.shape[1])
+            shift = np.concatenate([shift, about])
             targets = targets.astype(dtype, copy=False)
         if weight is not None:
             weight = np.ascontiguousarray(weight, dtype=dtype)
