@@ -20,6 +20,7 @@
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 /* one compilation, the widest vectors of the machine it runs on */
 #define VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define WIDE __attribute__((target("arch=x86-64-v4")))
 #else
 #define VECTORS
 #endif
@@ -139,8 +140,15 @@ struct rows {
     Py_ssize_t columns, row, column;
 };
 
-/* Adds the products of columns to the lower triangle, three by three of them at once: k, a multiple of 3, is the order. */
-VECTORS static void add_products(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, double *restrict out)
+/* Products of k columns of m rows, GRAM_ROWS apart, are added to the lower triangle of their sums, a tile of rows by rows of it
+   after the other; k is a multiple of a tile's, m of eight. An entry is the sum of its lanes. */
+struct products {
+    Py_ssize_t tile, lanes;
+    void (*add)(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, double *restrict sum);
+};
+
+/* Nine entries at once: with the columns they take all registers that there are without AVX-512. */
+VECTORS static void add_nine(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, double *restrict sum)
 {
     for (Py_ssize_t a = 0; a < k; a += 3) {
         const double *x0 = Z + a * GRAM_ROWS, *x1 = x0 + GRAM_ROWS, *x2 = x1 + GRAM_ROWS;
@@ -159,12 +167,48 @@ VECTORS static void add_products(const double *restrict Z, Py_ssize_t k, Py_ssiz
                 s21 += x2[i] * y1[i];
                 s22 += x2[i] * y2[i];
             }
-            double *o = out + a * k + b;
-            o[0] += s00, o[1] += s01, o[2] += s02, o += k;
-            o[0] += s10, o[1] += s11, o[2] += s12, o += k;
-            o[0] += s20, o[1] += s21, o[2] += s22;
+            *sum++ += s00, *sum++ += s01, *sum++ += s02;
+            *sum++ += s10, *sum++ += s11, *sum++ += s12;
+            *sum++ += s20, *sum++ += s21, *sum++ += s22;
         }
     }
+}
+
+#ifdef WIDE
+typedef double vector __attribute__((vector_size(64)));
+
+/* Sixteen entries at once, their lanes added up at the very end: of ten columns in 0.6 of the time. */
+WIDE static void add_sixteen(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, double *restrict sums)
+{
+    const Py_ssize_t next = GRAM_ROWS / 8; /* column */
+    vector *sum = (vector *)sums;
+    for (Py_ssize_t a = 0; a < k; a += 4) {
+        const vector *x = (const vector *)(Z + a * GRAM_ROWS);
+        for (Py_ssize_t b = 0; b <= a; b += 4, sum += 16) {
+            const vector *y = (const vector *)(Z + b * GRAM_ROWS);
+            vector s[16] = {0};
+            for (Py_ssize_t i = 0; i < m / 8; i++)
+                for (int j = 0; j < 16; j++) s[j] += x[i + j / 4 * next] * y[i + j % 4 * next];
+            for (int j = 0; j < 16; j++) sum[j] += s[j];
+        }
+    }
+}
+#endif
+
+static struct products products_here(void)
+{
+#ifdef WIDE
+    if (__builtin_cpu_supports("x86-64-v4")) return (struct products){4, 8, add_sixteen};
+#endif
+    return (struct products){3, 1, add_nine};
+}
+
+static double entry(const struct products *of, const double *sum, Py_ssize_t i, Py_ssize_t j)
+{
+    Py_ssize_t t = of->tile, tile = i / t * (i / t + 1) / 2 + j / t;
+    double total = 0;
+    for (Py_ssize_t lane = 0; lane < of->lanes; lane++) total += sum[((tile * t + i % t) * t + j % t) * of->lanes + lane];
+    return total;
 }
 
 #define REAL double
@@ -418,10 +462,11 @@ static PyObject *py_gram(PyObject *self, PyObject *args)
     PyObject *result = NULL;
     void *memory = NULL;
     if (get_rows(objects[0], b, n, size, &X) || get_rows(objects[1], b + 1, n, size, &T)) goto done;
-    Py_ssize_t order = X.columns + T.columns + 1, k = (order + 2) / 3 * 3;
+    struct products products = products_here();
+    Py_ssize_t order = X.columns + T.columns + 1, tile = products.tile, k = (order + tile - 1) / tile * tile;
     if (get(objects[2], b + 2, 0, n, size) || get(objects[3], b + 3, 0, order - 1, 8) || get(objects[4], b + 4, 1, order * order, 8))
         goto done;
-    memory = PyMem_Calloc(k * (GRAM_ROWS + k) + 8, sizeof(double));
+    memory = PyMem_Calloc(k * GRAM_ROWS + k * (k + tile) / 2 * products.lanes + 8, sizeof(double));
     if (!memory) {
         PyErr_NoMemory();
         goto done;
@@ -435,10 +480,10 @@ static PyObject *py_gram(PyObject *self, PyObject *args)
             gather_f64(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
         else
             gather_f32(&X, &T, data_or_null(b + 2), b[3].buf, start, m, Z);
-        add_products(Z, k, (m + 7) & ~(Py_ssize_t)7, sum);
+        products.add(Z, k, (m + 7) & ~(Py_ssize_t)7, sum);
     }
     for (Py_ssize_t i = 0; i < order; i++)
-        for (Py_ssize_t j = 0; j <= i; j++) out[j * order + i] = out[i * order + j] += sum[i * k + j];
+        for (Py_ssize_t j = 0; j <= i; j++) out[j * order + i] = out[i * order + j] += entry(&products, sum, i, j);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:

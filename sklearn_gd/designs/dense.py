@@ -18,10 +18,10 @@ SMALL_PRODUCT = 1_000_000
 # A slice of columns of this size is a copy that stays in the last-level cache while its rows are multiplied.
 COLUMN_BYTES = 1 << 24
 # Columns up to which the compiled product takes less time than copies of rows that are centred and multiplied by BLAS.
-# One thread, float64, the product of n rows alone: 20,640 × 8 0.15 ms, and 0.11 by BLAS after 0.3 for the copies; 100,000 × 20
-# 2.6, and 2.5 after 4; 50,000 × 64 10, and 8 after 7.
+# One thread, float64, with AVX-512: 20,640 × 8 0.11 ms, and 0.65 by BLAS with the copies; 100,000 × 20 2.0 and 6.4; 50,000 × 64
+# 6.2 and 12.8, in float32 6.4 and 6.0. Without it 100,000 × 20 2.8, 50,000 × 64 11.
 NARROW = 64
-# Rows times k² + 4k that make a chunk of the compiled product worth a thread: 200 µs.
+# Rows times k² + 4k that make a chunk of the compiled product worth a thread: 100 to 200 µs.
 CHUNK_PRODUCTS = 4_000_000
 
 __all__ = ["DenseDesign"]
