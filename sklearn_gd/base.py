@@ -308,14 +308,14 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         DivergenceWarning
             If the run diverges and ``on_divergence="warn"``.
         """
-        before = {name: value for name, value in vars(self).items() if _is_fitted_attribute(name)}
+        before = vars(self).copy()
         try:
             self._fit(X, y, sample_weight)
         except BaseException:
             # A refused or failed fit loses nothing that an earlier one had fitted.
             for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
                 delattr(self, name)
-            self.__dict__.update(before)
+            self.__dict__.update({name: value for name, value in before.items() if _is_fitted_attribute(name)})
             raise
         return self
 

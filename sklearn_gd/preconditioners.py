@@ -190,7 +190,8 @@ class Full(Centred):
         p = matrix.shape[0]
         # a column constant up to rounding: its variance is the square of a rounding error
         noise = mass * (CONSTANT * eps * centre) ** 2
-        matrix.flat[:: p + 1] += alpha
+        if alpha:
+            matrix.flat[:: p + 1] += alpha
         diagonal = matrix.diagonal()
         self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
         matrix *= self.root

@@ -379,7 +379,7 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
     if hessian is not None:  # one step, whatever the values' rounding errors say
         slopes = space.slopes()
         step = newton_steps(hessian, slopes, run.eps)
-        run.note_progress(space.origin.value, -0.5 * float((step * slopes).sum()))
+        run.note_progress(space.origin.value, -0.5 * float(np.vdot(step, slopes)))
         return step
     origin, slopes = space.origin.value, space.slopes()
     promised = -float(slopes[..., 0].sum())
