@@ -22,9 +22,9 @@ INLINE REAL NAME(sum)(const NAME(line) *v, const NAME(quarter) *q, REAL s)
 VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
 {
     enum { N = LINE / sizeof(REAL), Q = N / 4, AHEAD = AHEAD_BYTES / sizeof(REAL) };
-    Py_ssize_t i = 0;
-    for (; i + 4 <= rows; i += 4) {
-        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
+    for (Py_ssize_t i = 0; i < rows; i += 4) {
+        Py_ssize_t m = rows - i; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
+        const REAL *x0 = X + i * p, *x1 = m > 1 ? x0 + p : x0, *x2 = m > 2 ? x1 + p : x1, *x3 = m > 3 ? x2 + p : x2;
         NAME(line) s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
         NAME(quarter) q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
         REAL t0 = 0, t1 = 0, t2 = 0, t3 = 0;
@@ -54,16 +54,9 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
             t3 += x3[j] * w[j];
         }
         raw[i] = NAME(sum)(&s0, &q0, t0) + b;
-        raw[i + 1] = NAME(sum)(&s1, &q1, t1) + b;
-        raw[i + 2] = NAME(sum)(&s2, &q2, t2) + b;
-        raw[i + 3] = NAME(sum)(&s3, &q3, t3) + b;
-    }
-    for (; i < rows; i++) {
-        const REAL *x = X + i * p;
-        REAL s = 0;
-#pragma omp simd reduction(+ : s)
-        for (Py_ssize_t j = 0; j < p; j++) s += x[j] * w[j];
-        raw[i] = s + b;
+        if (m > 1) raw[i + 1] = NAME(sum)(&s1, &q1, t1) + b;
+        if (m > 2) raw[i + 2] = NAME(sum)(&s2, &q2, t2) + b;
+        if (m > 3) raw[i + 3] = NAME(sum)(&s3, &q3, t3) + b;
     }
 }
 #else

@@ -78,7 +78,8 @@ def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weigh
     model, coef = _model(Binomial, *shape, dtype, weighted)
     design = DenseDesign(model.design.X, intercept)
     design.threads = 1
-    coefs = [coef[: design.size] / (k + 1) for k in range(1 + directions)]
+    # predictions of about 1: of 55 a bend's relative error is 55 times their own
+    coefs = [coef[: design.size] / (k + 1) / np.sqrt(shape[1]) for k in range(1 + directions)]
     draw = Draw(None, False, np.zeros(shape[1]), 1)  # all rows
     results = []
     for task in (compiled_plane, plane):
