@@ -29,7 +29,7 @@ from .descent import Run
 from .designs import design_for
 from .designs.dask import collect, is_dask, over_blocks
 from .designs.rows import NotFiniteError
-from .designs.stored import PickedRows, StoredRows, is_stored, open_rows, predictions
+from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import one_blas_thread
 from .exceptions import DivergenceError, DivergenceWarning
 from .momentum import momentum_for
@@ -329,8 +329,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         else:
             labels = arrays.place_of(y) if arrays.dispatched(y) else None
             X, place, (y, sample_weight) = arrays.settled(X, y, sample_weight)
-            X, y = self._check_X_y(X, y)
-            weight = self._check_weight(sample_weight, X)
+            X, y = self._check_X_y(X, loaded(y))
+            weight = self._check_weight(loaded(sample_weight), X)
             if weight is not None and not arrays.namespace(weight).all(weight != 0):
                 # A weight of zero removes the row: also from what decides how the problem is solved.
                 rows = arrays.rows_with(weight)

@@ -164,7 +164,7 @@ def not_finite(name: str, row: int, column: int, value: float) -> str:
 
 def truncated(name: str, needed: int, size: int) -> str:
     """The text for a file that is shorter than the array in it."""
-    return f"{name} is truncated: X needs its first {needed} bytes, and it has {size}. Write or copy it again."
+    return f"{name} is truncated: its array needs the first {needed} bytes, and it has {size}. Write or copy it again."
 
 
 def lost(name: str, position: int) -> str:
@@ -174,7 +174,7 @@ def lost(name: str, position: int) -> str:
 
 def unreadable(name: str, start: int, stop: int, error: Exception) -> str:
     """The text for rows that could not be read."""
-    return f"X could not be read: rows {start} to {stop - 1} of {name} failed with {type(error).__name__}: {error}"
+    return f"reading rows {start} to {stop - 1} of {name} failed with {type(error).__name__}: {error}"
 
 
 # ------------------------------------------------------------------------------------------- any function

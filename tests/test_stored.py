@@ -453,7 +453,7 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_cl
     coef = fitted.coef_
     os.truncate(path, X.nbytes // 2)
     for model in (fitted, estimator_class()):
-        with pytest.raises(OSError, match=r"X\.npy is truncated: X needs its first \d+ bytes"):
+        with pytest.raises(OSError, match=r"X\.npy is truncated: its array needs the first \d+ bytes"):
             model.fit(mapped, y)
     with pytest.raises(OSError, match="truncated"):
         fitted.predict(mapped)
@@ -480,6 +480,24 @@ def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class
     with pytest.raises(OSError, match=r"rows \d+ to \d+ of .*X\.npy failed .* truncated"):
         model.fit(mapped, y)
     assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize("estimator_class", BOTH)
+@pytest.mark.parametrize("given", ["y", "sample_weight"])
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_a_target_or_weights_in_a_file(tmp_path, data, estimator_class, given, mode):
+    X, Y, weight = data
+    y = _target(estimator_class, Y, False)
+    arrays = {"y": y, "sample_weight": weight}
+    np.save(tmp_path / "numbers.npy", arrays[given])
+    mapped = np.load(tmp_path / "numbers.npy", mmap_mode=mode)
+    fitted = estimator_class().fit(X, **{**arrays, given: mapped})
+    np.testing.assert_array_equal(fitted.coef_, estimator_class().fit(X, **arrays).coef_)
+    if hasattr(fitted, "classes_"):
+        assert fitted.classes_.dtype == np.unique(y).dtype
+    os.truncate(tmp_path / "numbers.npy", 1000)
+    with pytest.raises(OSError, match=r"numbers\.npy is truncated"):
+        estimator_class().fit(X, **{**arrays, given: mapped})
 
 
 # What follows would end the process if it failed, so it runs in one of its own. `cut` cuts the file in the last part of a sweep, between
@@ -510,7 +528,7 @@ def failing(call, *rest):
         raise SystemExit("nothing was noticed")
     except OSError as error:
         words = str(error)
-        assert "X could not be read: rows " in words and path in words and "truncated" in words, words
+        assert "reading rows " in words and path in words and "truncated" in words, words
     finally:
         StoredDesign._chunks = inner
     # as it was, and the array shows what is in the file, rather than zeros that stand for what was lost

@@ -114,6 +114,16 @@ def open_rows(X: Any) -> StoredRows:
     return MappedRows(X, *mapped)
 
 
+def loaded(array: Any) -> Any:
+    """A target or weights; of a memory map's numbers a copy, made by reads that fail where the file has lost them."""
+    mapped = isinstance(array, np.memmap) and array.ndim in (1, 2) and array.dtype.kind in "fiub" and memory_map(array)
+    if not mapped:
+        return array
+    rows = open_rows(array.reshape(len(array), -1) if array.ndim == 1 else array)
+    rows.dtype = array.dtype  # labels are not computed with
+    return rows[:].reshape(array.shape)
+
+
 class Window:
     """Rows that are in memory: a buffer, and what was read into it.
 
