@@ -230,6 +230,7 @@ class Loss(Protocol):
 
     curvature: float  # an upper bound of the second derivative in the raw prediction
     kernel: int | None  # by which compiled sweeps know it
+    bent_kernel: int | None
 
     def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> Any:
         """The trials of searches in one compiled pass over the samples, or None where there is none."""

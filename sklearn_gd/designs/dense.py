@@ -25,6 +25,9 @@ NARROW = 64
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 200 µs.
 CHUNK_PRODUCTS = 4_000_000
 
+# What sweeps for several outputs know.
+OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
+
 __all__ = ["DenseDesign"]
 
 
@@ -71,9 +74,13 @@ class DenseDesign(RowBlocks):
 
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         kernel = getattr(pointwise, "kernel", None)
+        what: Any = pointwise  # what has a kernel has all that kernels read
+        if kernel in OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
+            parts = what.y, what.weight, what.cells, what.raw
+            found = self._outputs(kernel, coef, parts)
+            return super().sweep(pointwise, coef) if found is None else found
         if coef is None or coef.ndim == 2 or kernel is None:
             return super().sweep(pointwise, coef)
-        what: Any = pointwise  # what has a kernel has all three
         y, weight, raw = what.y, what.weight, what.raw
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
@@ -96,6 +103,58 @@ class DenseDesign(RowBlocks):
 
         value, gradient = add_up(self._chunks(task, self.light_rows))
         return value, gradient
+
+    def forward(self, coef: Array) -> Array:
+        if coef.ndim == 2:
+            raw = np.empty((self.n_samples, coef.shape[1]), dtype=self.dtype)
+            if self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
+                return raw
+        return super().forward(coef)
+
+    def _outputs(
+        self, kernel: int, coef: Array | None, parts: tuple[Any, ...], gradient: bool = True
+    ) -> tuple[float, Array] | None:
+        """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
+        y, weight, cells, raw = parts
+        X, k = self.X, (cells if coef is None else coef).shape[1]
+        if isinstance(X, np.ndarray):
+            rows = X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
+        else:
+            rows = True  # of what reads them
+        coded = y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and y.flags.c_contiguous)
+        if (
+            compiled.kernels is None
+            or not (rows and coded)
+            or k > compiled.MOST_SWEPT
+            or not compiled.takes(self.dtype, (weight, cells, raw))
+        ):
+            return None
+        self.passes += 1
+        p, size = self.n_features, self.dtype.itemsize
+        w, b = None, np.zeros(k)
+        if coef is not None:
+            w, b = self.split(coef)
+            w, b = compiled.columns_of(w), np.zeros(k) if b is None else np.array(b, dtype=np.float64)
+
+        def task(chunk: slice) -> tuple[Any, ...] | None:
+            value = 0.0
+            sums, totals = (np.zeros((k, p)), np.zeros(k)) if gradient else (None, None)
+            for s in self._pieces(chunk):
+                part = [None if array is None else array[s] for array in (y, weight, cells)]
+                at = None if raw is None else raw[s]
+                X = self.X[s] if isinstance(self.X, np.ndarray) else np.ascontiguousarray(self.X[s])
+                value += compiled.kernels.outputs(kernel, size, k, X, w, b, *part, sums, totals, at)
+            return (value, sums, totals) if gradient else None
+
+        found = self._chunks(task)
+        if not gradient:
+            return 0.0, b
+        value, sums, totals = add_up(found)
+        out = np.empty((self.size, k))
+        out[:p] = sums.T
+        if self.fit_intercept:
+            out[p] = totals
+        return value, out
 
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
         if not self._takes(weight) or (targets is not None and targets.ndim > 1):

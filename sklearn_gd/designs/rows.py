@@ -542,7 +542,7 @@ class Plain:
     """The predictions themselves, times the weights: what a sweep makes a Hessian product of."""
 
     kernel = compiled.PLAIN
-    y = raw = None
+    y = raw = cells = None
 
     def __init__(self, weight: Array | None) -> None:
         self.weight = weight
