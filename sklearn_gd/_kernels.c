@@ -702,6 +702,10 @@ static PyMethodDef methods[] = {
      "Adds products of blocks of 32 columns, [i0, i1) by [j0, j1), to the upper triangle of out."},
     {"mirror", py_mirror, METH_O,
      "mirror(mapping) -> Mirror\n\nA second mapping of a memory map, read-only, in which lost pages are zeros; OSError where there is none."},
+    {"grams", py_grams, METH_VARARGS,
+     "grams(X, shift, scale, roots, sums)\n\n"
+     "Adds products of the columns of X, and of ones behind them, about a shift and scaled, for each column of roots, the rows' factors, "
+     "to the upper triangle of one of the sums."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

@@ -16,7 +16,7 @@ from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut
-from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, Rounded, ZeroSum, spread
+from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, Rounded, RoundedOutputs, ZeroSum, spread
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
 from .problem import Problem, dense_rows, gram_price, metric_for, plane_descent, slower_than, without_matrix
@@ -191,7 +191,28 @@ class Sample:
         columns = problem.loss.hessian_diagonal(bend)
         if bend.ndim == 1:
             return self._block(columns)
+        together = self._together(columns)
+        if together is not None:
+            return ZeroSum(together)
         return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
+
+    def _together(self, bends: Array) -> RoundedOutputs | None:
+        """The metrics of all outputs in low precision from the same rows, or None where there is no such product or it is too rough."""
+        problem = self.problem
+        if not (self.low and self.whole):
+            return None
+        weight, unit = problem.weight, spread(self.moments)
+        shares = bends * (problem.model.mean if weight is None else weight[:, None])
+        grams = problem.design.low_grams(shares, self.moments.centre, unit)
+        if grams is None:
+            return None
+        if problem.design.fit_intercept and not grams.mass.min() > problem.eps * problem.loss.curvature:
+            return None
+        try:
+            metric = RoundedOutputs(grams, unit, problem.alpha)
+        except scipy.linalg.LinAlgError:
+            return None
+        return metric if metric.resolves else None
 
     def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
         """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""

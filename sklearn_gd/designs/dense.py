@@ -10,7 +10,7 @@ import numpy as np
 from .. import compiled
 from ..arrays import mean
 from ..protocols import Array
-from .products import SymmetricProduct, low_product
+from .products import SymmetricProduct, low_product, tile_sums
 from .rows import CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, require_finite
 from .threads import cut, map_ordered
 
@@ -22,6 +22,8 @@ COLUMN_BYTES = 1 << 24
 # One thread, float64, the product of n rows alone: 20,640 × 8 0.15 ms, and 0.11 by BLAS after 0.3 for the copies; 100,000 × 20
 # 2.6, and 2.5 after 4; 50,000 × 64 10, and 8 after 7.
 NARROW = 64
+# Columns up to which products with several weights share a read of X: one of their sums then lies in the second-level cache with its rows.
+SHARED_COLUMNS = 255
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 200 µs.
 CHUNK_PRODUCTS = 4_000_000
 
@@ -220,6 +222,46 @@ class DenseDesign(RowBlocks):
         offset = sums / mass
         matrix -= np.multiply.outer(sums, sums) / mass
         return Curvature(matrix, shift + offset, mass, double=True)
+
+    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
+        """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_samples, k)
+        centre, unit : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        Curvature
+            Its matrix of shape (k, n_features, n_features), in these units and in float32, by rows, its upper triangles alone;
+            its centre of shape (k, n_features) and its mass of shape (k,).
+        """
+        p, k = self.n_features, weights.shape[1]
+        if p > SHARED_COLUMNS or not compiled.has_tiles() or (isinstance(self.X, np.ndarray) and not self.X.flags.aligned):
+            return None
+        self.passes += 1
+        inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
+        centre = centre.astype(self.dtype)
+        roots = np.sqrt(weights, dtype=np.float32)
+
+        def task(chunk: slice) -> tuple[Array]:
+            sums = tile_sums(k, p + 1)
+            for s in self._pieces(chunk):
+                compiled.kernels.grams(self.X[s], centre, inverse, np.ascontiguousarray(roots[s]), sums)
+            return (sums,)
+
+        (total,), *more = self._chunks(task, max(2048, -(-self.n_samples // 4)))
+        for (part,) in more:
+            total += part
+        matrix = np.ascontiguousarray(total[:, :p, :p])
+        if not self.fit_intercept:
+            return Curvature(matrix, np.zeros((k, p)), np.zeros(k))
+        # all as rounded, so that what is left stays positive semidefinite
+        mass = total[:, p, p, None]
+        offset = total[:, :p, p] / mass
+        matrix -= (mass * offset)[:, :, None] * offset[:, None, :]
+        return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass[:, 0].astype(np.float64))
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""
