@@ -247,7 +247,12 @@ class Sample:
     def _rounded(self, sample: Any, share: Array, total: float | None) -> Rounded | None:
         """The metric of one output in low precision, or None where that cannot tell the columns apart."""
         unit = spread(self.moments)
-        gram = sample.low_gram(share, self.moments.centre, unit)
+        gram = None
+        together = sample.low_grams(share[:, None], self.moments.centre, unit)
+        if together is not None:
+            gram = together._replace(matrix=together.matrix[0].T, centre=together.centre[0], mass=float(together.mass[0]))
+        if gram is None:
+            gram = sample.low_gram(share, self.moments.centre, unit)
         if self.problem.design.fit_intercept and not gram.mass > self.problem.eps * self.problem.loss.curvature:
             return None
         if total is not None:

@@ -44,6 +44,11 @@ class DenseDesign(RowBlocks):
             size = X.size * X.dtype.itemsize
             parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
             self.light_rows = max(1, -(-X.shape[0] // parts))
+        # rows as sweeps for several outputs read them: contiguous, whatever lies between them
+        self.rows_apart = isinstance(X, np.ndarray) and not X.flags.c_contiguous
+        self.legible = not isinstance(X, np.ndarray) or bool(
+            X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
+        )
 
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
@@ -77,7 +82,7 @@ class DenseDesign(RowBlocks):
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         kernel = getattr(pointwise, "kernel", None)
         what: Any = pointwise  # what has a kernel has all that kernels read
-        if kernel in OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
+        if kernel in OUTPUT_KERNELS and (self.rows_apart or (what.cells if coef is None else coef).ndim == 2):
             parts = what.y, what.weight, what.cells, what.raw
             found = self._outputs(kernel, coef, parts)
             return super().sweep(pointwise, coef) if found is None else found
@@ -107,8 +112,8 @@ class DenseDesign(RowBlocks):
         return value, gradient
 
     def forward(self, coef: Array) -> Array:
-        if coef.ndim == 2:
-            raw = np.empty((self.n_samples, coef.shape[1]), dtype=self.dtype)
+        if coef.ndim == 2 or self.rows_apart:
+            raw = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
             if self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
                 return raw
         return super().forward(coef)
@@ -118,15 +123,12 @@ class DenseDesign(RowBlocks):
     ) -> tuple[float, Array] | None:
         """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
         y, weight, cells, raw = parts
-        X, k = self.X, (cells if coef is None else coef).shape[1]
-        if isinstance(X, np.ndarray):
-            rows = X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
-        else:
-            rows = True  # of what reads them
+        shape = (cells if coef is None else coef).shape[1:]
+        k = shape[0] if shape else 1
         coded = y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and y.flags.c_contiguous)
         if (
             compiled.kernels is None
-            or not (rows and coded)
+            or not (self.legible and coded)
             or k > compiled.MOST_SWEPT
             or not compiled.takes(self.dtype, (weight, cells, raw))
         ):
@@ -136,7 +138,7 @@ class DenseDesign(RowBlocks):
         w, b = None, np.zeros(k)
         if coef is not None:
             w, b = self.split(coef)
-            w, b = compiled.columns_of(w), np.zeros(k) if b is None else np.array(b, dtype=np.float64)
+            w, b = compiled.columns_of(w.reshape(-1, k)), np.zeros(k) if b is None else np.full(k, b, dtype=np.float64)
 
         def task(chunk: slice) -> tuple[Any, ...] | None:
             value = 0.0
@@ -156,7 +158,7 @@ class DenseDesign(RowBlocks):
         out[:p] = sums.T
         if self.fit_intercept:
             out[p] = totals
-        return value, out
+        return value, out.reshape(self.size, *shape)
 
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
         if not self._takes(weight) or (targets is not None and targets.ndim > 1):
