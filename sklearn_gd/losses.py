@@ -145,7 +145,7 @@ class Multinomial(PointwiseLoss):
         value = normaliser - picked(raw, own)
         if not order:
             return value, None, None
-        return value, less_one_at(p, own, in_place=order == 1), p
+        return value, less_one_at(p, own, in_place=order == 1), p if order == 2 else None
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         out = bend * image

@@ -150,7 +150,7 @@ class DenseDesign(RowBlocks):
                 value += compiled.kernels.outputs(kernel, size, k, X, w, b, *part, sums, totals, at)
             return (value, sums, totals) if gradient else None
 
-        found = self._chunks(task)
+        found: list[Any] = self._chunks(task)
         if not gradient:
             return 0.0, b
         value, sums, totals = add_up(found)
@@ -240,7 +240,11 @@ class DenseDesign(RowBlocks):
             its centre of shape (k, n_features) and its mass of shape (k,).
         """
         p, k = self.n_features, weights.shape[1]
-        if p > SHARED_COLUMNS or not compiled.has_tiles() or (isinstance(self.X, np.ndarray) and not self.X.flags.aligned):
+        if (
+            p > SHARED_COLUMNS
+            or not compiled.has_tiles()
+            or (isinstance(self.X, np.ndarray) and not self.X.flags.aligned)
+        ):
             return None
         self.passes += 1
         inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
