@@ -206,13 +206,16 @@ class Sample:
         grams = problem.design.low_grams(shares, self.moments.centre, unit)
         if grams is None:
             return None
-        if problem.design.fit_intercept and not grams.mass.min() > problem.eps * problem.loss.curvature:
-            return None
         try:
             metric = RoundedOutputs(grams, unit, problem.alpha)
         except scipy.linalg.LinAlgError:
+            metric = None
+        curved = not problem.design.fit_intercept or grams.mass.min() > problem.eps * problem.loss.curvature
+        if metric is None or not (metric.resolves and curved):
+            self.low = False
+            self._settle()  # what the next one costs
             return None
-        return metric if metric.resolves else None
+        return metric
 
     def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
         """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
