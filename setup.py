@@ -15,7 +15,13 @@ setup(
             ["sklearn_gd/_kernels.c", "sklearn_gd/_kernels_gram.c", "sklearn_gd/_kernels_guard.c"],
             depends=[
                 f"sklearn_gd/{name}.h"
-                for name in ("_kernels_typed", "_kernels_gram", "_kernels_gram_typed", "_kernels_guard")
+                for name in (
+                    "_kernels_typed",
+                    "_kernels_outputs",
+                    "_kernels_gram",
+                    "_kernels_gram_typed",
+                    "_kernels_guard",
+                )
             ],
             extra_compile_args=FLAGS,
             py_limited_api=True,

@@ -20,9 +20,13 @@
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 /* one compilation, the widest vectors of the machine it runs on */
 #define VECTORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#define WIDE __attribute__((target("arch=x86-64-v4")))
+/* Vectors of 512 bits, which the compiler does not choose by itself: for loops of multiplications alone they are twice as fast. */
+#define WIDE __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+static int wide(void) { return __builtin_cpu_supports("x86-64-v4"); }
 #else
 #define VECTORS
+#define WIDE
+static int wide(void) { return 0; }
 #endif
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
@@ -32,8 +36,11 @@
 
 /* Numbers of a block whose intermediate results lie in the first-level cache. */
 #define PART 256
-/* The same in cells of rows by classes. */
-#define CELLS 1024
+/* The same in cells of rows by outputs, and the rows at the most. */
+#define CELLS 2048
+#define LANE 64
+/* Columns of a block's rows that are multiplied at once: with the coefficients of ten outputs they lie in the first-level cache. */
+#define COLUMNS 128
 /* Bytes of rows that are read a second time while they are in the second-level cache. */
 #define ROWS_BYTES (192 * 1024)
 /* The same where they are read up to four times, in the first-level cache: a tenth sooner than from the second. */
@@ -57,7 +64,7 @@
 /* Rows that are turned into columns at once: their cache lines stay while the columns are gone through. */
 #define STRIP 16
 
-enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2 };
+enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2, MULTINOMIAL = 3, CURVED = 4, GIVEN = 5 };
 
 /* exp(-t) for t >= 0: 2^k e^r with |r| <= ln(2)/2 and Taylor's polynomial of degree 13, whose remainder 0.35^14/14! is 4e-18. */
 INLINE double exp_minus(double t)
@@ -90,12 +97,9 @@ INLINE double exp_minus(double t)
     return e * scale;
 }
 
-/* log(1 + u) for 0 <= u <= 1: 2 artanh(s), with s = u/(2 + u) up to sqrt(2) - 1 and beyond it ln 2 and s = (u - 1)/(u + 3), so
-   that |s| <= 0.1716 and ten terms leave 2 s^21/21 < 1e-17. */
-INLINE double log1p_unit(double u)
+/* 2 artanh(s) for |s| <= 0.1716: ten terms leave 2 s^21/21 < 1e-17. */
+INLINE double twice_artanh(double s)
 {
-    int upper = u > 0.41421356237309503;
-    double s = (upper ? u - 1.0 : u) / (upper ? u + 3.0 : u + 2.0);
     double q = s * s;
     double e = 1.0 / 19.0;
     e = e * q + 1.0 / 17.0;
@@ -107,7 +111,27 @@ INLINE double log1p_unit(double u)
     e = e * q + 1.0 / 5.0;
     e = e * q + 1.0 / 3.0;
     e = e * q + 1.0;
-    return (upper ? 0.6931471805599453 : 0.0) + 2.0 * s * e;
+    return 2.0 * s * e;
+}
+
+/* log(1 + u) for 0 <= u <= 1: 2 artanh(s), with s = u/(2 + u) up to sqrt(2) - 1 and beyond it ln 2 and s = (u - 1)/(u + 3). */
+INLINE double log1p_unit(double u)
+{
+    int upper = u > 0.41421356237309503;
+    double s = (upper ? u - 1.0 : u) / (upper ? u + 3.0 : u + 2.0);
+    return (upper ? 0.6931471805599453 : 0.0) + twice_artanh(s);
+}
+
+/* log(t) for a normal t >= 1: t = 2^k f with f from sqrt(1/2) to sqrt(2), k ln 2 + 2 artanh((f - 1)/(f + 1)). */
+INLINE double log_from_one(double t)
+{
+    uint64_t bits, one = 0x3ff0000000000000u, half_root = 0x3fe6a09e667f3bcdu; /* 1 and sqrt(1/2) */
+    memcpy(&bits, &t, 8);
+    bits += one - half_root;
+    double k = (double)(int32_t)(bits >> 52) - 1023.0, f;
+    bits = (bits & 0xfffffffffffffu) + half_root;
+    memcpy(&f, &bits, 8);
+    return t - t /* NaN of NaN */ + k * 0.6931471805599453 + twice_artanh((f - 1.0) / (f + 1.0));
 }
 
 /* log(1 + exp(-y raw)) and its first two derivatives in raw; y is -1 or +1. */
@@ -174,7 +198,7 @@ VECTORS static void add_nine(const double *restrict Z, Py_ssize_t k, Py_ssize_t 
     }
 }
 
-#ifdef WIDE
+#ifdef LINE
 typedef double vector __attribute__((vector_size(64)));
 
 /* Sixteen entries at once, their lanes added up at the very end: of ten columns in 0.6 of the time. */
@@ -197,8 +221,8 @@ WIDE static void add_sixteen(const double *restrict Z, Py_ssize_t k, Py_ssize_t 
 
 static struct products products_here(void)
 {
-#ifdef WIDE
-    if (__builtin_cpu_supports("x86-64-v4")) return (struct products){4, 8, add_sixteen};
+#ifdef LINE
+    if (wide()) return (struct products){4, 8, add_sixteen};
 #endif
     return (struct products){3, 1, add_nine};
 }
@@ -209,6 +233,141 @@ static double entry(const struct products *of, const double *sum, Py_ssize_t i, 
     double total = 0;
     for (Py_ssize_t lane = 0; lane < of->lanes; lane++) total += sum[((tile * t + i % t) * t + j % t) * of->lanes + lane];
     return total;
+}
+
+/* The softmax of m rows of predictions by outputs, `lane` apart, up to its sum: in place; and the loss without that sum's log. */
+INLINE void exponentials(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, double *restrict r, double *restrict sum,
+                         double *restrict loss)
+{
+    double peak[LANE];
+    for (Py_ssize_t i = 0; i < m; i++) loss[i] = r[y[i] * lane + i];
+#pragma omp simd
+    for (Py_ssize_t i = 0; i < m; i++) peak[i] = r[i], sum[i] = 0;
+    for (Py_ssize_t c = 1; c < k; c++) {
+        const double *row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) peak[i] = row[i] > peak[i] ? row[i] : peak[i];
+    }
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) sum[i] += row[i] = exp_minus(peak[i] - row[i]);
+    }
+#pragma omp simd
+    for (Py_ssize_t i = 0; i < m; i++) loss[i] = peak[i] - loss[i];
+}
+
+/* Each output's row times one factor a sample. */
+VECTORS static void scaled(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *w, double *restrict r)
+{
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) row[i] *= w[i];
+    }
+}
+
+/* Probabilities become weighted slopes. */
+VECTORS static void slopes_of(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r)
+{
+    for (Py_ssize_t i = 0; i < m; i++) r[y[i] * lane + i] -= 1;
+    scaled(m, k, lane, w, r);
+}
+
+/* Predictions become weighted slopes of the multinomial loss; returns the sum of the losses. */
+VECTORS static double class_slopes(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r)
+{
+    double sum[LANE], loss[LANE], value = 0;
+    exponentials(m, k, lane, y, r, sum, loss);
+#pragma omp simd reduction(+ : value)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        value += w[i] * (log_from_one(sum[i]) + loss[i]);
+        sum[i] = 1 / sum[i];
+    }
+    scaled(m, k, lane, sum, r);
+    slopes_of(m, k, lane, y, w, r);
+    return value;
+}
+
+/* A direction's predictions become the weighted Hessian's product with them; q holds the probabilities. */
+VECTORS static void bent(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *q, const double *w, double *restrict r)
+{
+    double mean[LANE] = {0};
+    for (Py_ssize_t c = 0; c < k; c++) {
+        const double *p = q + c * lane, *row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) mean[i] += p[i] * row[i];
+    }
+    for (Py_ssize_t c = 0; c < k; c++) {
+        const double *p = q + c * lane;
+        double *restrict row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) row[i] = w[i] * p[i] * (row[i] - mean[i]);
+    }
+}
+
+/* Adds a[0] u + a[1] v to r, as far as they are there. */
+VECTORS static void move(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *a, const double *u, const double *v,
+                         double *restrict r)
+{
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+        const double *f = u + c * lane, *e = v + c * lane;
+        if (u) {
+#pragma omp simd
+            for (Py_ssize_t i = 0; i < m; i++) row[i] += a[0] * f[i];
+        }
+        if (v) {
+#pragma omp simd
+            for (Py_ssize_t i = 0; i < m; i++) row[i] += a[1] * e[i];
+        }
+    }
+}
+
+/* Predictions become probabilities; out gets the sums of the losses, and the slopes and forms of the directions u and v, where
+   they are. */
+VECTORS static void class_trial(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, const double *u,
+                                const double *v, double *restrict r, double *out)
+{
+    double sum[LANE], loss[LANE], value = 0;
+    exponentials(m, k, lane, y, r, sum, loss);
+#pragma omp simd reduction(+ : value)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        value += w[i] * (log_from_one(sum[i]) + loss[i]);
+        sum[i] = 1 / sum[i];
+    }
+    out[0] += value;
+    scaled(m, k, lane, sum, r);
+    if (!u) return;
+    double mean[LANE] = {0}, middle[LANE] = {0}, g0 = 0, g1 = 0, h00 = 0, h01 = 0, h11 = 0;
+    for (Py_ssize_t c = 0; c < k; c++) {
+        const double *p = r + c * lane, *f = u + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) mean[i] += p[i] * f[i];
+    }
+    for (Py_ssize_t c = 0; v && c < k; c++) {
+        const double *p = r + c * lane, *e = v + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) middle[i] += p[i] * e[i];
+    }
+    for (Py_ssize_t i = 0; i < m; i++) g0 += w[i] * (mean[i] - u[y[i] * lane + i]);
+    for (Py_ssize_t i = 0; v && i < m; i++) g1 += w[i] * (middle[i] - v[y[i] * lane + i]);
+    for (Py_ssize_t c = 0; c < k; c++) {
+        const double *p = r + c * lane, *f = u + c * lane, *e = v + c * lane;
+        if (!v) {
+#pragma omp simd reduction(+ : h00)
+            for (Py_ssize_t i = 0; i < m; i++) h00 += w[i] * p[i] * (f[i] - mean[i]) * (f[i] - mean[i]);
+        } else {
+#pragma omp simd reduction(+ : h00, h01, h11)
+            for (Py_ssize_t i = 0; i < m; i++) {
+                double q = w[i] * p[i], d = f[i] - mean[i], b = e[i] - middle[i];
+                h00 += q * d * d;
+                h01 += q * d * b;
+                h11 += q * b * b;
+            }
+        }
+    }
+    out[1] += g0, out[2] += g1, out[3] += h00, out[4] += h01, out[5] += h11;
 }
 
 #define REAL double
@@ -267,6 +426,61 @@ static PyObject *py_sweep(PyObject *self, PyObject *args)
 done:
     for (int k = 0; k < got; k++)
         if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
+/* The buffer of X, whose rows are contiguous, and the numbers from one row to the next; -1 where it is not such. */
+static Py_ssize_t get_block(PyObject *object, Py_buffer *buffer, Py_ssize_t size)
+{
+    if (PyObject_GetBuffer(object, buffer, PyBUF_STRIDES)) return -1;
+    if (buffer->ndim == 2 && buffer->itemsize == size && (buffer->shape[1] <= 1 || buffer->strides[1] == size) &&
+        buffer->strides[0] >= 0 && buffer->strides[0] % size == 0)
+        return buffer->strides[0] / size;
+    PyErr_Format(PyExc_ValueError, "X must have two axes, contiguous rows and numbers of %zd bytes", size);
+    PyBuffer_Release(buffer);
+    return -1;
+}
+
+static PyObject *py_outputs(PyObject *self, PyObject *args)
+{
+    int kind, size;
+    Py_ssize_t k;
+    PyObject *block, *objects[8]; /* coef, intercepts, y, weight, cells, gradient, totals, predictions */
+    if (!PyArg_ParseTuple(args, "iinOOOOOOOOO", &kind, &size, &k, &block, objects, objects + 1, objects + 2, objects + 3, objects + 4,
+                          objects + 5, objects + 6, objects + 7))
+        return NULL;
+    if (k < 1 || k > CELLS / 8) return PyErr_Format(PyExc_ValueError, "%zd outputs, expected 1 to %d", k, CELLS / 8);
+    Py_buffer x, b[8];
+    Py_ssize_t row = get_block(block, &x, size);
+    if (row < 0) return NULL;
+    Py_ssize_t n = x.shape[0], p = x.shape[1];
+    Py_ssize_t width = 64 / size;
+    Py_ssize_t counts[8] = {(k + width - 1) / width * width * p, k, n, n, n * k, k * p, k, n * k};
+    Py_ssize_t sizes[8] = {size, 8, 8, size, size, 8, 8, size};
+    /* what is read whatever is asked for */
+    int needed = objects[0] == Py_None ? 1 << 4 : 1 << 1;
+    if (objects[5] != Py_None) needed |= 1 << 6 | (kind == MULTINOMIAL) << 2 | (kind == CURVED) << 4;
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 8; got++) {
+        if (needed >> got & 1 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got >= 5, counts[got], sizes[got])) goto done;
+    }
+    double value;
+    Py_BEGIN_ALLOW_THREADS
+#define OUTPUTS(RUN)                                                                                                          \
+    RUN(kind, x.buf, row, n, p, k, data_or_null(b), data_or_null(b + 1), data_or_null(b + 2), data_or_null(b + 3),            \
+        data_or_null(b + 4), data_or_null(b + 5), data_or_null(b + 6), data_or_null(b + 7))
+    value = size == 8 ? OUTPUTS(outputs_f64) : OUTPUTS(outputs_f32);
+    Py_END_ALLOW_THREADS
+    result = PyFloat_FromDouble(value);
+done:
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    PyBuffer_Release(&x);
     return result;
 }
 
@@ -506,6 +720,11 @@ static PyMethodDef methods[] = {
     {"sweep", py_sweep, METH_VARARGS,
      "sweep(kind, itemsize, n, p, X, coef, intercept, y, weight, gradient, raw) -> (value, total)\n\n"
      "Adds X' r to gradient; value is the sum of the losses and total that of r, the slopes at X coef + intercept, kept in raw."},
+    {"outputs", py_outputs, METH_VARARGS,
+     "outputs(kind, itemsize, k, X, coef, intercepts, y, weight, cells, gradient, totals, raw) -> value\n\n"
+     "A sweep for k outputs: value is the sum of the losses; adds R' X to gradient and the sums of R, the weighted slopes at "
+     "X coef' + intercepts, to totals. Curved, R is the Hessian's product with them, and cells are the probabilities; without "
+     "coef, R is cells. Predictions are kept in raw; without gradient there is nothing else."},
     {"trial", py_trial, METH_VARARGS,
      "trial(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
      "The binomial (k = 1) or multinomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, "
@@ -527,6 +746,10 @@ static PyMethodDef methods[] = {
      "Adds products of blocks of 32 columns, [i0, i1) by [j0, j1), to the upper triangle of out."},
     {"mirror", py_mirror, METH_O,
      "mirror(mapping) -> Mirror\n\nA second mapping of a memory map, read-only, in which lost pages are zeros; OSError where there is none."},
+    {"grams", py_grams, METH_VARARGS,
+     "grams(X, shift, scale, roots, sums)\n\n"
+     "Adds products of the columns of X, and of ones behind them, about a shift and scaled, for each column of roots, the rows' factors, "
+     "to the upper triangle of one of the sums."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

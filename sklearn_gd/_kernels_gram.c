@@ -184,6 +184,28 @@ TARGET static void multiply(const uint16_t *a, const uint16_t *b, Py_ssize_t ste
     _tile_release();
 }
 
+/* Rows of m by `side` numbers, each row times its factor, rounded into tiles. */
+TARGET static void pack_scaled(const float *z, Py_ssize_t m, Py_ssize_t side, const float *factor, uint16_t *a, uint16_t *b)
+{
+    const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+                                           18, 2, 17, 1, 16, 0);
+    const Py_ssize_t steps = (m + 31) / 32, pitch = PITCH(steps);
+    for (Py_ssize_t k = 0; k < steps; k++)
+        for (Py_ssize_t panel = 0; panel < side / 16; panel++) {
+            const float *from = z + 32 * k * side + 16 * panel;
+            __m512i r[16];
+            for (int i = 0; i < 16; i++) {
+                Py_ssize_t s = 32 * k + 2 * i;
+                __m512 z0 = _mm512_mul_ps(_mm512_load_ps(from + 2 * i * side), _mm512_set1_ps(factor[s]));
+                __m512 z1 = _mm512_mul_ps(_mm512_load_ps(from + (2 * i + 1) * side), _mm512_set1_ps(factor[s + 1]));
+                r[i] = _mm512_permutexvar_epi16(pairs, (__m512i)_mm512_cvtne2ps_pbh(z1, z0));
+            }
+            store(b + (panel * pitch + k) * TILE, r);
+            transpose(r);
+            store(a + (panel * pitch + k) * TILE, r);
+        }
+}
+
 #endif
 
 /* ------------------------------------------------------------------------------------------------------- Python */
@@ -296,6 +318,74 @@ done:
     return result;
 }
 
+/* Rows at a time of products with many weights: centred in single precision, and for one of the weights in both layouts, they lie in
+   the second-level cache (400 KB at 255 columns). */
+#define TOGETHER 256
+
+PyObject *py_grams(PyObject *self, PyObject *args)
+{
+    if (tiles <= 0) return not_there();
+    PyObject *objects[5]; /* X, shift and scale of its columns, roots, sums */
+    if (!PyArg_ParseTuple(args, "OOOOO", objects, objects + 1, objects + 2, objects + 3, objects + 4)) return NULL;
+    Py_buffer x, sums, b[3];
+    PyObject *result = NULL;
+    void *memory = NULL;
+    int got = 0;
+    if (PyObject_GetBuffer(objects[0], &x, PyBUF_STRIDES)) return NULL;
+    if (PyObject_GetBuffer(objects[4], &sums, PyBUF_WRITABLE | PyBUF_STRIDES)) {
+        PyBuffer_Release(&x);
+        return NULL;
+    }
+    Py_ssize_t size = x.itemsize;
+    if (x.ndim != 2 || (size != 8 && size != 4) || x.strides[0] % size || x.strides[1] % size) {
+        PyErr_SetString(PyExc_ValueError, "a block of X must have two axes and hold float64 or float32 numbers");
+        goto done;
+    }
+    Py_ssize_t n = x.shape[0], p = x.shape[1], down = x.strides[0] / size, across = x.strides[1] / size;
+    if (sums.ndim != 3 || sums.itemsize != 4 || sums.strides[2] != 4 || sums.shape[1] % 32 || sums.shape[1] <= p ||
+        sums.shape[1] > sums.shape[2]) {
+        PyErr_SetString(PyExc_ValueError, "the sums of products must be squares of whole blocks of float32 numbers, wider than X");
+        goto done;
+    }
+    Py_ssize_t k = sums.shape[0], side = sums.shape[1], bytes[3] = {p * size, p * size, n * k * 4};
+    for (; got < 3; got++)
+        if (get(objects[got + 1], b + got, 0, bytes[got])) goto done;
+    Py_ssize_t part = packed(TOGETHER, side);
+    memory = PyMem_Malloc(TOGETHER * (side + 1) * sizeof(float) + 2 * part + 64);
+    if (!memory) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    unsigned flags = _mm_getcsr();
+    float *z = (float *)(((uintptr_t)memory + 63) & ~(uintptr_t)63), *factor = z + TOGETHER * side;
+    uint16_t *tiles_a = (uint16_t *)(factor + TOGETHER), *tiles_b = tiles_a + part / 2;
+    for (Py_ssize_t start = 0; start < n; start += TOGETHER) {
+        Py_ssize_t m = n - start < TOGETHER ? n - start : TOGETHER, steps = (m + 31) / 32;
+        memset(z, 0, 32 * steps * side * sizeof(float));
+        if (size == 8)
+            centre_f64((const double *)x.buf + start * down, m, p, down, across, b[0].buf, b[1].buf, side, z);
+        else
+            centre_f32((const float *)x.buf + start * down, m, p, down, across, b[0].buf, b[1].buf, side, z);
+        for (Py_ssize_t c = 0; c < k; c++) {
+            const float *roots = (const float *)b[2].buf + start * k + c;
+            for (Py_ssize_t i = 0; i < 32 * steps; i++) factor[i] = i < m ? roots[i * k] : 0;
+            pack_scaled(z, m, side, factor, tiles_a, tiles_b);
+            multiply(tiles_a, tiles_b, steps, 0, side / 32, 0, side / 32, (float *)((char *)sums.buf + c * sums.strides[0]),
+                     sums.strides[1] / 4);
+        }
+    }
+    _mm_setcsr(flags);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    PyMem_Free(memory);
+    while (got--) PyBuffer_Release(b + got);
+    PyBuffer_Release(&sums);
+    PyBuffer_Release(&x);
+    return result;
+}
+
 #else
 
 static PyObject *not_there(void)
@@ -306,5 +396,6 @@ static PyObject *not_there(void)
 
 PyObject *py_pack(PyObject *self, PyObject *args) { return not_there(); }
 PyObject *py_multiply(PyObject *self, PyObject *args) { return not_there(); }
+PyObject *py_grams(PyObject *self, PyObject *args) { return not_there(); }
 
 #endif

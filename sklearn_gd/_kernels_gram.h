@@ -10,3 +10,4 @@ PyObject *py_has_tiles(PyObject *self, PyObject *none);
 PyObject *py_pack(PyObject *self, PyObject *args);
 /* multiply(a, b, steps, i0, i1, j0, j1, out) */
 PyObject *py_multiply(PyObject *self, PyObject *args);
+PyObject *py_grams(PyObject *self, PyObject *args);

@@ -61,3 +61,18 @@ TARGET static void NAME(pack)(const REAL *x, Py_ssize_t n, Py_ssize_t p, Py_ssiz
             }
         }
 }
+
+/* Rows about a shift, scaled, in single precision, a one behind each; `side` numbers apart. */
+TARGET static void NAME(centre)(const REAL *x, Py_ssize_t m, Py_ssize_t p, Py_ssize_t down, Py_ssize_t across, const REAL *shift,
+                                const REAL *scale, Py_ssize_t side, float *z)
+{
+    for (Py_ssize_t i = 0; i < m; i++, z += side) {
+        const REAL *row = x + i * down;
+        if (across == 1) {
+            for (Py_ssize_t j = 0; j < p; j++) z[j] = (float)((row[j] - shift[j]) * scale[j]);
+        } else {
+            for (Py_ssize_t j = 0; j < p; j++) z[j] = (float)((row[j * across] - shift[j]) * scale[j]);
+        }
+        z[p] = 1;
+    }
+}

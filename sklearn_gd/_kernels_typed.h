@@ -398,71 +398,7 @@ VECTORS static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, c
     }
 }
 
-/* The multinomial loss at base + a first + b second, as NAME(trial) has the binomial one; y holds the classes, bend gets the
-   probabilities, and no row has more than CELLS entries. */
-VECTORS static void NAME(softmax)(Py_ssize_t n, Py_ssize_t k, const double *a, const int64_t *y, const REAL *weight,
-                                  const REAL *base, const REAL *first, const REAL *second, REAL *raw, REAL *slope, REAL *bend,
-                                  double *out)
-{
-    double r[CELLS], q[CELLS], u[CELLS], v[CELLS];
-    Py_ssize_t rows = CELLS / k;
-    for (Py_ssize_t start = 0; start < n; start += rows) {
-        Py_ssize_t m = n - start < rows ? n - start : rows, cells = m * k, at = start * k;
-#pragma omp simd
-        for (Py_ssize_t c = 0; c < cells; c++) r[c] = base[at + c];
-        if (first) {
-#pragma omp simd
-            for (Py_ssize_t c = 0; c < cells; c++) u[c] = first[at + c], r[c] += a[0] * u[c];
-        }
-        if (second) {
-#pragma omp simd
-            for (Py_ssize_t c = 0; c < cells; c++) v[c] = second[at + c], r[c] += a[1] * v[c];
-        }
-#pragma omp simd
-        for (Py_ssize_t c = 0; c < cells; c++) raw[at + c] = (REAL)r[c];
-        for (Py_ssize_t i = 0; i < m; i++) {
-            double *row = r + i * k, peak = row[0];
-            for (Py_ssize_t c = 1; c < k; c++) peak = row[c] > peak ? row[c] : peak;
-            for (Py_ssize_t c = 0; c < k; c++) row[c] = peak - row[c];
-        }
-#pragma omp simd
-        for (Py_ssize_t c = 0; c < cells; c++) q[c] = exp_minus(r[c]);
-        for (Py_ssize_t i = 0; i < m; i++) {
-            double *p = q + i * k, sum = 0, w = weight ? weight[start + i] : 1;
-            for (Py_ssize_t c = 0; c < k; c++) sum += p[c];
-            Py_ssize_t own = y[start + i];
-            out[0] += w * (log(sum) + r[i * k + own]);
-            if (!slope && !bend) continue;
-            sum = 1 / sum;
-            for (Py_ssize_t c = 0; c < k; c++) p[c] *= sum;
-            if (slope) {
-                REAL *to = slope + at + i * k;
-                for (Py_ssize_t c = 0; c < k; c++) to[c] = (REAL)(w * p[c]);
-                to[own] = (REAL)(w * (p[own] - 1));
-            }
-            if (bend)
-                for (Py_ssize_t c = 0; c < k; c++) bend[at + i * k + c] = (REAL)p[c];
-            if (!first) continue;
-            const double *f = u + i * k, *e = v + i * k;
-            double mean = 0, spread = 0;
-            for (Py_ssize_t c = 0; c < k; c++) mean += p[c] * f[c];
-            for (Py_ssize_t c = 0; c < k; c++) spread += p[c] * (f[c] - mean) * (f[c] - mean);
-            out[1] += w * (mean - f[own]);
-            out[3] += w * spread;
-            if (!second) continue;
-            double middle = 0, both = 0;
-            spread = 0;
-            for (Py_ssize_t c = 0; c < k; c++) middle += p[c] * e[c];
-            for (Py_ssize_t c = 0; c < k; c++) {
-                both += p[c] * (f[c] - mean) * (e[c] - middle);
-                spread += p[c] * (e[c] - middle) * (e[c] - middle);
-            }
-            out[2] += w * (middle - e[own]);
-            out[4] += w * both;
-            out[5] += w * spread;
-        }
-    }
-}
+#include "_kernels_outputs.h"
 
 /* What a search minimises: sums over the samples of NAME(trial) or NAME(softmax), times `mean`, and the penalty's part. */
 struct NAME(plane) {

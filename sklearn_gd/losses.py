@@ -33,6 +33,7 @@ class PointwiseLoss:
     """
 
     kernel: int | None = None  # by which a compiled sweep knows the loss
+    bent_kernel: int | None = None  # and the product of its Hessian
 
     def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
         """The trials of searches in compiled passes over samples whose predictions have a dtype, or None where there are none."""
@@ -121,6 +122,8 @@ class Multinomial(PointwiseLoss):
     Symmetric: every class has its own raw prediction, and a shift common to all changes nothing.
     """
 
+    kernel: int | None = compiled.MULTINOMIAL
+    bent_kernel: int | None = compiled.CURVED
     curvature = 0.5  # diag(p) − ppᵀ ≤ ½ (I − 11ᵀ/K) (Böhning, 1992), whose largest eigenvalue is ½
 
     def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
@@ -142,7 +145,7 @@ class Multinomial(PointwiseLoss):
         value = normaliser - picked(raw, own)
         if not order:
             return value, None, None
-        return value, less_one_at(p, own, in_place=order == 1), p
+        return value, less_one_at(p, own, in_place=order == 1), p if order == 2 else None
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         out = bend * image

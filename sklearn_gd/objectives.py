@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import compiled
 from .arrays import cast, dot, home, place_of, scalar, stacked, total
 from .losses import spread
 from .protocols import Array, Design, Loss, Penalty
@@ -150,7 +151,7 @@ class LinearModel:
         """The gradient from the weighted slopes of the samples: one read of X, where a trial has not made it already."""
         gradient = trial.gradient
         if gradient is None:
-            gradient = self.design.sweep(lambda s, _: (0.0, trial.slope[s, ...]))[1]
+            gradient = self.design.sweep(Slopes(trial.slope))[1]
         gradient = gradient * self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
@@ -304,6 +305,8 @@ class SampleLoss:
     Designs that have a compiled sweep know the loss by its ``kernel``, and call for nothing.
     """
 
+    cells = None
+
     def __init__(self, loss: Loss, y: Array, weight: Array | None, raw: Array | None = None) -> None:
         self.loss, self.y, self.weight, self.raw, self.kernel = loss, y, weight, raw, loss.kernel
 
@@ -316,6 +319,31 @@ class SampleLoss:
             return total(value), slope
         w = self.weight[s]
         return total(value, w), slope * spread(w, slope)
+
+
+class Bent:
+    """The same of a product with the Hessian: the weighted bends times a direction's predictions."""
+
+    y = raw = None
+
+    def __init__(self, loss: Loss, weight: Array | None, bend: Any) -> None:
+        self.loss, self.weight, self.cells, self.kernel = loss, weight, bend, loss.bent_kernel
+
+    def __call__(self, s: slice, image: Array) -> tuple[float, Array]:
+        return 0.0, self.loss.bent(self.cells[s, ...], None if self.weight is None else self.weight[s], image)
+
+
+class Slopes:
+    """The same of slopes that are known."""
+
+    y = weight = raw = None
+    kernel = compiled.GIVEN
+
+    def __init__(self, slope: Any) -> None:
+        self.cells = slope
+
+    def __call__(self, s: slice, _: Any) -> tuple[float, Array]:
+        return 0.0, self.cells[s, ...]
 
 
 def newton_on_device(xp: Any, hessian: Any, gradient: Any) -> Any:
@@ -390,12 +418,7 @@ class ModelPoint(Point):
     def hessian_product(self, coef: Array) -> Array:
         """H @ coef in one read of X."""
         model = self.model
-        bend, weight, bent = self.known(2).bend, model.weight, model.loss.bent
-
-        def pointwise(s: slice, image: Array) -> tuple[float, Array]:
-            return 0.0, bent(bend[s, ...], None if weight is None else weight[s], image)
-
-        out = model.design.sweep(pointwise, coef)[1]
+        out = model.design.sweep(Bent(model.loss, model.weight, self.known(2).bend), coef)[1]
         out *= model.mean
         model.penalty.add_gradient(coef, out)
         return out

@@ -232,6 +232,7 @@ class Loss(Protocol):
 
     curvature: float  # an upper bound of the second derivative in the raw prediction
     kernel: int | None  # by which compiled sweeps know it
+    bent_kernel: int | None
 
     def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> Any:
         """The trials of searches in one compiled pass over the samples, or None where there is none."""
@@ -319,6 +320,9 @@ class Design(Protocol):
 
     def low_gram(self, weight: Array | None, centre: Array, unit: Array) -> Curvature:
         """Those of the columns as exact as a metric needs them, in units of their own."""
+
+    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
+        """The same for each column of weights, stacked, or None where one after the other is no slower."""
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """The multinomial Hessian over all outputs, and the centre it is about."""

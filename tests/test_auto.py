@@ -14,7 +14,7 @@ from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto, compiled
 from sklearn_gd.auto import curved, limits
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.losses import PointwiseLoss
-from sklearn_gd.preconditioners import Full, Rounded
+from sklearn_gd.preconditioners import Full, Rounded, RoundedOutputs
 
 
 def _iterates(model, X, y, count):
@@ -358,12 +358,16 @@ def test_hessians_of_low_precision_give_way_to_exact_ones(classes, dependent, mo
     X[:, 0] += 1e3
     resolved, exact = [], []
 
-    class Watched(Rounded):
-        def __init__(self, *args):
-            super().__init__(*args)
-            resolved.append(self.resolves)
+    def watched(metric):
+        class Watched(metric):
+            def __init__(self, *args):
+                super().__init__(*args)
+                resolved.append(self.resolves)
 
-    monkeypatch.setattr(curved, "Rounded", Watched)
+        return Watched
+
+    monkeypatch.setattr(curved, "Rounded", watched(Rounded))
+    monkeypatch.setattr(curved, "RoundedOutputs", watched(RoundedOutputs))
     monkeypatch.setattr(curved, "Full", lambda *args: exact.append(args) or Full(*args))
     model = GDLogisticRegression(C=1e6, tol=1e-8).fit(X, y)
     assert model.stop_reason_ in ("gradient", "precision")

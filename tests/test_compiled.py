@@ -7,11 +7,11 @@ from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
 from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.products import SingleProduct, TileProduct
-from sklearn_gd.designs.rows import NotFiniteError
+from sklearn_gd.designs.rows import Curvature, NotFiniteError
 from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
-from sklearn_gd.preconditioners import Identity
+from sklearn_gd.preconditioners import Identity, PerOutput, Rounded, RoundedOutputs, spread
 from sklearn_gd.remote import Draw, Picked, block_trial, compiled_plane, plane
 from sklearn_gd.steps import newton_search
 
@@ -43,6 +43,85 @@ def test_a_sweep_is_numpys(loss, shape, weighted, dtype, monkeypatch):
     for ours, numpys in zip(*results, strict=True):
         size = np.abs(numpys).max()
         np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 2), (65, 9, 3), (257, 130, 10), (1000, 33, 17), (9, 3000, 6), (70, 5, 256), (70, 5, 257)]
+)
+def test_a_sweep_for_several_outputs_is_numpys(shape, apart, weighted, dtype, monkeypatch):
+    n, p, k = shape
+    rng = np.random.default_rng(n + p)
+    X = rng.normal(size=(n, p + 3)).astype(dtype)[:, : p if apart else p + 3]
+    weight = rng.random(n).astype(dtype) / n if weighted else None
+    design = DenseDesign(X, not apart)
+    model = LinearModel(design, Multinomial(), rng.integers(k, size=n), weight, L2(0.1, X.shape[1]))
+    coef, other = rng.normal(size=(2, design.size, k)) / np.sqrt(p)
+
+    def everything():
+        raw = np.empty((n, k), dtype=dtype)
+        start = design.passes
+        point = model.at(coef)
+        known = point.known(1)
+        found = [*model.value_and_gradient(coef, raw), raw, known.raw, point.gradient]
+        found += [point.hessian_product(other), design.normal(other, weight)]
+        return [*found, design.passes - start]
+
+    ours = everything()
+    monkeypatch.setattr(compiled, "kernels", None)
+    model.compiled = None
+    for one, expected in zip(ours, everything(), strict=True):
+        assert np.shape(one) == np.shape(expected)
+        size = np.abs(expected).max()
+        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2e-5))
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_that_are_apart_are_swept_like_others(weighted, dtype):
+    """A slice of columns, whose rows are contiguous and the whole is not."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 12)).astype(dtype)
+    y = np.where(rng.random(500) < 0.5, -1, 1).astype(dtype)
+    weight = rng.random(500).astype(dtype) / 500 if weighted else None
+    coef = rng.normal(size=10)
+    found = []
+    for part in (X[:, :9], X[:, :9].copy()):
+        model = LinearModel(DenseDesign(part, True), Binomial(), y, weight, L2(0.1, 9))
+        point = model.at(coef)
+        found.append([point.known(1).raw, point.gradient, model.design.normal(coef, weight)])
+    for one, expected in zip(*found, strict=True):
+        assert one.shape == expected.shape
+        size = np.abs(expected).max()
+        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+
+
+@needs_kernels
+def test_a_sweep_for_several_outputs_refuses_what_it_cannot_read():
+    sweep, X = compiled.kernels.outputs, np.ones((4, 3))
+    coef, sums, totals = compiled.columns_of(np.ones((3, 2))), np.zeros((2, 3)), np.zeros(2)
+    with pytest.raises(ValueError, match="257 outputs, expected 1 to 256"):
+        sweep(compiled.PLAIN, 8, 257, X, coef, np.zeros(2), None, None, None, sums, totals, None)
+    with pytest.raises(ValueError, match="contiguous rows and numbers of 8 bytes"):
+        sweep(compiled.PLAIN, 8, 2, np.asfortranarray(X), coef, np.zeros(2), None, None, None, sums, totals, None)
+    with pytest.raises(ValueError, match="is None"):
+        sweep(compiled.MULTINOMIAL, 8, 2, X, coef, np.zeros(2), None, None, None, sums, totals, None)
+    with pytest.raises(ValueError, match="a buffer of 48 bytes, expected 192"):
+        sweep(compiled.PLAIN, 8, 2, X, np.ones((3, 2)), np.zeros(2), None, None, None, sums, totals, None)
+
+
+@needs_kernels
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_several_outputs_that_are_not_finite_stay_so(bad):
+    y = np.array([0, 1, 2, 1])
+    model = LinearModel(DenseDesign(np.ones((4, 1)), False), Multinomial(), y, None, L2(0.0, 1))
+    raw = np.tile([0.0, bad, 0.0], (4, 1))
+    assert not np.isfinite(model.value_and_gradient(raw[:1])[0])
+    assert not np.isfinite(model.trial(raw, (), (), 2)[0].value)
 
 
 @needs_kernels
@@ -380,3 +459,57 @@ def test_bends_without_slopes_are_the_same(loss, weighted):
     assert bare.slope is None
     assert bare.value == full.value
     np.testing.assert_array_equal(bare.bend, full.bend)
+
+
+@needs_tiles
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("layout", ["C", "F", "apart"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1, 2), (300, 31, 3), (1000, 32, 2), (5000, 95, 3)])
+def test_products_with_several_weights_are_those_with_each(shape, intercept, layout, dtype):
+    n, p, k = shape
+    rng = np.random.default_rng(n)
+    X = (rng.normal(size=(n, p + 2)) * 10.0 ** rng.integers(-3, 3, p + 2) + 1).astype(dtype)[:, :p]
+    X = X if layout == "apart" else np.array(X, order=layout)
+    weights = (rng.uniform(0.1, 1, size=(n, k)) / n).astype(dtype)
+    design = DenseDesign(X, intercept)
+    moments = design.moments()
+    unit = np.sqrt(np.maximum(moments.matrix, 1e-12))
+    grams = design.low_grams(weights, moments.centre, unit)
+    assert grams.matrix.shape == (k, p, p)
+    upper = np.triu_indices(p)
+    for j in range(k):
+        each = design.low_gram(np.ascontiguousarray(weights[:, j]), moments.centre, unit)
+        # entries round independently, relative 2⁻⁸ each
+        np.testing.assert_allclose(
+            grams.matrix[j][upper], each.matrix.T[upper], rtol=0, atol=np.abs(each.matrix.T[upper]).max() * 2e-3
+        )
+        np.testing.assert_allclose((grams.centre[j] - each.centre) / unit, 0, atol=5e-3)
+        assert grams.mass[j] == pytest.approx(each.mass if intercept else 0, rel=1e-2)
+
+
+@needs_tiles
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_metrics_of_all_outputs_are_those_of_each(intercept):
+    rng = np.random.default_rng(0)
+    n, p, k = 2000, 50, 4
+    X = rng.normal(size=(n, p)) * 10.0 ** rng.integers(-3, 3, p)
+    X[:, 3] = 5  # constant
+    weights = rng.uniform(0.1, 1, size=(n, k)) / n
+    design = DenseDesign(X, intercept)
+    moments = design.moments()
+    unit = spread(moments)
+    alpha = 1e-3
+    grams = design.low_grams(weights, moments.centre, unit)
+    each = [
+        Rounded(Curvature(matrix.T.copy(order="F"), centre, float(mass)), unit, alpha)
+        for matrix, centre, mass in zip(grams.matrix, grams.centre, grams.mass, strict=True)
+    ]
+    together, apart = RoundedOutputs(grams, unit, alpha), PerOutput(each)
+    assert together.resolves == all(metric.resolves for metric in each)
+    gradient = rng.normal(size=(design.size, k))
+    for name in ("direction", "half", "half_transposed"):
+        ours, expected = getattr(together, name)(gradient), getattr(apart, name)(gradient)
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    square = together.half(together.half_transposed(gradient))
+    np.testing.assert_allclose(square, -together.direction(gradient), rtol=0, atol=1e-4 * np.abs(square).max())

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import compiled
 from ..protocols import Array
-from .products import SymmetricProduct, low_product
+from .products import SymmetricProduct, low_product, tile_sums
 from .rows import CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
@@ -21,8 +21,13 @@ COLUMN_BYTES = 1 << 24
 # One thread, float64, with AVX-512: 20,640 × 8 0.11 ms, and 0.65 by BLAS with the copies; 100,000 × 20 2.0 and 6.4; 50,000 × 64
 # 6.2 and 12.8, in float32 6.4 and 6.0. Without it 100,000 × 20 2.8, 50,000 × 64 11.
 NARROW = 64
+# Columns up to which products with several weights share a read of X: one of their sums then lies in the second-level cache with its rows.
+SHARED_COLUMNS = 255
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 100 to 200 µs.
 CHUNK_PRODUCTS = 4_000_000
+
+# What sweeps for several outputs know.
+OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
 
 __all__ = ["DenseDesign"]
 
@@ -38,6 +43,11 @@ class DenseDesign(RowBlocks):
             size = X.size * X.dtype.itemsize
             parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
             self.light_rows = max(1, -(-X.shape[0] // parts))
+        # rows as sweeps for several outputs read them: contiguous, whatever lies between them
+        self.rows_apart = isinstance(X, np.ndarray) and not X.flags.c_contiguous
+        self.legible = not isinstance(X, np.ndarray) or bool(
+            X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
+        )
 
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
@@ -70,9 +80,13 @@ class DenseDesign(RowBlocks):
 
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         kernel = getattr(pointwise, "kernel", None)
+        what: Any = pointwise  # what has a kernel has all that kernels read
+        if kernel in OUTPUT_KERNELS and (self.rows_apart or (what.cells if coef is None else coef).ndim == 2):
+            parts = what.y, what.weight, what.cells, what.raw
+            found = self._outputs(kernel, coef, parts)
+            return super().sweep(pointwise, coef) if found is None else found
         if coef is None or coef.ndim == 2 or kernel is None:
             return super().sweep(pointwise, coef)
-        what: Any = pointwise  # what has a kernel has all three
         y, weight, raw = what.y, what.weight, what.raw
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
@@ -95,6 +109,55 @@ class DenseDesign(RowBlocks):
 
         value, gradient = add_up(self._chunks(task, self.light_rows))
         return value, gradient
+
+    def forward(self, coef: Array) -> Array:
+        if coef.ndim == 2 or self.rows_apart:
+            raw = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
+            if self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
+                return raw
+        return super().forward(coef)
+
+    def _outputs(
+        self, kernel: int, coef: Array | None, parts: tuple[Any, ...], gradient: bool = True
+    ) -> tuple[float, Array] | None:
+        """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
+        y, weight, cells, raw = parts
+        shape = (cells if coef is None else coef).shape[1:]
+        k = shape[0] if shape else 1
+        coded = y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and y.flags.c_contiguous)
+        if (
+            compiled.kernels is None
+            or not (self.legible and coded)
+            or k > compiled.MOST_SWEPT
+            or not compiled.takes(self.dtype, (weight, cells, raw))
+        ):
+            return None
+        self.passes += 1
+        p, size = self.n_features, self.dtype.itemsize
+        w, b = None, np.zeros(k)
+        if coef is not None:
+            w, b = self.split(coef)
+            w, b = compiled.columns_of(w.reshape(-1, k)), np.zeros(k) if b is None else np.full(k, b, dtype=np.float64)
+
+        def task(chunk: slice) -> tuple[Any, ...] | None:
+            value = 0.0
+            sums, totals = (np.zeros((k, p)), np.zeros(k)) if gradient else (None, None)
+            for s in self._pieces(chunk):
+                part = [None if array is None else array[s] for array in (y, weight, cells)]
+                at = None if raw is None else raw[s]
+                X = self.X[s] if isinstance(self.X, np.ndarray) else np.ascontiguousarray(self.X[s])
+                value += compiled.kernels.outputs(kernel, size, k, X, w, b, *part, sums, totals, at)
+            return (value, sums, totals) if gradient else None
+
+        found: list[Any] = self._chunks(task)
+        if not gradient:
+            return 0.0, b
+        value, sums, totals = add_up(found)
+        out = np.empty((self.size, k))
+        out[:p] = sums.T
+        if self.fit_intercept:
+            out[p] = totals
+        return value, out.reshape(self.size, *shape)
 
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
         if not self._takes(weight) or (targets is not None and targets.ndim > 1):
@@ -161,6 +224,50 @@ class DenseDesign(RowBlocks):
         offset = sums / mass
         matrix -= np.multiply.outer(sums, sums) / mass
         return Curvature(matrix, shift + offset, mass, double=True)
+
+    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
+        """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_samples, k)
+        centre, unit : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        Curvature
+            Its matrix of shape (k, n_features, n_features), in these units and in float32, by rows, its upper triangles alone;
+            its centre of shape (k, n_features) and its mass of shape (k,).
+        """
+        p, k = self.n_features, weights.shape[1]
+        if (
+            p > SHARED_COLUMNS
+            or not compiled.has_tiles()
+            or (isinstance(self.X, np.ndarray) and not self.X.flags.aligned)
+        ):
+            return None
+        self.passes += 1
+        inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
+        centre = centre.astype(self.dtype)
+        roots = np.sqrt(weights, dtype=np.float32)
+
+        def task(chunk: slice) -> tuple[Array]:
+            sums = tile_sums(k, p + 1)
+            for s in self._pieces(chunk):
+                compiled.kernels.grams(self.X[s], centre, inverse, np.ascontiguousarray(roots[s]), sums)
+            return (sums,)
+
+        (total,), *more = self._chunks(task, max(2048, -(-self.n_samples // 4)))
+        for (part,) in more:
+            total += part
+        matrix = np.ascontiguousarray(total[:, :p, :p])
+        if not self.fit_intercept:
+            return Curvature(matrix, np.zeros((k, p)), np.zeros(k))
+        # all as rounded, so that what is left stays positive semidefinite
+        mass = total[:, p, p, None]
+        offset = total[:, :p, p] / mass
+        matrix -= (mass * offset)[:, :, None] * offset[:, None, :]
+        return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass[:, 0].astype(np.float64))
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""

@@ -21,7 +21,7 @@ from .. import compiled
 from ..protocols import Array
 from .threads import cut, map_ordered
 
-__all__ = ["SymmetricProduct", "low_product"]
+__all__ = ["SymmetricProduct", "low_product", "tile_sums"]
 
 
 class SymmetricProduct:
@@ -82,6 +82,17 @@ def aligned(count: int, dtype: type) -> Array:
     return raw[start : start + size].view(dtype)
 
 
+def tile_sums(count: int, size: int) -> Array:
+    """Zeros for so many sums of tiles, each of at least `size` columns."""
+    side = -(-size // BLOCK) * BLOCK
+    return aligned(count * side * pitch_of(side), np.float32).reshape(count, side, -1)
+
+
+def pitch_of(side: int) -> int:
+    """Half a kilobyte beyond a power of two, so that rows do not meet in a few sets of the caches."""
+    return side + (BLOCK if side % 128 == 0 else 0)
+
+
 class SingleProduct:
     """The same as `TileProduct` in float32 by BLAS.
 
@@ -134,9 +145,7 @@ class TileProduct:
         self.size, self.threads, self.ones = size, threads, ones
         self.blocks = -(-(size + ones) // BLOCK)
         side = self.blocks * BLOCK
-        # half a kilobyte beyond a power of two, so that rows do not meet in a few sets of the caches
-        pitch = side + (BLOCK if side % 128 == 0 else 0)
-        self.sum = aligned(side * pitch, np.float32).reshape(side, pitch)
+        self.sum = tile_sums(1, size + ones)[0]
         group = max(4, min(GROUP, self.blocks // (2 * threads)))
         starts = range(0, self.blocks, group)
         self.groups = [(start, min(start + group, self.blocks)) for start in starts]
