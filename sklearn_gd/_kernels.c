@@ -1,8 +1,9 @@
 /* Passes over X and over predictions that read every number once: what NumPy's ufuncs need ten passes for.
 
-   Three uses: the fused sweep of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
-   rows are in cache), the symmetric product of a few columns, and the trials of a search on a binomial loss. Loops and arithmetic only: which rows, on which
-   thread, and what for is decided in Python, which has the same in NumPy where this cannot be compiled.
+   Three uses: the fused sweeps of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
+   rows are in cache), the symmetric product of a few columns, and the trials of a search on a binomial or multinomial loss. Loops
+   and arithmetic only: which rows, on which thread, and what for is decided in Python, which has the same in NumPy where this
+   cannot be compiled.
 
    What is summed over rows is summed in double precision, whatever the arrays hold: sums over many float32 rows do not drift.
    The products of a row are in its own. NaN in, NaN out: every selection below lets NaN pass, so that a run that diverges is
@@ -55,8 +56,6 @@ static int wide(void) { return 0; }
 /* Columns whose sums of products are kept in registers while rows go by: 1,000,000 x 20 in float32 7.7 ms instead of 9.2. Of more
    columns the rows are too far apart. */
 #define FEW_COLUMNS 64
-/* A vector at an address that is not a multiple of its size. */
-#define AT(type, x) ({ type at_; memcpy(&at_, (x), sizeof at_); at_; })
 #endif
 
 /* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
@@ -235,11 +234,20 @@ static double entry(const struct products *of, const double *sum, Py_ssize_t i, 
     return total;
 }
 
-/* The softmax of m rows of predictions by outputs, `lane` apart, up to its sum: in place; and the loss without that sum's log. */
-INLINE void exponentials(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, double *restrict r, double *restrict sum,
-                         double *restrict loss)
+/* Each output's row times one factor a sample. */
+VECTORS static void scaled(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *w, double *restrict r)
 {
-    double peak[LANE];
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) row[i] *= w[i];
+    }
+}
+
+/* m rows of predictions by outputs, `lane` apart, become probabilities; returns the sum of the losses. */
+INLINE double probabilities(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r)
+{
+    double peak[LANE], sum[LANE], loss[LANE], value = 0;
     for (Py_ssize_t i = 0; i < m; i++) loss[i] = r[y[i] * lane + i];
 #pragma omp simd
     for (Py_ssize_t i = 0; i < m; i++) peak[i] = r[i], sum[i] = 0;
@@ -253,18 +261,13 @@ INLINE void exponentials(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int6
 #pragma omp simd
         for (Py_ssize_t i = 0; i < m; i++) sum[i] += row[i] = exp_minus(peak[i] - row[i]);
     }
-#pragma omp simd
-    for (Py_ssize_t i = 0; i < m; i++) loss[i] = peak[i] - loss[i];
-}
-
-/* Each output's row times one factor a sample. */
-VECTORS static void scaled(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *w, double *restrict r)
-{
-    for (Py_ssize_t c = 0; c < k; c++) {
-        double *restrict row = r + c * lane;
-#pragma omp simd
-        for (Py_ssize_t i = 0; i < m; i++) row[i] *= w[i];
+#pragma omp simd reduction(+ : value)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        value += w[i] * (log_from_one(sum[i]) + (peak[i] - loss[i]));
+        sum[i] = 1 / sum[i];
     }
+    scaled(m, k, lane, sum, r);
+    return value;
 }
 
 /* Probabilities become weighted slopes. */
@@ -277,14 +280,7 @@ VECTORS static void slopes_of(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const
 /* Predictions become weighted slopes of the multinomial loss; returns the sum of the losses. */
 VECTORS static double class_slopes(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r)
 {
-    double sum[LANE], loss[LANE], value = 0;
-    exponentials(m, k, lane, y, r, sum, loss);
-#pragma omp simd reduction(+ : value)
-    for (Py_ssize_t i = 0; i < m; i++) {
-        value += w[i] * (log_from_one(sum[i]) + loss[i]);
-        sum[i] = 1 / sum[i];
-    }
-    scaled(m, k, lane, sum, r);
+    double value = probabilities(m, k, lane, y, w, r);
     slopes_of(m, k, lane, y, w, r);
     return value;
 }
@@ -329,15 +325,7 @@ VECTORS static void move(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const doub
 VECTORS static void class_trial(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, const double *u,
                                 const double *v, double *restrict r, double *out)
 {
-    double sum[LANE], loss[LANE], value = 0;
-    exponentials(m, k, lane, y, r, sum, loss);
-#pragma omp simd reduction(+ : value)
-    for (Py_ssize_t i = 0; i < m; i++) {
-        value += w[i] * (log_from_one(sum[i]) + loss[i]);
-        sum[i] = 1 / sum[i];
-    }
-    out[0] += value;
-    scaled(m, k, lane, sum, r);
+    out[0] += probabilities(m, k, lane, y, w, r);
     if (!u) return;
     double mean[LANE] = {0}, middle[LANE] = {0}, g0 = 0, g1 = 0, h00 = 0, h01 = 0, h11 = 0;
     for (Py_ssize_t c = 0; c < k; c++) {

@@ -1,12 +1,10 @@
 /* Passes over X for several outputs at once, for arrays of REAL; included by _kernels.c once for each type.
 
-   Two uses: sweeps of a dense design, and trials of a search, which need no X. What belongs to a block of rows lies by outputs, `lane` rows apart: so loops over rows are made of whole vectors, however few outputs
-   there are. */
+   Two uses: sweeps of a dense design, and trials of a search, which need no X. What belongs to a block of rows lies by outputs,
+   `lane` rows apart: so loops over rows are made of whole vectors, however few outputs there are. */
 
 #define WIDTH (64 / (Py_ssize_t)sizeof(REAL))
-#if defined(__GNUC__)
-typedef REAL NAME(vector) __attribute__((vector_size(64), aligned(sizeof(REAL)), may_alias));
-#else
+#ifndef LINE
 typedef struct {
     REAL at[WIDTH];
 } NAME(vector);
@@ -14,7 +12,7 @@ typedef struct {
 
 INLINE void NAME(add_times)(NAME(vector) *sum, NAME(vector) x, REAL factor)
 {
-#if defined(__GNUC__)
+#ifdef LINE
     *sum += x * factor;
 #else
     for (Py_ssize_t l = 0; l < WIDTH; l++) sum->at[l] += x.at[l] * factor;
@@ -23,9 +21,11 @@ INLINE void NAME(add_times)(NAME(vector) *sum, NAME(vector) x, REAL factor)
 
 INLINE REAL NAME(entry)(const NAME(vector) *from, Py_ssize_t l) { return ((const REAL *)from)[l]; }
 
-/* Adds X W to raw; W holds as many outputs as a vector for each column, then the next ones. Vectors hold outputs: so nothing is added up across one, and rows of X may
-   begin anywhere. Eight rows at once: as many sums as two units of multiplication with a latency of four need. */
-INLINE void NAME(predict_body)(const REAL *X, Py_ssize_t row, Py_ssize_t m, Py_ssize_t p, Py_ssize_t k, const REAL *W, Py_ssize_t lane, double *restrict raw)
+/* Adds X W to raw; W holds as many outputs as a vector for each column, then the next ones. Vectors hold outputs: so nothing is added
+   up across one, and rows of X may begin anywhere. Eight rows at once: as many sums as two units of multiplication with a latency of
+   four need. */
+INLINE void NAME(predict_body)(const REAL *X, Py_ssize_t row, Py_ssize_t m, Py_ssize_t p, Py_ssize_t k, const REAL *W,
+                               Py_ssize_t lane, double *restrict raw)
 {
     for (Py_ssize_t start = 0; start < p; start += COLUMNS) {
         Py_ssize_t end = p - start < COLUMNS ? p : start + COLUMNS;

@@ -1,14 +1,17 @@
 /* The loops of _kernels.c for arrays of REAL; included once for each type. */
 
 #ifdef LINE
-/* Numbers of a line, of a quarter of it, and their sums in double precision. */
-typedef REAL NAME(line) __attribute__((vector_size(LINE)));
-typedef REAL NAME(quarter) __attribute__((vector_size(LINE / 4)));
-typedef double NAME(wide_line) __attribute__((vector_size(LINE / sizeof(REAL) * 8)));
-typedef double NAME(wide_quarter) __attribute__((vector_size(LINE / 4 / sizeof(REAL) * 8)));
+/* Numbers of a line, of a quarter of it, and their sums in double precision, wherever they begin. */
+#define ANYWHERE(type) aligned(sizeof(type)), may_alias
+typedef REAL NAME(vector) __attribute__((vector_size(LINE), ANYWHERE(REAL)));
+typedef REAL NAME(quarter) __attribute__((vector_size(LINE / 4), ANYWHERE(REAL)));
+typedef double NAME(wide_vector) __attribute__((vector_size(LINE / sizeof(REAL) * 8), ANYWHERE(double)));
+typedef double NAME(wide_quarter) __attribute__((vector_size(LINE / 4 / sizeof(REAL) * 8), ANYWHERE(double)));
+#undef ANYWHERE
+#define AT(type, x) (*(const NAME(type) *)(x))
 
 /* s and the sum of both vectors. */
-INLINE REAL NAME(sum)(const NAME(line) *v, const NAME(quarter) *q, REAL s)
+INLINE REAL NAME(sum)(const NAME(vector) *v, const NAME(quarter) *q, REAL s)
 {
     enum { Q = LINE / 4 / sizeof(REAL) };
     REAL a[4 * Q], b[Q];
@@ -25,27 +28,27 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
     for (Py_ssize_t i = 0; i < rows; i += 4) {
         Py_ssize_t m = rows - i; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
         const REAL *x0 = X + i * p, *x1 = m > 1 ? x0 + p : x0, *x2 = m > 2 ? x1 + p : x1, *x3 = m > 3 ? x2 + p : x2;
-        NAME(line) s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
+        NAME(vector) s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
         NAME(quarter) q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
         REAL t0 = 0, t1 = 0, t2 = 0, t3 = 0;
         Py_ssize_t j = 0;
         for (; j + N <= p; j += N) {
-            NAME(line) v = AT(NAME(line), w + j);
+            NAME(vector) v = AT(vector, w + j);
             __builtin_prefetch(x0 + j + AHEAD);
             __builtin_prefetch(x1 + j + AHEAD);
             __builtin_prefetch(x2 + j + AHEAD);
             __builtin_prefetch(x3 + j + AHEAD);
-            s0 += AT(NAME(line), x0 + j) * v;
-            s1 += AT(NAME(line), x1 + j) * v;
-            s2 += AT(NAME(line), x2 + j) * v;
-            s3 += AT(NAME(line), x3 + j) * v;
+            s0 += AT(vector, x0 + j) * v;
+            s1 += AT(vector, x1 + j) * v;
+            s2 += AT(vector, x2 + j) * v;
+            s3 += AT(vector, x3 + j) * v;
         }
         for (; j + Q <= p; j += Q) {
-            NAME(quarter) v = AT(NAME(quarter), w + j);
-            q0 += AT(NAME(quarter), x0 + j) * v;
-            q1 += AT(NAME(quarter), x1 + j) * v;
-            q2 += AT(NAME(quarter), x2 + j) * v;
-            q3 += AT(NAME(quarter), x3 + j) * v;
+            NAME(quarter) v = AT(quarter, w + j);
+            q0 += AT(quarter, x0 + j) * v;
+            q1 += AT(quarter, x1 + j) * v;
+            q2 += AT(quarter, x2 + j) * v;
+            q3 += AT(quarter, x3 + j) * v;
         }
         for (; j < p; j++) {
             t0 += x0[j] * w[j];
@@ -109,18 +112,18 @@ VECTORS static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p,
 
 #ifdef LINE
 /* So many columns at a time, from j on. */
-#define STRIPE(vector, sums, n)                                                                                          \
+#define STRIPE(vectors, sums, n)                                                                                         \
     for (; j + (n) <= p; j += (n)) {                                                                                     \
-        NAME(sums) sum = AT(NAME(sums), out + j);                                                                        \
+        NAME(sums) sum = AT(sums, out + j);                                                                              \
         const REAL *x = X + j;                                                                                           \
         for (Py_ssize_t i = 0; i < eights; i += 8, x += 8 * p) {                                                         \
-            NAME(vector) part = (f[i] * AT(NAME(vector), x) + f[i + 1] * AT(NAME(vector), x + p)) +                      \
-                                (f[i + 2] * AT(NAME(vector), x + 2 * p) + f[i + 3] * AT(NAME(vector), x + 3 * p));       \
-            part += (f[i + 4] * AT(NAME(vector), x + 4 * p) + f[i + 5] * AT(NAME(vector), x + 5 * p)) +                  \
-                    (f[i + 6] * AT(NAME(vector), x + 6 * p) + f[i + 7] * AT(NAME(vector), x + 7 * p));                   \
+            NAME(vectors) part = (f[i] * AT(vectors, x) + f[i + 1] * AT(vectors, x + p)) +                               \
+                                (f[i + 2] * AT(vectors, x + 2 * p) + f[i + 3] * AT(vectors, x + 3 * p));                 \
+            part += (f[i + 4] * AT(vectors, x + 4 * p) + f[i + 5] * AT(vectors, x + 5 * p)) +                            \
+                    (f[i + 6] * AT(vectors, x + 6 * p) + f[i + 7] * AT(vectors, x + 7 * p));                             \
             sum += __builtin_convertvector(part, NAME(sums));                                                            \
         }                                                                                                                \
-        memcpy(out + j, &sum, sizeof sum);                                                                               \
+        *(NAME(sums) *)(out + j) = sum;                                                                                  \
     }
 
 /* The adjoint of a few columns, some of them at a time: their sums stay in registers. */
@@ -129,7 +132,7 @@ VECTORS static void NAME(add_columns)(const REAL *X, Py_ssize_t rows, Py_ssize_t
     REAL f[PART];
     Py_ssize_t j = 0, eights = rows & ~(Py_ssize_t)7;
     for (Py_ssize_t i = 0; i < rows; i++) f[i] = (REAL)r[i];
-    STRIPE(line, wide_line, LINE / (Py_ssize_t)sizeof(REAL))
+    STRIPE(vector, wide_vector, LINE / (Py_ssize_t)sizeof(REAL))
     STRIPE(quarter, wide_quarter, LINE / 4 / (Py_ssize_t)sizeof(REAL))
     for (; j < p; j++) {
         double sum = 0;
@@ -139,6 +142,7 @@ VECTORS static void NAME(add_columns)(const REAL *X, Py_ssize_t rows, Py_ssize_t
     NAME(add_rows)(X + eights * p, rows - eights, p, r + eights, out);
 }
 #undef STRIPE
+#undef AT
 #endif
 
 static void NAME(adjoint)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
