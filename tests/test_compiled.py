@@ -18,6 +18,7 @@ from sklearn_gd.steps import newton_search
 needs_tiles = pytest.mark.skipif(
     not compiled.has_tiles(), reason="the processor, its system or the compiler has no matrix unit for bfloat16 numbers"
 )
+SHAPES = [(1, 1), (3, 5), (257, 1), (1003, 63), (517, 100), (5, 3000), (40000, 7)]
 needs_kernels = pytest.mark.skipif(compiled.kernels is None, reason="no compiler where sklearn_gd was installed")
 
 
@@ -33,7 +34,7 @@ def _model(loss, n, p, dtype, weighted):
 @needs_kernels
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1003, 63), (517, 100), (5, 3000), (40000, 7)])
+@pytest.mark.parametrize("shape", [*SHAPES, (400_000, 7)])  # and in several parts
 @pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
 def test_a_sweep_is_numpys(loss, shape, weighted, dtype, monkeypatch):
     model, coef = _model(loss, *shape, dtype, weighted)
@@ -127,7 +128,7 @@ def test_several_outputs_that_are_not_finite_stay_so(bad):
 @needs_kernels
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("n", [1, 255, 1000, 40000])
+@pytest.mark.parametrize("n", [1, 255, 1000, 40000, 70000])  # at once, and by parts
 @pytest.mark.parametrize("directions", [0, 1, 2])
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
@@ -151,7 +152,7 @@ def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1003, 63), (517, 100), (5, 3000), (40000, 7)])
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("directions", [0, 1, 2])
 def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weighted, dtype):
     model, coef = _model(Binomial, *shape, dtype, weighted)
@@ -375,7 +376,7 @@ def test_low_products_of_rows_are_theirs_up_to_their_rounding(order, tiles, monk
 @needs_kernels
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (257, 1), (1003, 63), (517, 100), (5, 3000), (40000, 7)])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_moments_and_distances_are_numpys(shape, weighted, dtype, monkeypatch):
     model, _ = _model(HalfSquaredError, *shape, dtype, weighted)
     design, targets = model.design, model.y.astype(np.float64)

@@ -1,6 +1,8 @@
 """Every kind of storage gives the same numbers as the matrix written out, on one thread or two."""
 
 import tempfile
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_gd.designs import design_for
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.stored import open_rows
-from sklearn_gd.designs.threads import n_threads, one_blas_thread
+from sklearn_gd.designs.threads import map_ordered, n_threads, one_blas_thread
 
 STORAGE = {
     "C": np.ascontiguousarray,
@@ -113,7 +115,7 @@ def test_a_large_offset_cancels_nothing():
 
 @pytest.mark.parametrize("storage", ["C", "F", "csr", "C, 32 bits"])
 def test_the_same_bits_on_one_thread_and_two(storage):
-    X = STORAGE[storage](_matrix(50_000, 8))
+    X = STORAGE[storage](_matrix(400_000, 8))  # light passes over less are not shared between threads
     coef = np.arange(9.0)
     results = []
     for threads in (1, 2):
@@ -140,6 +142,46 @@ def test_blas_gets_its_threads_back_from_whoever_leaves_last():
     outer.__exit__(None, None, None)  # not in the order of a stack, as fits on several threads end
     inner.__exit__(None, None, None)
     assert n_threads() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_tasks_are_shared_with_the_callers_thread(threads):
+    at_work, most, lock = set(), [0], threading.Lock()
+
+    def task(k):
+        with lock:
+            at_work.add(threading.get_ident())
+            most[0] = max(most[0], len(at_work))
+        time.sleep(0.002)
+        with lock:
+            at_work.remove(threading.get_ident())
+        seen.add(threading.get_ident())
+        return map_ordered(lambda part: part * k, range(3), threads)  # from any thread: nobody waits for a free one
+
+    seen = set()
+    results = map_ordered(task, list(range(40)), threads)
+    assert results == [[0, k, 2 * k] for k in range(40)]
+    assert threading.get_ident() in seen
+    assert most[0] <= threads
+    if threads == 2:
+        assert most[0] == 2
+
+
+def test_a_task_that_fails_ends_the_others():
+    begun = []
+
+    def task(k):
+        begun.append(k)
+        time.sleep(0.001)
+        if k == 3:
+            raise RuntimeError("three")
+
+    with pytest.raises(RuntimeError, match="three"):
+        map_ordered(task, list(range(1000)), 2)
+    assert len(begun) < 20
+    running = len(begun)
+    time.sleep(0.01)
+    assert len(begun) == running  # nothing goes on behind the caller's back
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
