@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -187,14 +188,11 @@ class DenseDesign(RowBlocks):
             return None
         self.passes += 1
         n, dtype = self.n_samples, self.dtype
-        shift = self.provisional_centre(weight)
         if targets is not None:
-            targets = targets.reshape(n, -1)
-            about = finite_mean(targets[self._few(weight)]) if self.fit_intercept else np.zeros(targets.shape[1])
-            shift = np.concatenate([shift, about])
-            targets = targets.astype(dtype, copy=False)
+            targets = targets.reshape(n, -1).astype(dtype, copy=False)
         if weight is not None:
             weight = np.ascontiguousarray(weight, dtype=dtype)
+        shift = self._joint_shift(weight, targets)
         order = len(shift) + 1
 
         def task(chunk: slice) -> tuple[Array]:
@@ -210,20 +208,34 @@ class DenseDesign(RowBlocks):
             products /= n
         return products, shift
 
+    def _joint_shift(self, weight: Array | None, targets: Array | None) -> Array:
+        """About the mean of the rows of [X T], from a few of them."""
+        shift = np.zeros(self.n_features + (0 if targets is None else targets.shape[1]))
+        if not self.fit_intercept:
+            return shift
+        few = self._few(weight)
+        if isinstance(few, slice) and isinstance(self.X, np.ndarray):
+            compiled.kernels.middle(self.dtype.itemsize, self.n_samples, few.step, self.X, targets, shift)
+            return shift
+        shift[: self.n_features] = self.provisional_centre(weight)
+        if targets is not None:
+            shift[self.n_features :] = finite_mean(targets[few])
+        return shift
+
     def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
         """As `RowBlocks.gram`; narrow ones in one compiled read."""
         joint = self._joint_products(weight, targets)
         if joint is None:
             return super().gram(weight, targets, dtype)
         products, shift = joint
-        matrix, sums, mass = products[:-1, :-1], products[-1, :-1], float(products[-1, -1])
-        if targets is not None:  # the first pass over the data
+        matrix, mass = products[:-1, :-1], 0.0
+        if self.fit_intercept:
+            mass, trace = compiled.kernels.about_mean(products, shift)
+        else:
+            trace = float(np.trace(matrix))
+        if targets is not None and not math.isfinite(trace):  # the first pass over the data
             require_finite(matrix.diagonal())
-        if not self.fit_intercept:
-            return Curvature(matrix, np.zeros(len(matrix)), 0.0, double=True)
-        offset = sums / mass
-        matrix -= np.multiply.outer(sums, sums) / mass
-        return Curvature(matrix, shift + offset, mass, double=True)
+        return Curvature(matrix, shift, mass, double=True)
 
     def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
         """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had.

@@ -23,7 +23,7 @@ import numpy as np
 from .. import compiled
 from ..protocols import Array
 from .products import SymmetricProduct, low_product
-from .threads import cut, map_ordered, n_threads
+from .threads import cut, map_ordered, n_threads, quiet
 
 __all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean"]
 
@@ -324,6 +324,10 @@ class RowBlocks:
         Curvature
             Of the columns, and the targets behind them.
         """
+        with quiet(self):
+            return self._gram(weight, targets, dtype)
+
+    def _gram(self, weight: Any, targets: Any, dtype: Any) -> Curvature:
         self.passes += 1
         n, p = self.n_samples, self.n_features
         shift = self.provisional_centre(weight)
