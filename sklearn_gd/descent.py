@@ -160,8 +160,9 @@ class Run:
             shrunk = norm < 0.5 * self.flattest_norm
             if norm < self.flattest_norm:
                 self.flattest_norm, self.flattest_coef, self.improved = norm, base.coef, self.iteration
-            for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
-                self.history[name].append(entry)
+            entries = (value, norm, *self.last, self.objective.passes)
+            for column, entry in zip(self.history.values(), entries, strict=True):
+                column.append(entry)
         if self.unbounded(value):
             self.reason = "unbounded"
         elif not finite or grown:

@@ -220,7 +220,11 @@ class Full(Centred):
             self.reciprocal_condition = 0.0
         else:
             # the squared pivots: small where columns depend on each other
-            self.reciprocal_condition = min(self.factor.diagonal().tolist(), default=1.0) ** 2
+            pivots = self.factor.diagonal().tolist()
+            self.reciprocal_condition = min(pivots, default=1.0) ** 2
+            # The mean of the eigenvalues is 1. So the least is the determinant over the product of the others at the least, which is
+            # at most (p/(p − 1))^(p−1) < e, and the largest is at most p.
+            self._at_least = math.prod(pivots) ** 2 / (math.e * max(p, 1))
         # Pivots that small may hide a dependence: the eigenvectors tell.
         if spectral and self.reciprocal_condition < max(16 * p * eps, 1e-10):
             values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
@@ -231,12 +235,14 @@ class Full(Centred):
                 self.null = self.root[:, None] * vectors[:, ~keep]
             self.reciprocal_condition = float(values[keep][0] / values[-1])
 
-    def condition_estimate(self) -> float:
-        """The reciprocal of the condition number, by LAPACK's estimator: p² operations."""
+    def condition_above(self, least: float) -> bool:
+        """Whether the reciprocal of the condition number is: by a bound, or by LAPACK's estimator, which takes p² operations."""
         if self.vectors is not None or not self.reciprocal_condition:
-            return self.reciprocal_condition
+            return self.reciprocal_condition > least
+        if self._at_least > least:
+            return True
         # the matrix has a unit diagonal: its norm is between 1 and p, and p the cautious one
-        return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0])
+        return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0]) > least
 
     def direction(self, gradient: Array) -> Array:
         if self.vectors is not None:

@@ -240,7 +240,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
         return AtCentre(gram, p, design.fit_intercept, problem.alpha, eps), eps
 
     here, eps = form()
-    if eps > EPS and here.metric.condition_estimate() < SINGLE_ENOUGH:
+    if eps > EPS and not here.metric.condition_above(SINGLE_ENOUGH):
         here, eps = form(np.float64)[0], EPS
     metric = here.metric
     problem.scale = positive_root(here.variances.reshape(outputs))
@@ -264,7 +264,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     run.back = lambda coef: outer(here.out(coef))
     run.metric = metric
     plane_descent(problem, run)
-    if eps > DIGITS_LOST * metric.condition_estimate() and run.reason in ("gradient", "precision"):
+    if run.reason in ("gradient", "precision") and not metric.condition_above(eps / DIGITS_LOST):
         # in the user's coordinates, in which the data are
         stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
         run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, eps)
