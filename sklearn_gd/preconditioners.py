@@ -118,7 +118,7 @@ class Centred(Identity):
 
 def rounding(centre: Array, mass: float, eps: float) -> Any:
     """The variance of a column that is constant up to rounding, which has no direction of its own: the square of a rounding error."""
-    return mass * (CONSTANT * eps * centre) ** 2 if mass else 0.0
+    return centre * centre * (mass * (CONSTANT * eps) ** 2) if mass else 0.0
 
 
 def spread(moments: Moments) -> Array:
