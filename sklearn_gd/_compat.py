@@ -9,26 +9,41 @@ The attributes from which scikit-learn makes the link in an object's HTML repres
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 __all__ = ["DOCUMENTATION", "CallbackSupportMixin", "Documented", "callback_root", "with_callbacks"]
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as managed
 except ImportError:  # scikit-learn < 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef, unused-ignore]
         """Nothing: this scikit-learn has no callbacks."""
 
-    def with_callbacks(fit: Any) -> Any:
-        return fit
+    def managed(method: Any) -> Any:
+        return method
+
+
+def has_callbacks(estimator: Any) -> bool:
+    return hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
+
+
+def with_callbacks(fit: Any) -> Any:
+    """scikit-learn's decorator, which tears callbacks down, for a fit that has some: without them it pays nothing."""
+    told = managed(fit)
+
+    @functools.wraps(fit)
+    def either(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        return (told if has_callbacks(estimator) else fit)(estimator, *args, **kwargs)
+
+    return either
 
 
 def callback_root(estimator: Any, max_subtasks: int) -> Any:
-    """The root context of a fit, or None where no callback is set: then a fit pays nothing."""
-    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
-        return estimator._init_callback_context(max_subtasks=max_subtasks)
-    return None
+    """The root context of a fit, or None where no callback is set."""
+    return estimator._init_callback_context(max_subtasks=max_subtasks) if has_callbacks(estimator) else None
 
 
 #: where the documentation is, on the web

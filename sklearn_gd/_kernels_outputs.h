@@ -128,7 +128,7 @@ static double NAME(outputs)(int kind, const REAL *X, Py_ssize_t row, Py_ssize_t 
 {
     double r[CELLS], q[CELLS], w[LANE], value = 0;
     Py_ssize_t lane = CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE;
-    Py_ssize_t rows = p ? ROWS_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : lane;
+    Py_ssize_t rows = p ? OUTPUT_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : lane;
     rows = rows < 8 ? 8 : rows > lane ? lane : rows & ~(Py_ssize_t)7;
     for (Py_ssize_t start = 0; start < n; start += rows) {
         Py_ssize_t m = n - start < rows ? n - start : rows;

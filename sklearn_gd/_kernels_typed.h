@@ -3,6 +3,7 @@
 #ifdef LINE
 /* Numbers of a line, of a quarter of it, and their sums in double precision, wherever they begin. */
 #define ANYWHERE(type) aligned(sizeof(type)), may_alias
+typedef REAL NAME(number);
 typedef REAL NAME(vector) __attribute__((vector_size(LINE), ANYWHERE(REAL)));
 typedef REAL NAME(quarter) __attribute__((vector_size(LINE / 4), ANYWHERE(REAL)));
 typedef double NAME(wide_vector) __attribute__((vector_size(LINE / sizeof(REAL) * 8), ANYWHERE(double)));
@@ -92,10 +93,28 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
 }
 #endif
 
-/* The adjoint: four rows at once, so that the sum is read and written once for them. */
+#ifdef LINE
+/* Eight rows times their factors. */
+#define EIGHT(type, x)                                                                                                 \
+    (((f[0] * AT(type, (x)) + f[1] * AT(type, (x) + p)) + (f[2] * AT(type, (x) + 2 * p) + f[3] * AT(type, (x) + 3 * p))) + \
+     ((f[4] * AT(type, (x) + 4 * p) + f[5] * AT(type, (x) + 5 * p)) + (f[6] * AT(type, (x) + 6 * p) + f[7] * AT(type, (x) + 7 * p))))
+#endif
+
+/* The adjoint: eight rows at once, so that the sum is read and written once for them. */
 VECTORS static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
     Py_ssize_t i = 0;
+#ifdef LINE
+    enum { N = LINE / sizeof(REAL) };
+    for (; i + 8 <= rows; i += 8) {
+        const REAL *x = X + i * p;
+        REAL f[8];
+        for (int k = 0; k < 8; k++) f[k] = (REAL)r[i + k];
+        Py_ssize_t j = 0;
+        for (; j + N <= p; j += N) *(NAME(wide_vector) *)(out + j) += __builtin_convertvector(EIGHT(vector, x + j), NAME(wide_vector));
+        for (; j < p; j++) out[j] += EIGHT(number, x + j);
+    }
+#endif
     for (; i + 4 <= rows; i += 4) {
         const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
         REAL r0 = (REAL)r[i], r1 = (REAL)r[i + 1], r2 = (REAL)r[i + 2], r3 = (REAL)r[i + 3];
@@ -205,8 +224,9 @@ static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, cons
                        double *total)
 {
     double raw[PART];
-    Py_ssize_t rows = p ? ROWS_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
-    rows = rows < 4 ? 4 : rows > PART ? PART : rows & ~(Py_ssize_t)3;
+    /* a vector of what takes longer than a product */
+    Py_ssize_t least = kind == BINOMIAL ? 8 : 4, rows = p ? ROWS_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
+    rows = rows < least ? least : rows > PART ? PART : rows & ~(Py_ssize_t)3;
     for (Py_ssize_t start = 0; start < n; start += rows) {
         Py_ssize_t m = n - start < rows ? n - start : rows;
         const REAL *block = X + start * p;
@@ -227,7 +247,7 @@ VECTORS static void NAME(plane)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const
                                 const REAL *y, const REAL *weight, double *gradient, REAL *bend, double *out)
 {
     double r[PART], f[PART], e[PART], h[PART], w[PART];
-    Py_ssize_t rows = p ? PLANE_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
+    Py_ssize_t rows = p ? ROWS_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : PART;
     rows = rows < 8 ? 8 : rows > PART ? PART : rows & ~(Py_ssize_t)3;
     for (Py_ssize_t start = 0; start < n; start += rows) {
         Py_ssize_t k = n - start < rows ? n - start : rows;

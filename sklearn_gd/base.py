@@ -5,7 +5,6 @@ Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, th
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import warnings
 from abc import ABC, abstractmethod
@@ -30,7 +29,7 @@ from .designs import design_for
 from .designs.dask import collect, is_dask, over_blocks
 from .designs.rows import NotFiniteError
 from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
-from .designs.threads import one_blas_thread
+from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning
 from .momentum import momentum_for
 from .preconditioners import PRECONDITIONERS
@@ -42,9 +41,6 @@ __all__ = ["BaseGD", "lazy_on_dask"]
 #: what `BaseGD._target` returns
 Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | None, int | None, dict[str, Any]]"
 
-# Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
-# products of such data.
-TINY = 9216
 # Entries of X from which a pass to look for NaN is worth saving: about 50 µs.
 CHECKED_FIRST = 1 << 17
 
@@ -344,42 +340,41 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         if weight is not None:
             mass = arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
             weight = arrays.cast(weight / mass, X.dtype)
-        # A few thousand numbers are multiplied on one thread by BLAS itself, in less time than it takes to tell it.
-        in_memory = not arrays.is_elsewhere(X)
-        with one_blas_thread() if in_memory and X.shape[0] * X.shape[1] > TINY else contextlib.nullcontext():
-            design: Any = design_for(X, bool(self.fit_intercept))
-            if design.where == "workers":
-                target, weight = design.hold(target), design.hold(weight)
-            shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
-            start = self._start(shape)
+        design: Any = design_for(X, bool(self.fit_intercept))
+        if design.where == "workers":
+            target, weight = design.hold(target), design.hold(weight)
+        shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
+        start = self._start(shape)
 
-            def results(run: Run) -> dict[str, Any]:
-                fitted = {**attributes, **self._results(run, shape, design.dtype)}
-                # where X came from; the classes, which may be words, where y did
-                for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
-                    if origin is not None and name in fitted:
-                        fitted[name] = origin.put(fitted[name])
-                return fitted
+        def results(run: Run) -> dict[str, Any]:
+            fitted = {**attributes, **self._results(run, shape, design.dtype)}
+            # where X came from; the classes, which may be words, where y did
+            for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
+                if origin is not None and name in fitted:
+                    fitted[name] = origin.put(fitted[name])
+            return fitted
 
-            tasks = tasks_for(self, given, results) if recorder is None else recorder
-            problem = Problem(
-                design, loss, target, weight, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose), tasks
-            )
-            with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
-                try:
-                    if isinstance(rule, PlaneSearch):
-                        run = automatic(problem, preconditioner)
-                    else:
-                        run = explicit(problem, rule, momentum, preconditioner)
-                except NotFiniteError:
-                    if isinstance(X, StoredRows):  # whose error has said it
-                        raise
-                    if is_dask(X):
-                        design.refuse_not_finite()
-                    else:
-                        check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
+        tasks = tasks_for(self, given, results) if recorder is None else recorder
+        problem = Problem(
+            design, loss, target, weight, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose), tasks
+        )
+        with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
+            try:
+                if isinstance(rule, PlaneSearch):
+                    run = automatic(problem, preconditioner)
+                else:
+                    run = explicit(problem, rule, momentum, preconditioner)
+            except NotFiniteError:
+                if isinstance(X, StoredRows):  # whose error has said it
                     raise
-                self._report(run, rule)
+                if is_dask(X):
+                    design.refuse_not_finite()
+                else:
+                    check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
+                raise
+            if run.reason in ("diverged", "max_iter"):
+                with quiet(design):
+                    self._report(run, rule)
         for name, value in results(run).items():
             setattr(self, name, value)
         if tasks is not None:

@@ -66,12 +66,14 @@ class Stopping:
         self.null_loss = 0.5 * float(np.vdot(scale, scale))
 
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
-        """The norm of a gradient, and that of its rounding errors (0 where the norm is far above them)."""
+        """The norm of a gradient, and that of its rounding errors (0 where that decides nothing)."""
         half = self.metric.half_transposed(gradient) / self.scale
         # Where the loss falls to nothing, 1 − 1e-8 of the null loss explained counts as all of it.
         part = math.sqrt(max(value / self.null_loss, self.exact)) if value == value else math.nan
-        norm = math.sqrt(float(np.vdot(half, half)))
-        return norm / part, self.floor(coef) / part if norm < 0.01 else 0.0
+        half = half.ravel()
+        norm = math.sqrt(half @ half)
+        floor = self.floor(coef) / part if norm < 0.01 and norm > self.tol * part else 0.0
+        return norm / part, floor
 
 
 class GradientNorm:
@@ -158,8 +160,9 @@ class Run:
             shrunk = norm < 0.5 * self.flattest_norm
             if norm < self.flattest_norm:
                 self.flattest_norm, self.flattest_coef, self.improved = norm, base.coef, self.iteration
-            for name, entry in zip(HISTORY, (value, norm, *self.last, self.objective.passes), strict=True):
-                self.history[name].append(entry)
+            entries = (value, norm, *self.last, self.objective.passes)
+            for column, entry in zip(self.history.values(), entries, strict=True):
+                column.append(entry)
         if self.unbounded(value):
             self.reason = "unbounded"
         elif not finite or grown:
@@ -200,9 +203,11 @@ class Run:
         for column in self.history.values():
             column.pop()
 
-    def move(self, objective: Objective, coef: Array) -> None:
-        """Go on from the end of a run on another form of the same problem."""
+    def move(self, objective: Objective, coef: Array, change: Callable[[Array], Array] | None = None) -> None:
+        """Go on from the end of a run on another form of the same problem, which may have other coordinates."""
         self.forget()
+        if change is not None:
+            coef, self.best_coef, self.flattest_coef = map(change, (coef, self.best_coef, self.flattest_coef))
         self.objective, self.point, self.previous = objective, objective.at(coef), None
         self.reason, self.exhausted, self.refreshed = None, False, self.iteration
 

@@ -747,9 +747,7 @@ class QuadraticSubspace(Subspace):
 
     def point(self, a: Array) -> QuadraticPoint:
         origin = self.origin
-        step = Direction(
-            self._combine(a, [direction.coef for direction in self.directions]), self._combine(a, self.images())
-        )
+        step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, self.images()))
         return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.image, step)
 
 

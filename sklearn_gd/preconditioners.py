@@ -116,10 +116,20 @@ class Centred(Identity):
         return out
 
 
+def rounding(centre: Array, mass: float, eps: float) -> Any:
+    """The variance of a column that is constant up to rounding, which has no direction of its own: the square of a rounding error."""
+    return mass * (CONSTANT * eps * centre) ** 2 if mass else 0.0
+
+
 def spread(moments: Moments) -> Array:
     """The root of each column's variance, 0 where it is that of rounding errors."""
     unit: Array = np.sqrt(moments.matrix)
     return np.where(unit > CONSTANT * np.finfo(np.float64).eps * np.abs(moments.centre), unit, 0.0)
+
+
+def root_of(diagonal: Array, noise: Any) -> Array:
+    """The inverse roots of the entries, 0 of those that are noise."""
+    return 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
 
 
 class Diagonal(Centred):
@@ -140,9 +150,7 @@ class Diagonal(Centred):
     def __init__(self, curvature: Moments, factor: float, alpha: float) -> None:
         super().__init__(curvature.centre, factor * curvature.mass)
         diagonal = factor * curvature.matrix + alpha
-        # A column constant up to rounding has no direction of its own: its variance is the square of a rounding error.
-        noise = factor * (CONSTANT * EPS * curvature.centre) ** 2
-        self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
+        self.root = root_of(diagonal, rounding(curvature.centre, factor, EPS))
 
     def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T
@@ -169,6 +177,8 @@ class Full(Centred):
         The precision of the arithmetic in which the matrix was computed.
     spectral : bool
         Whether a matrix that is nearly singular gets its eigenvectors; else its reciprocal condition says 0.
+    noise : ndarray of shape (p,), float or None
+        Diagonal entries that are rounding errors; None for those of columns about the centre.
 
     Attributes
     ----------
@@ -185,16 +195,20 @@ class Full(Centred):
     name = "full"
 
     def __init__(
-        self, matrix: Array, centre: Array, mass: float, alpha: float, eps: float, spectral: bool = True
+        self,
+        matrix: Array,
+        centre: Array,
+        mass: float,
+        alpha: float,
+        eps: float,
+        spectral: bool = True,
+        noise: Any = None,
     ) -> None:
         super().__init__(centre, mass)
         p = matrix.shape[0]
-        # a column constant up to rounding: its variance is the square of a rounding error
-        noise = mass * (CONSTANT * eps * centre) ** 2
         if alpha:
             matrix.flat[:: p + 1] += alpha
-        diagonal = matrix.diagonal()
-        self.root = 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
+        self.root = root_of(matrix.diagonal(), rounding(centre, mass, eps) if noise is None else noise)
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are
@@ -206,7 +220,11 @@ class Full(Centred):
             self.reciprocal_condition = 0.0
         else:
             # the squared pivots: small where columns depend on each other
-            self.reciprocal_condition = float(self.factor.diagonal().min(initial=1.0)) ** 2
+            pivots = self.factor.diagonal().tolist()
+            self.reciprocal_condition = min(pivots, default=1.0) ** 2
+            # The mean of the eigenvalues is 1. So the least is the determinant over the product of the others at the least, which is
+            # at most (p/(p − 1))^(p−1) < e, and the largest is at most p.
+            self._at_least = math.prod(pivots) ** 2 / (math.e * max(p, 1))
         # Pivots that small may hide a dependence: the eigenvectors tell.
         if spectral and self.reciprocal_condition < max(16 * p * eps, 1e-10):
             values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
@@ -217,12 +235,14 @@ class Full(Centred):
                 self.null = self.root[:, None] * vectors[:, ~keep]
             self.reciprocal_condition = float(values[keep][0] / values[-1])
 
-    def condition_estimate(self) -> float:
-        """The reciprocal of the condition number, by LAPACK's estimator: p² operations."""
+    def condition_above(self, least: float) -> bool:
+        """Whether the reciprocal of the condition number is: by a bound, or by LAPACK's estimator, which takes p² operations."""
         if self.vectors is not None or not self.reciprocal_condition:
-            return self.reciprocal_condition
+            return self.reciprocal_condition > least
+        if self._at_least > least:
+            return True
         # the matrix has a unit diagonal: its norm is between 1 and p, and p the cautious one
-        return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0])
+        return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0]) > least
 
     def direction(self, gradient: Array) -> Array:
         if self.vectors is not None:

@@ -62,8 +62,8 @@ class Trace:
 
 
 def coefficients(run: Run) -> Array:
-    """Where the gradient was taken last, in the coordinates of the run."""
-    return np.asarray(run.base.coef)
+    """Where the gradient was taken last, in the user's coordinates: a run may change its own under way."""
+    return np.asarray(run.back(run.base.coef))
 
 
 class Iterates:
@@ -115,9 +115,6 @@ def trace(
     if not iterates.rows:  # no step was taken
         iterates.before(run)
     rows = [iterates.rows[k] for k in range(len(model.loss_curve_))]
-    if keep is coefficients:
-        # the way back to the user's coordinates is known when the run has ended, and the same for all iterates
-        rows = [run.back(row) for row in rows]
     return Trace(model, np.stack(rows).astype(np.float64, copy=False), problem, run)
 
 

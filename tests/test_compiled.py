@@ -195,7 +195,7 @@ def test_a_remote_trial_draws_the_same_rows(monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("targets", [None, 1, 2])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (256, 4), (257, 5), (1000, 64), (40000, 7)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (256, 4), (257, 5), (1000, 64), (3000, 120), (40000, 7)])
 def test_a_narrow_gram_matrix_is_numpys(shape, fit_intercept, targets, weighted, dtype, monkeypatch):
     rng = np.random.default_rng(shape[0])
     n, p = shape

@@ -10,9 +10,11 @@ what a product with X costs, and neither tower may know both.
 from __future__ import annotations
 
 from ..descent import Run
+from ..designs.threads import quiet
 from ..losses import HalfSquaredError
 from . import limits
 from .problem import Problem, explicit
+from .squares import gram_at_once, gram_squares
 from .wide import by_loss, rotated, wide_ridge
 
 __all__ = ["Problem", "automatic", "explicit"]
@@ -21,13 +23,16 @@ __all__ = ["Problem", "automatic", "explicit"]
 def automatic(problem: Problem, preconditioner: str | None) -> Run:
     """The run of ``learning_rate="auto"``."""
     n, p = problem.design.n_samples, problem.design.n_features
-    if (
+    by_rows = (
         preconditioner in ("auto", "full")
         and n < p
         and n <= limits.ROWS_TO_ROTATE
         and hasattr(problem.design, "row_products")
-    ):
-        if isinstance(problem.loss, HalfSquaredError) and problem.alpha:
-            return wide_ridge(problem)
-        return rotated(problem)
-    return by_loss(problem, preconditioner)
+    )
+    squared = isinstance(problem.loss, HalfSquaredError)
+    if squared and not by_rows and gram_at_once(problem, preconditioner):
+        return gram_squares(problem)
+    with quiet(problem.design):
+        if by_rows:
+            return wide_ridge(problem) if squared and problem.alpha else rotated(problem)
+        return by_loss(problem, preconditioner)

@@ -16,11 +16,12 @@ import numpy as np
 from .. import compiled
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
+from ..designs.threads import quiet
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
 from ..penalties import L2
 from ..preconditioners import Diagonal, Full, Identity, Inexact, Nystrom
-from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Objective, Preconditioner, StepRule
+from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
 from ..remote import RemoteModel
 from ..steps import PlaneSearch
 from . import limits
@@ -60,8 +61,8 @@ class Problem:
         As the estimator has them.
     back : callable (coef) -> coef, or None
         From the problem's coordinates to the estimator's, where they differ.
-    amplified : float
-        By what columns' distance from zero multiplies the rounding errors of products, once `stopping` has been asked for.
+    moments : Moments or None
+        The columns', once `stopping` has been asked for.
     """
 
     design: Design
@@ -78,7 +79,7 @@ class Problem:
     criterion: Stopping | None = None
     back: Callable[[Array], Array] | None = None
     model: LinearModel = field(init=False)
-    amplified: float = field(default=1.0, init=False)
+    moments: Moments | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.eps = float(np.finfo(self.design.dtype).eps)
@@ -93,27 +94,40 @@ class Problem:
         about = self.y - alike(mean(self.y, self.weight), self.y) if self.design.fit_intercept else self.y
         return positive_root(mean(about * about, self.weight))
 
-    def stopping(self, moments: Moments) -> Stopping:
-        """The one criterion, from the columns' moments."""
+    def stopping(self, moments: Moments, norm: Norm | None = None) -> Stopping:
+        """The one criterion, from the columns' moments; the norm is theirs, too, where none is given."""
         if self.criterion is not None:
             return self.criterion
-        metric = Diagonal(moments, self.loss.curvature, self.alpha)
+        self.moments = moments
+        norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
+        return Stopping(norm, self.scale, self.tol, self.floor, self.eps)
+
+    def floor(self, coef: Array) -> float:
+        """The norm of a gradient's rounding errors, once `stopping` has been asked for.
+
+        Those of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that are far from zero;
+        both are independent between samples, hence 1/√n, and add up over p columns.
+        """
         n, p = self.design.n_samples, self.design.n_features
-        rms = np.sqrt(moments.matrix + moments.centre**2)
-        # far from zero in units of the metric, where a column that does not vary has the penalty's
-        offset = moments.centre * metric.root
-        self.amplified = amplified = math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(p, 1))
-        spread = math.sqrt((p + 1) / n)
+        w = coef[:p]
+        terms = math.sqrt(np.vdot(scaled := (self._rms * w.T).T, scaled)) + math.sqrt(np.vdot(coef[p:], coef[p:]))
         size = float(np.asarray(self.scale).min())
+        return self.eps * math.sqrt((p + 1) / n) * (self.amplified + terms / size)
 
-        def floor(coef: Array) -> float:
-            # Rounding errors of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that
-            # are far from zero; both are independent between samples, hence 1/√n, and add up over p columns.
-            w = coef[:p]
-            terms = math.sqrt(np.vdot(scaled := (rms * w.T).T, scaled)) + math.sqrt(np.vdot(coef[p:], coef[p:]))
-            return self.eps * spread * (amplified + terms / size)
+    @functools.cached_property
+    def _rms(self) -> Array:
+        """The root of the mean square of each column."""
+        assert self.moments is not None
+        return np.sqrt(self.moments.matrix + self.moments.centre**2)
 
-        return Stopping(metric, self.scale, self.tol, floor, self.eps)
+    @functools.cached_property
+    def amplified(self) -> float:
+        """By what columns' distance from zero multiplies the rounding errors of products; rows that are rotated are about theirs."""
+        if self.moments is None:
+            return 1.0
+        # far from zero in units of the metric, where a column that does not vary has the penalty's
+        offset = self.moments.centre * Diagonal(self.moments, self.loss.curvature, self.alpha).root
+        return math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(len(offset), 1))
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
@@ -145,11 +159,12 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
 
 def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:
     """The run of a rule that the user has chosen."""
-    moments = problem.design.moments(problem.weight)
-    metric = metric_for(preconditioner, problem, moments)
-    run = problem.run(problem.model, problem.stopping(moments))
-    run.metric = metric
-    return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+    with quiet(problem.design):
+        moments = problem.design.moments(problem.weight)
+        metric = metric_for(preconditioner, problem, moments)
+        run = problem.run(problem.model, problem.stopping(moments))
+        run.metric = metric
+        return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
 
 
 def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | None = None) -> Run:
@@ -178,7 +193,9 @@ def dense_rows(problem: Problem) -> bool:
 
 def low_pays(problem: Problem) -> bool:
     """Whether a Gram matrix of low precision is cheaper than one of the data's own."""
-    return dense_rows(problem) and (compiled.has_tiles() or problem.design.dtype == np.float64)
+    # of few columns an exact compiled product costs as much as the first iterations in such a metric
+    exact = getattr(problem.design, "joint", False)
+    return dense_rows(problem) and not exact and (compiled.has_tiles() or problem.design.dtype == np.float64)
 
 
 def low_price(size: int, length: int) -> float:

@@ -6,7 +6,9 @@ where a product costs as much as a hundred passes, and conjugate gradients often
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -15,10 +17,10 @@ from .. import compiled
 from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
-from ..designs.threads import whole_blas
+from ..designs.threads import quiet, whole_blas
 from ..objectives import Quadratic
-from ..preconditioners import EPS, Full, Rounded, spread
-from ..protocols import Array, Moments
+from ..preconditioners import EPS, Diagonal, Full, Rounded, rounding, spread
+from ..protocols import Array, Moments, Norm
 from . import limits
 from .problem import (
     EARLY,
@@ -35,6 +37,11 @@ from .problem import (
 )
 
 __all__ = ["product_objective", "squares"]
+
+
+def gram_at_once(problem: Problem, preconditioner: str | None) -> bool:
+    """Whether the Gram matrix costs less than all else takes at the least."""
+    return preconditioner in ("auto", "full") and gram_price(problem.design) < 2 + limits.LOW_ITERATIONS
 
 
 def squares(problem: Problem, preconditioner: str | None) -> Run:
@@ -109,6 +116,109 @@ def low_metric(problem: Problem, moments: Moments) -> Rounded | None:
         return None
 
 
+NOWHERE = np.zeros(0)  # the centre of coordinates that have none
+
+
+class AtCentre:
+    """Squared error about the centre of the data: in the coefficients and the prediction there, in place of the intercept.
+
+    These do not depend on each other, so a product, a step and a norm are those of one matrix.
+
+    Parameters
+    ----------
+    gram : Moments
+        Of features and targets together; overwritten.
+    p : int
+        Features.
+    has_intercept : bool
+    alpha : float
+        The penalty's curvature.
+    eps : float
+        The precision of the arithmetic in which the matrix was computed.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (size, size)
+        The Hessian.
+    cross : ndarray of shape (p, n_targets)
+        Minus the gradient at the best constant prediction.
+    moments : Moments
+        Of the features' columns.
+    target, variances : ndarray of shape (n_targets,)
+    metric : Full
+    """
+
+    def __init__(self, gram: Moments, p: int, has_intercept: bool, alpha: float, eps: float) -> None:
+        self.has_intercept = has_intercept
+        matrix = gram.matrix
+        diagonal = matrix.diagonal().copy()
+        self.cross, self.variances = matrix[:p, p:].copy(), diagonal[p:]
+        self.centre, self.target = gram.centre[:p], gram.centre[p:]
+        self.moments = Curvature(diagonal[:p], self.centre, gram.mass)
+        size = p + has_intercept
+        self.matrix = matrix = matrix[:size, :size]
+        noise = np.zeros(size)
+        noise[:p] = rounding(self.centre, gram.mass, eps)
+        if has_intercept:
+            # there is a target's column at the least, whose place this takes
+            matrix[p] = matrix[:, p] = 0.0
+            matrix[p, p] = gram.mass
+        if alpha:
+            np.einsum("ii->i", matrix)[:p] += alpha
+        # symmetric, so its transpose is it in LAPACK's order
+        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, eps, noise=noise)
+
+    def into(self, coef: Array) -> Array:
+        """From the user's coordinates."""
+        coef = coef.copy()
+        if self.has_intercept:
+            coef[-1] += self.centre @ coef[:-1]
+        return coef
+
+    def out(self, coef: Array) -> Array:
+        """To the user's coordinates; among equal solutions to the smallest."""
+        coef = coef.copy()
+        if self.metric.null is not None:
+            coef = self._smallest(coef)
+        if self.has_intercept:
+            coef[-1] -= self.centre @ coef[:-1]
+        return coef
+
+    def _smallest(self, coef: Array) -> Array:
+        """Without the part that columns which depend on each other leave free."""
+        p = len(self.centre)
+        coef[:p] -= self._free @ (self._free.T @ coef[:p])
+        return coef
+
+    @functools.cached_property
+    def _free(self) -> Array:
+        null: Any = self.metric.null
+        return scipy.linalg.orth(null[: len(self.centre)])
+
+
+class Columns:
+    """The norm of a gradient at the centre: each column in units of its own spread."""
+
+    def __init__(self, root: Array) -> None:
+        self.root = root
+
+    def half_transposed(self, gradient: Array) -> Array:
+        return (self.root * gradient.T).T
+
+
+class FromCentre:
+    """The norm of a gradient at the centre, where a norm is for the user's coordinates."""
+
+    def __init__(self, norm: Norm, centre: Array) -> None:
+        self.norm, self.centre = norm, centre
+
+    def half_transposed(self, gradient: Array) -> Array:
+        if len(gradient) > len(self.centre):
+            gradient = gradient.copy()
+            gradient[:-1] += np.multiply.outer(self.centre, gradient[-1])
+        return self.norm.half_transposed(gradient)
+
+
 def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     """One symmetric product of X, after which everything is of coefficient size.
 
@@ -121,67 +231,48 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     run : Run or None
         One to go on with.
     """
-    design, alpha = problem.design, problem.alpha
+    design = problem.design
     p, outputs = design.n_features, problem.start.shape[1:]
-    gram = design.gram(problem.weight, problem.y)
-    eps = EPS if gram.double else problem.eps
-    metric = gram_metric(gram, p, alpha, eps)
-    if eps > EPS and metric.condition_estimate() < SINGLE_ENOUGH:
-        gram, eps = design.gram(problem.weight, problem.y, np.float64), EPS
-        metric = gram_metric(gram, p, alpha, eps)
-    matrix, centre, diagonal = gram.matrix[:p, :p], gram.centre[:p], gram.matrix.diagonal()
+
+    def form(dtype: Any = None) -> tuple[AtCentre, float]:
+        gram = design.gram(problem.weight, problem.y, dtype)
+        eps = EPS if gram.double else problem.eps
+        return AtCentre(gram, p, design.fit_intercept, problem.alpha, eps), eps
+
+    here, eps = form()
+    if eps > EPS and not here.metric.condition_above(SINGLE_ENOUGH):
+        here, eps = form(np.float64)[0], EPS
+    metric = here.metric
+    problem.scale = positive_root(here.variances.reshape(outputs))
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
-    linear[:p] = gram.matrix[:p, p:].reshape(p, *outputs)
+    linear[:p] = here.cross.reshape(p, *outputs)
     if design.fit_intercept:
-        anchor[p] = gram.centre[p:].reshape(outputs)
-    moments, variances = Curvature(diagonal[:p], centre, gram.mass), diagonal[p:]
-    problem.scale = positive_root(variances.reshape(outputs))
-
-    def product(coef: Array) -> Array:
-        w = coef[:p]
-        out = np.empty_like(coef)
-        out[:p] = matrix @ w
-        if alpha:
-            out[:p] += alpha * w
-        if design.fit_intercept:
-            # Not as one more column of the matrix, which takes fewer calls: rounded with the other products, it kept gradients of five in
-            # twelve exact fits of far columns above the tolerance.
-            at_centre = coef[p] + centre @ w  # the mean prediction
-            out[p] = at_centre
-            out[:p] += centre * at_centre if coef.ndim == 1 else np.multiply.outer(centre, at_centre)
-        return out
-
+        anchor[p] = here.target.reshape(outputs)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
-    objective = Quadratic(product, linear, anchor, 0.5 * float(variances.sum()), lambda: design.passes)
+    objective = Quadratic(
+        here.matrix.__matmul__, linear, anchor, 0.5 * float(here.variances.sum()), lambda: design.passes
+    )
+    given: Any = None if problem.criterion is None else problem.criterion.metric
+    norm: Any = Columns(metric.root) if given is None else FromCentre(given, here.centre)
     if run is None or run.base is None:
-        run = problem.run(objective, problem.stopping(moments))
+        run = problem.run(objective, problem.stopping(here.moments, norm), here.into(problem.start))
     else:
-        run.move(objective, run.base.coef)
+        run.move(objective, run.base.coef, here.into)
+    stopping: Any = run.stopping
+    stopping.metric = norm
+    outer = run.back
+    run.back = lambda coef: outer(here.out(coef))
     run.metric = metric
     plane_descent(problem, run)
-    if eps > DIGITS_LOST * metric.condition_estimate() and run.reason in ("gradient", "precision"):
-        run.move(problem.model, run.base.coef)
-        plane_descent(problem, run)
-    if metric.null is not None:
-        # Among equal solutions the smallest: without the part that columns which depend on each other leave free.
-        basis = scipy.linalg.orth(metric.null)
-
-        def smallest(coef: Array) -> Array:
-            coef = coef.copy()
-            free = basis @ (basis.T @ coef[:p])
-            coef[:p] -= free
-            if design.fit_intercept:
-                coef[p] += centre @ free
-            return coef
-
-        outer = run.back
-        run.back = lambda coef: outer(smallest(coef))
+    if run.reason in ("gradient", "precision") and not metric.condition_above(eps / DIGITS_LOST):
+        # in the user's coordinates, in which the data are
+        stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
+        run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, eps)
+        run.move(problem.model, run.base.coef, here.out)
+        run.back = (lambda coef: outer(here.out(here.into(coef)))) if metric.null is not None else outer
+        with quiet(design):
+            plane_descent(problem, run)
     return run
-
-
-def gram_metric(gram: Moments, p: int, alpha: float, eps: float) -> Full:
-    """The metric of the first p columns of a Gram matrix."""
-    return Full(gram.matrix[:p, :p].copy(order="F"), gram.centre[:p], gram.mass, alpha, eps)
 
 
 # Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.

@@ -25,9 +25,9 @@ __all__ = ["DESIGNS", "design_for"]
 # Typed loosely: the designs of devices and of Dask have no products of rows, and say so by not having the method.
 #: (recognises, design): the first that recognises X takes it
 DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Any]]] = [
+    (lambda X: isinstance(X, np.ndarray), DenseDesign),
     (sp.issparse, SparseDesign),
     (lambda X: isinstance(X, StoredRows), StoredDesign),
-    (lambda X: isinstance(X, np.ndarray), DenseDesign),
     (is_dask, DaskDesign),
     (is_elsewhere, ArrayDesign),
 ]

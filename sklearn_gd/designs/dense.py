@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,14 +18,16 @@ from .threads import cut, map_ordered
 SMALL_PRODUCT = 1_000_000
 # A slice of columns of this size is a copy that stays in the last-level cache while its rows are multiplied.
 COLUMN_BYTES = 1 << 24
-# Columns up to which the compiled product takes less time than copies of rows that are centred and multiplied by BLAS.
-# One thread, float64, with AVX-512: 20,640 × 8 0.11 ms, and 0.65 by BLAS with the copies; 100,000 × 20 2.0 and 6.4; 50,000 × 64
-# 6.2 and 12.8, in float32 6.4 and 6.0. Without it 100,000 × 20 2.8, 50,000 × 64 11.
-NARROW = 64
+# Columns up to which the compiled product takes less time than copies of rows that are centred and multiplied by BLAS, without vectors
+# of 512 bits and with them. With AVX-512, two threads: 5,000 × 100 1.4 ms, and 2.7 by BLAS with the copies, in float32 1.3 and 1.4 to
+# 1.7; 16,000 × 100 3.9 and 7.5, in float32 3.9 and 4.6. Without it, one thread: 100,000 × 20 2.8, 50,000 × 64 11, by BLAS 6.4 and 12.8.
+NARROW, NARROW_WIDE = 64, 256
 # Columns up to which products with several weights share a read of X: one of their sums then lies in the second-level cache with its rows.
 SHARED_COLUMNS = 255
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 100 to 200 µs.
 CHUNK_PRODUCTS = 4_000_000
+# The least rows of one for each of its columns.
+CHUNK_ROWS = 16
 
 # What sweeps for several outputs know.
 OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
@@ -48,6 +51,13 @@ class DenseDesign(RowBlocks):
         self.legible = not isinstance(X, np.ndarray) or bool(
             X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
         )
+
+    @property
+    def joint(self) -> bool:
+        """Whether `gram` is one compiled read, in double precision."""
+        aligned = not isinstance(self.X, np.ndarray) or self.X.flags.aligned
+        most = NARROW_WIDE if compiled.has_wide() else NARROW
+        return bool(compiled.kernels is not None and aligned and self.n_features <= most)
 
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
@@ -182,19 +192,15 @@ class DenseDesign(RowBlocks):
 
     def _joint_products(self, weight: Array | None, targets: Array | None) -> tuple[Array, Array] | None:
         """ZᵀWZ with Z = [X T 1] less a shift, in double precision whatever X is, and the shift; None where NumPy has to do it."""
-        unaligned = isinstance(self.X, np.ndarray) and not self.X.flags.aligned
-        if self.n_features > NARROW or compiled.kernels is None or unaligned:
+        if not self.joint:
             return None
         self.passes += 1
         n, dtype = self.n_samples, self.dtype
-        shift = self.provisional_centre(weight)
         if targets is not None:
-            targets = targets.reshape(n, -1)
-            about = finite_mean(targets[self._few(weight)]) if self.fit_intercept else np.zeros(targets.shape[1])
-            shift = np.concatenate([shift, about])
-            targets = targets.astype(dtype, copy=False)
+            targets = targets.reshape(n, -1).astype(dtype, copy=False)
         if weight is not None:
             weight = np.ascontiguousarray(weight, dtype=dtype)
+        shift = self._joint_shift(weight, targets)
         order = len(shift) + 1
 
         def task(chunk: slice) -> tuple[Array]:
@@ -204,11 +210,26 @@ class DenseDesign(RowBlocks):
                 compiled.kernels.gram(dtype.itemsize, s.stop - s.start, self.X[s], ts, ws, shift, out)
             return (out,)
 
-        chunks = min(CHUNKS, max(1, n * order * (order + 4) // CHUNK_PRODUCTS))
+        # of many columns each chunk has many sums to make, and takes a tenth of its time for them at this many rows
+        chunks = min(CHUNKS, max(1, n * order * (order + 4) // CHUNK_PRODUCTS), max(4, n // (CHUNK_ROWS * order)))
         (products,) = add_up(self._chunks(task, -(-n // chunks)))
         if weight is None:
             products /= n
         return products, shift
+
+    def _joint_shift(self, weight: Array | None, targets: Array | None) -> Array:
+        """About the mean of the rows of [X T], from a few of them."""
+        shift = np.zeros(self.n_features + (0 if targets is None else targets.shape[1]))
+        if not self.fit_intercept:
+            return shift
+        few = self._few(weight)
+        if isinstance(few, slice) and isinstance(self.X, np.ndarray):
+            compiled.kernels.middle(self.dtype.itemsize, self.n_samples, few.step, self.X, targets, shift)
+            return shift
+        shift[: self.n_features] = self.provisional_centre(weight)
+        if targets is not None:
+            shift[self.n_features :] = finite_mean(targets[few])
+        return shift
 
     def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
         """As `RowBlocks.gram`; narrow ones in one compiled read."""
@@ -216,14 +237,14 @@ class DenseDesign(RowBlocks):
         if joint is None:
             return super().gram(weight, targets, dtype)
         products, shift = joint
-        matrix, sums, mass = products[:-1, :-1], products[-1, :-1], float(products[-1, -1])
-        if targets is not None:  # the first pass over the data
+        matrix, mass = products[:-1, :-1], 0.0
+        if self.fit_intercept:
+            mass, trace = compiled.kernels.about_mean(products, shift)
+        else:
+            trace = float(np.trace(matrix))
+        if targets is not None and not math.isfinite(trace):  # the first pass over the data
             require_finite(matrix.diagonal())
-        if not self.fit_intercept:
-            return Curvature(matrix, np.zeros(len(matrix)), 0.0, double=True)
-        offset = sums / mass
-        matrix -= np.multiply.outer(sums, sums) / mass
-        return Curvature(matrix, shift + offset, mass, double=True)
+        return Curvature(matrix, shift, mass, double=True)
 
     def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
         """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had.

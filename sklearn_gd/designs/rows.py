@@ -15,6 +15,7 @@ over many rows of float32 do not drift.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -23,7 +24,7 @@ import numpy as np
 from .. import compiled
 from ..protocols import Array
 from .products import SymmetricProduct, low_product
-from .threads import cut, map_ordered, n_threads
+from .threads import cut, map_ordered, n_threads, quiet
 
 __all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean"]
 
@@ -129,7 +130,11 @@ class RowBlocks:
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
         self.at_once = self.one_block and not self.streams  # products with all rows at once, too
-        self.threads = n_threads() if self.streams else 1
+
+    @functools.cached_property
+    def threads(self) -> int:
+        """Threads of a pass; asking for them takes as long as a small one."""
+        return n_threads() if self.streams else 1
 
     # -- what a storage adds ------------------------------------------------------------------------------------
 
@@ -324,6 +329,10 @@ class RowBlocks:
         Curvature
             Of the columns, and the targets behind them.
         """
+        with quiet(self):
+            return self._gram(weight, targets, dtype)
+
+    def _gram(self, weight: Any, targets: Any, dtype: Any) -> Curvature:
         self.passes += 1
         n, p = self.n_samples, self.n_features
         shift = self.provisional_centre(weight)

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["cut", "map_ordered", "n_threads", "one_blas_thread", "whole_blas"]
+__all__ = ["cut", "map_ordered", "n_threads", "one_blas_thread", "quiet", "whole_blas"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -94,6 +94,17 @@ def one_blas_thread() -> Iterator[None]:
             state.users -= 1
             if state.users == 0:
                 state.set(state.found)
+
+
+# Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
+# products of such data.
+TINY = 9216
+
+
+def quiet(design: Any) -> contextlib.AbstractContextManager[None]:
+    """`one_blas_thread` around passes over a design, where BLAS would use more; telling it takes 15 µs."""
+    tiny = design.n_samples * design.n_features <= TINY
+    return contextlib.nullcontext() if tiny or design.where == "device" else one_blas_thread()
 
 
 @contextlib.contextmanager
