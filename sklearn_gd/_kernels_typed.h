@@ -488,41 +488,73 @@ static void NAME(search)(const struct NAME(plane) * s, double *a, double origin,
     }
 }
 
-/* Rows of [X − c, T − d, 1] √w as columns of doubles, GRAM_ROWS apart; short blocks are filled up with zeros. */
+/* A strip of one column less a shift, times the roots of the weights, where there are any. */
+INLINE void NAME(place)(const REAL *x, Py_ssize_t row, Py_ssize_t m, double c, const double *root, double *restrict z)
+{
+    if (root) {
+        for (Py_ssize_t i = 0; i < m; i++) z[i] = (x[i * row] - c) * root[i];
+    } else {
+        for (Py_ssize_t i = 0; i < m; i++) z[i] = x[i * row] - c;
+    }
+}
+
+#ifdef SWAP
+typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+
+/* The same of four columns, whose rows are contiguous, four rows at a time. */
+INLINE void NAME(place_four)(const REAL *x, Py_ssize_t row, const double *c, const double *root, double *restrict z)
+{
+    four r[4], t[4], shift;
+    memcpy(&shift, c, sizeof shift);
+    for (Py_ssize_t i = 0; i < STRIP; i += 4) {
+        for (int k = 0; k < 4; k++) r[k] = __builtin_convertvector(*(const NAME(four) *)(x + (i + k) * row), four) - shift;
+        for (int k = 0; k < 4; k += 2) {
+            t[k] = SWAP(r[k], r[k + 1], 0, 4, 2, 6);
+            t[k + 1] = SWAP(r[k], r[k + 1], 1, 5, 3, 7);
+        }
+        for (int k = 0; k < 2; k++) {
+            r[k] = SWAP(t[k], t[k + 2], 0, 1, 4, 5);
+            r[k + 2] = SWAP(t[k], t[k + 2], 2, 3, 6, 7);
+        }
+        for (int k = 0; k < 4; k++) {
+            if (root) r[k] *= *(const four *)(root + i);
+            memcpy(z + k * GRAM_ROWS + i, r + k, sizeof *r);
+        }
+    }
+}
+#endif
+
+/* Rows of [X − c, T − d, 1] √w as columns of doubles, GRAM_ROWS apart; short blocks are filled up with zeros to whole vectors. */
 VECTORS static void NAME(gather)(const struct rows *X, const struct rows *T, const REAL *weight, const double *shift,
                                  Py_ssize_t start, Py_ssize_t m, double *restrict Z)
 {
-    double root[GRAM_ROWS];
-    for (Py_ssize_t i = 0; i < m; i++) root[i] = weight ? sqrt((double)weight[start + i]) : 1.0;
-    for (Py_ssize_t i = m; i < GRAM_ROWS; i++) root[i] = 0.0;
+    double ones[GRAM_ROWS], *root = weight ? ones : NULL;
+    Py_ssize_t full = (m + 7) & ~(Py_ssize_t)7;
+    for (Py_ssize_t i = 0; i < m; i++) ones[i] = weight ? sqrt((double)weight[start + i]) : 1.0;
+    for (Py_ssize_t i = m; i < full; i++) ones[i] = 0.0;
     for (int part = 0; part < 2; part++) {
         const struct rows *from = part ? T : X;
-        /* columns that are contiguous have no cache lines to share: each of them at once */
-        Py_ssize_t strip = from->row == 1 ? GRAM_ROWS : STRIP;
-        for (Py_ssize_t block = 0; block < m; block += strip) {
-            const REAL *x = (const REAL *)from->at + (start + block) * from->row;
-            Py_ssize_t rows = m - block < strip ? m - block : strip;
-            for (Py_ssize_t j = 0; j < from->columns; j++) {
-                double *z = Z + j * GRAM_ROWS + block;
-                double c = shift[j];
+        const REAL *x = (const REAL *)from->at + start * from->row;
+        Py_ssize_t p = from->columns;
+        if (from->row == 1) { /* contiguous columns have no cache lines to share: each of them at once */
+            for (Py_ssize_t j = 0; j < p; j++) {
                 const REAL *column = x + j * from->column;
-                if (from->row == 1) {
-                    for (Py_ssize_t i = 0; i < rows; i++) z[i] = column[i] - c;
-                } else if (rows == STRIP) {
-                    for (Py_ssize_t i = 0; i < STRIP; i++) z[i] = column[i * from->row] - c;
-                } else {
-                    for (Py_ssize_t i = 0; i < rows; i++) z[i] = column[i * from->row] - c;
-                }
+                NAME(place)(column, 1, m, shift[j], root, Z + j * GRAM_ROWS);
+            }
+        } else {
+            for (Py_ssize_t i = 0; i < m; i += STRIP, x += STRIP * from->row) {
+                Py_ssize_t j = 0, rows = m - i < STRIP ? m - i : STRIP;
+                const double *part_root = root ? root + i : NULL;
+#ifdef SWAP
+                if (from->column == 1 && rows == STRIP)
+                    for (; j + 4 <= p; j += 4) NAME(place_four)(x + j, from->row, shift + j, part_root, Z + j * GRAM_ROWS + i);
+#endif
+                for (; j < p; j++) NAME(place)(x + j * from->column, from->row, rows, shift[j], part_root, Z + j * GRAM_ROWS + i);
             }
         }
-        for (Py_ssize_t j = 0; j < from->columns; j++, Z += GRAM_ROWS) {
-            for (Py_ssize_t i = m; i < GRAM_ROWS; i++) Z[i] = 0.0;
-            if (weight) {
-#pragma omp simd
-                for (Py_ssize_t i = 0; i < GRAM_ROWS; i++) Z[i] *= root[i];
-            }
-        }
-        shift += from->columns;
+        for (Py_ssize_t j = 0; j < p; j++, Z += GRAM_ROWS)
+            for (Py_ssize_t i = m; i < full; i++) Z[i] = 0.0;
+        shift += p;
     }
-    memcpy(Z, root, sizeof root);
+    memcpy(Z, ones, full * sizeof(double));
 }

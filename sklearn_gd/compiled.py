@@ -45,6 +45,7 @@ __all__ = [
     "Trials",
     "columns_of",
     "has_tiles",
+    "has_wide",
     "kernels",
     "takes",
     "trials",
@@ -83,6 +84,11 @@ def _tiles() -> bool:
 def has_tiles() -> bool:
     """Whether symmetric products of bfloat16 numbers can be had; the first call asks the system for them."""
     return kernels is not None and _tiles()
+
+
+def has_wide() -> bool:
+    """Whether symmetric products are made in vectors of 512 bits."""
+    return kernels is not None and bool(kernels.has_wide())
 
 
 def trials(y: Any, weight: Any, dtype: Any, y_dtype: Any) -> Trials | None:

@@ -180,6 +180,7 @@ def asked(request, monkeypatch):
         pytest.skip("the processor, its system or the compiler has no matrix unit for bfloat16 numbers")
     monkeypatch.setattr(compiled, "has_tiles", lambda: request.param)
     monkeypatch.setattr(limits, "GRAM_PASSES", 1.0)
+    monkeypatch.setattr(DenseDesign, "joint", False)
     monkeypatch.setattr(limits, "ROW_PASSES", 1.0)
     monkeypatch.setattr(limits, "SINGLE_GRAM", 1e-2)
     products = []

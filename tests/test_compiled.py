@@ -195,7 +195,7 @@ def test_a_remote_trial_draws_the_same_rows(monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("targets", [None, 1, 2])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (256, 4), (257, 5), (1000, 64), (40000, 7)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (256, 4), (257, 5), (1000, 64), (3000, 120), (40000, 7)])
 def test_a_narrow_gram_matrix_is_numpys(shape, fit_intercept, targets, weighted, dtype, monkeypatch):
     rng = np.random.default_rng(shape[0])
     n, p = shape
@@ -213,6 +213,44 @@ def test_a_narrow_gram_matrix_is_numpys(shape, fit_intercept, targets, weighted,
         np.testing.assert_allclose(gram.centre, numpys.centre, rtol=1e-12, atol=1e-13)
         assert gram.mass == pytest.approx(numpys.mass, rel=1e-12)
         assert (gram.matrix == gram.matrix.T).all()
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [1, 8, 15, 16, 20, 255, 256, 300, 513])
+def test_symmetric_products_have_every_order_and_layout(n, weighted, dtype):
+    """One column short of a tile, a tile, and one more; rows that fill vectors, strips and blocks, and do not."""
+    rng = np.random.default_rng(n)
+    for p in [*range(25), 64, 101]:
+        base = rng.normal(size=(n, 2 * p + 3)).astype(dtype)
+        C = np.ascontiguousarray(base[:, :p])
+        # contiguous rows and columns, rows apart, both apart, backwards, one row again and again
+        layouts = [
+            C,
+            np.asfortranarray(C),
+            base[:, :p],
+            base[:, : 2 * p : 2],
+            C[::-1, ::-1],
+            np.broadcast_to(C[:1], (n, p)),
+        ]
+        weight = rng.random(n).astype(dtype) if weighted else None
+        for X, T in [
+            (X, T) for X in layouts for T in (None, base[:, -1], base[:, -2:], np.asfortranarray(base[:, -2:]))
+        ]:
+            extra = np.zeros((n, 0)) if T is None else T.reshape(n, -1)
+            shift = rng.normal(size=p + extra.shape[1])
+            Z = np.concatenate([X.astype(np.float64), extra], axis=1) - shift
+            Z = np.concatenate([Z, np.ones((n, 1))], axis=1)
+            if weight is not None:
+                Z *= np.sqrt(weight.astype(np.float64))[:, None]
+            start = Z[:1].T @ Z[:1]
+            out = start.copy()
+            compiled.kernels.gram(X.itemsize, n, X, T, weight, shift, out)
+            expected = start + Z.T @ Z
+            size = np.sqrt(np.outer(expected.diagonal(), expected.diagonal()))
+            np.testing.assert_allclose(out / size, expected / size, rtol=0, atol=1e-13)
+            assert (out == out.T).all()
 
 
 @needs_kernels

@@ -18,14 +18,16 @@ from .threads import cut, map_ordered
 SMALL_PRODUCT = 1_000_000
 # A slice of columns of this size is a copy that stays in the last-level cache while its rows are multiplied.
 COLUMN_BYTES = 1 << 24
-# Columns up to which the compiled product takes less time than copies of rows that are centred and multiplied by BLAS.
-# One thread, float64, with AVX-512: 20,640 × 8 0.11 ms, and 0.65 by BLAS with the copies; 100,000 × 20 2.0 and 6.4; 50,000 × 64
-# 6.2 and 12.8, in float32 6.4 and 6.0. Without it 100,000 × 20 2.8, 50,000 × 64 11.
-NARROW = 64
+# Columns up to which the compiled product takes less time than copies of rows that are centred and multiplied by BLAS, without vectors
+# of 512 bits and with them. With AVX-512, two threads: 5,000 × 100 1.4 ms, and 2.7 by BLAS with the copies, in float32 1.3 and 1.4 to
+# 1.7; 16,000 × 100 3.9 and 7.5, in float32 3.9 and 4.6. Without it, one thread: 100,000 × 20 2.8, 50,000 × 64 11, by BLAS 6.4 and 12.8.
+NARROW, NARROW_WIDE = 64, 256
 # Columns up to which products with several weights share a read of X: one of their sums then lies in the second-level cache with its rows.
 SHARED_COLUMNS = 255
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 100 to 200 µs.
 CHUNK_PRODUCTS = 4_000_000
+# The least rows of one for each of its columns.
+CHUNK_ROWS = 16
 
 # What sweeps for several outputs know.
 OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
@@ -49,6 +51,13 @@ class DenseDesign(RowBlocks):
         self.legible = not isinstance(X, np.ndarray) or bool(
             X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
         )
+
+    @property
+    def joint(self) -> bool:
+        """Whether `gram` is one compiled read, in double precision."""
+        aligned = not isinstance(self.X, np.ndarray) or self.X.flags.aligned
+        most = NARROW_WIDE if compiled.has_wide() else NARROW
+        return bool(compiled.kernels is not None and aligned and self.n_features <= most)
 
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
         X = self.X[s]
@@ -183,8 +192,7 @@ class DenseDesign(RowBlocks):
 
     def _joint_products(self, weight: Array | None, targets: Array | None) -> tuple[Array, Array] | None:
         """ZᵀWZ with Z = [X T 1] less a shift, in double precision whatever X is, and the shift; None where NumPy has to do it."""
-        unaligned = isinstance(self.X, np.ndarray) and not self.X.flags.aligned
-        if self.n_features > NARROW or compiled.kernels is None or unaligned:
+        if not self.joint:
             return None
         self.passes += 1
         n, dtype = self.n_samples, self.dtype
@@ -202,7 +210,8 @@ class DenseDesign(RowBlocks):
                 compiled.kernels.gram(dtype.itemsize, s.stop - s.start, self.X[s], ts, ws, shift, out)
             return (out,)
 
-        chunks = min(CHUNKS, max(1, n * order * (order + 4) // CHUNK_PRODUCTS))
+        # of many columns each chunk has many sums to make, and takes a tenth of its time for them at this many rows
+        chunks = min(CHUNKS, max(1, n * order * (order + 4) // CHUNK_PRODUCTS), max(4, n // (CHUNK_ROWS * order)))
         (products,) = add_up(self._chunks(task, -(-n // chunks)))
         if weight is None:
             products /= n
