@@ -723,6 +723,8 @@ class QuadraticSubspace(Subspace):
         images = self.images()
         coefs = [d.coef for d in self.directions]
         if self.origin.gradient.ndim == 1:
+            if len(coefs) == 1:
+                return np.array([[coefs[0] @ images[0]]])
             return np.array([[np.vdot(c, image) for image in images] for c in coefs])
         return np.moveaxis(np.array([[np.einsum("ij,ij->j", c, image) for image in images] for c in coefs]), -1, 0)
 

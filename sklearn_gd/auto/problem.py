@@ -20,7 +20,7 @@ from ..designs.threads import quiet
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
 from ..penalties import L2
-from ..preconditioners import Diagonal, Full, Identity, Inexact, Nystrom
+from ..preconditioners import EPS, Diagonal, Full, Identity, Inexact, Nystrom
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
 from ..remote import RemoteModel
 from ..steps import PlaneSearch
@@ -82,7 +82,7 @@ class Problem:
     moments: Moments | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.eps = float(np.finfo(self.design.dtype).eps)
+        self.eps = EPS if self.design.dtype == np.float64 else float(np.finfo(self.design.dtype).eps)
         model = RemoteModel if self.design.where == "workers" else LinearModel
         self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 

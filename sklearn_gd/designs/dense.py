@@ -46,9 +46,17 @@ class DenseDesign(RowBlocks):
             size = X.size * X.dtype.itemsize
             parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
             self.light_rows = max(1, -(-X.shape[0] // parts))
-        # rows as sweeps for several outputs read them: contiguous, whatever lies between them
-        self.rows_apart = isinstance(X, np.ndarray) and not X.flags.c_contiguous
-        self.legible = not isinstance(X, np.ndarray) or bool(
+
+    @property
+    def rows_apart(self) -> bool:
+        """Whether rows are not next to each other."""
+        return isinstance(self.X, np.ndarray) and not self.X.flags.c_contiguous
+
+    @property
+    def legible(self) -> bool:
+        """Whether sweeps for several outputs can read the rows: contiguous, whatever lies between them."""
+        X = self.X
+        return not isinstance(X, np.ndarray) or bool(
             X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
         )
 
