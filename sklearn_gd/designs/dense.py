@@ -32,6 +32,9 @@ CHUNK_PRODUCTS = 4_000_000
 COPIED_BYTES = 1 << 20
 COPIED_VECTORS = 2
 
+# Rows that `kernels.grams` multiplies at a time; as in _kernels_gram.c.
+TOGETHER = 256
+
 # What sweeps for several outputs know.
 OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
 
@@ -78,7 +81,11 @@ class DenseDesign(RowBlocks):
 
     def _pieces(self, chunk: slice) -> Iterable[slice]:
         """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
-        return [chunk] if isinstance(self.X, np.ndarray) else self._blocks(chunk)
+        if isinstance(self.X, np.ndarray):
+            return [chunk]
+        # cut where `kernels.grams` cuts a copy, so that the sums are the same
+        rows = self.block_rows - self.block_rows % TOGETHER if self.block_rows > TOGETHER else self.block_rows
+        return [slice(chunk.start + s.start, chunk.start + s.stop) for s in cut(chunk.stop - chunk.start, rows)]
 
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
