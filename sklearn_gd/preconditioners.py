@@ -215,7 +215,9 @@ class Full(Centred):
         self.rank = p
         self.null: Array | None = None
         self.vectors: Array | None = None
-        self.factor, failed = potrf(matrix, lower=1)
+        # in the matrix's own memory, whose other triangle it leaves as it was
+        columns = matrix if matrix.flags.f_contiguous else matrix.T
+        self.factor, failed = potrf(columns, lower=1, overwrite_a=1, clean=0)
         if failed:
             self.reciprocal_condition = 0.0
         else:
@@ -227,7 +229,8 @@ class Full(Centred):
             self._at_least = math.prod(pivots) ** 2 / (math.e * max(p, 1))
         # Pivots that small may hide a dependence: the eigenvectors tell.
         if spectral and self.reciprocal_condition < max(16 * p * eps, 1e-10):
-            values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
+            columns.flat[:: p + 1] = 1.0
+            values, vectors = scipy.linalg.eigh(columns, lower=False, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
             self.rank = int(keep.sum())
             self.vectors = vectors[:, keep] / np.sqrt(values[keep])
@@ -642,6 +645,7 @@ class Renewed(Identity):
                 return
             if self.poor:
                 self.source.grow()
+        self.metric = None  # before there is another: two of them are never in memory
         self.metric = self.source.metric(run.base)
         self.age = 1
 

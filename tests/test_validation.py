@@ -15,7 +15,8 @@ from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.preprocessing import scale
 
-from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, momentum, steps
+from benchmarks.time_to_accuracy import matrix_bytes
+from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, compiled, momentum, steps
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
 
@@ -399,6 +400,36 @@ def test_peak_memory_is_a_few_vectors(estimator_class, dtype, order, learning_ra
     peak = _peak_of(lambda: estimator.fit(X, y))
     # A quarter of X, as much as twenty of its columns, and room for constants: no copy hides in that.
     assert peak < 0.25 * X.nbytes + 2**21, f"{peak / X.nbytes:.2f} times X"
+
+
+# tall, with metrics of a sample of 4 MB; products of rows apart, and of blocks that threads share; a sample of half of X
+SHAPES = [(40_000, 100), (50_000, 500), (5_000, 1_100), (10_000, 700)]
+
+
+@pytest.mark.parametrize("tiles", [True, False])
+@pytest.mark.parametrize("n_outputs", [0, 1, 3])
+@pytest.mark.parametrize(("n_samples", "n_features"), SHAPES)
+def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_features, n_outputs, tiles, monkeypatch):
+    """The preconditioner: a matrix and its factor for each output that has one, with the bytes that they have."""
+    if tiles and not compiled.has_tiles():
+        pytest.skip("no matrix unit")
+    monkeypatch.setattr(compiled, "has_tiles", lambda: tiles)
+    rng = np.random.default_rng(0)
+    X = rng.random(size=(n_samples, n_features))
+    X -= 0.5
+    y = X[:, :10].sum(axis=1) + rng.normal(size=n_samples)
+    if n_outputs:
+        y = np.digitize(y, [[0.0], [-0.5, 0.5]][n_outputs > 1])
+    estimator = (GDLogisticRegression if n_outputs else GDLinearRegression)()
+    estimator.fit(X[:500, :20], y[:500])
+    metrics = []
+    peak = _peak_of(lambda: metrics.append(estimator._fit(X, y, None)[1].metric))
+    # the factor is in the matrix's place
+    matrices = 2 * matrix_bytes(metrics, n_features)
+    vectors = 12 * n_samples * max(1, n_outputs) * X.itemsize
+    # blocks that do not grow with the data, some of a core's cache for each of two threads: 12 vectors of these are as small
+    blocks = 0 if tiles and n_features >= 500 else 1 << 22
+    assert peak <= matrices + vectors + blocks, f"{(peak - matrices) / vectors * 12:.1f} vectors"
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)

@@ -11,7 +11,7 @@ import numpy as np
 from .. import compiled
 from ..protocols import Array
 from .products import SymmetricProduct, low_product, tile_sums
-from .rows import CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
+from .rows import BLOCK_BYTES, CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -28,6 +28,14 @@ SHARED_COLUMNS = 255
 CHUNK_PRODUCTS = 4_000_000
 # The least rows of one for each of its columns.
 CHUNK_ROWS = 16
+
+# Rows that are copied where some of them are used again and again: those that fit in a core's cache, or are as large as a few
+# vectors of n_samples. Of tall data the samples that metrics are made of are up to a third of X.
+COPIED_BYTES = 1 << 20
+COPIED_VECTORS = 2
+
+# Rows that `kernels.grams` multiplies at a time; as in _kernels_gram.c.
+TOGETHER = 256
 
 # What sweeps for several outputs know.
 OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
@@ -46,6 +54,8 @@ class DenseDesign(RowBlocks):
             size = X.size * X.dtype.itemsize
             parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
             self.light_rows = max(1, -(-X.shape[0] // parts))
+        if not isinstance(X, np.ndarray):  # each read is a copy
+            self.most_rows = max(256, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
 
     @property
     def rows_apart(self) -> bool:
@@ -88,7 +98,11 @@ class DenseDesign(RowBlocks):
 
     def _pieces(self, chunk: slice) -> Iterable[slice]:
         """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
-        return [chunk]
+        if isinstance(self.X, np.ndarray):
+            return [chunk]
+        # cut where `kernels.grams` cuts a copy, so that the sums are the same
+        rows = self.block_rows - self.block_rows % TOGETHER if self.block_rows > TOGETHER else self.block_rows
+        return [slice(chunk.start + s.start, chunk.start + s.stop) for s in cut(chunk.stop - chunk.start, rows)]
 
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
@@ -354,5 +368,33 @@ class DenseDesign(RowBlocks):
         return out.astype(np.float64) - np.multiply.outer(centre, residual.sum(axis=0))
 
     def take(self, rows: Array) -> DenseDesign:
-        """The same design on a copy of some rows."""
-        return DenseDesign(self.X[rows], self.fit_intercept)
+        """The same design on some rows: a copy of few, many where they are."""
+        X: Any = Picked(self.X, rows)
+        copied = max(COPIED_BYTES, COPIED_VECTORS * self.n_samples * self.dtype.itemsize)
+        return DenseDesign(X[:] if X.size * self.dtype.itemsize <= copied else X, self.fit_intercept)
+
+
+class Picked:
+    """Some rows of an array, copied block by block where they are read.
+
+    Parameters
+    ----------
+    X : array
+    rows : ndarray of int
+    """
+
+    ndim = 2
+
+    def __init__(self, X: Any, rows: Array) -> None:
+        self.X, self.rows, self.dtype = X, rows, X.dtype
+        self.shape = len(rows), X.shape[1]
+        self.size = len(rows) * X.shape[1]
+
+    def __getitem__(self, s: slice | Array) -> Array:
+        rows = self.rows[s]
+        # of other layouts np.take would copy all of X first
+        return (
+            np.take(self.X, rows, axis=0)
+            if getattr(self.X, "flags", None) and self.X.flags.c_contiguous
+            else self.X[rows]
+        )

@@ -21,7 +21,7 @@ from .. import compiled
 from ..protocols import Array
 from .threads import cut, map_ordered
 
-__all__ = ["SymmetricProduct", "low_product", "tile_sums"]
+__all__ = ["SymmetricProduct", "low_product", "lower_triangle", "tile_sums"]
 
 
 class SymmetricProduct:
@@ -62,11 +62,21 @@ class SymmetricProduct:
 BLOCK = 32
 # Blocks a side of a group, whose part of the sum and whose tiles stay in a core's cache of 2 MB.
 GROUP = 16
-# Bytes of rounded numbers, in both layouts, of a block of rows: one thread's stay in its core's cache, those that several share
-# in the last one, and are many, because the sum is read and written once for each block.
-OWN_BYTES, SHARED_BYTES = 1 << 20, 1 << 25
-# Bytes of a block of rows in float32, whatever the threads: each block's sum is rounded.
+# Bytes of rounded numbers, in both layouts, of a block of rows: those of one thread stay in its core's cache.
+OWN_BYTES = 1 << 20
+# Those that several threads share are many, because the sum is read and written once for each block, and the threads wait for each
+# other twice (0.1 ms): at least so many, and three quarters of the sum's own bytes, so that all of them take less than a matrix and
+# its factor. Two threads, by 2, 4, 8, 16 and 32 MB: 10,000 × 1,000 22, 17, 14, 13 and 28 ms; 20,000 × 2,000 99, 99, 90, 92 and 87.
+SHARED_BYTES = 1 << 21
+# Bytes of a block of rows in float32 at the most, whatever the threads: each block's sum is rounded.
 SINGLE_BYTES = 1 << 23
+# Numbers of such a block that a thread centres and scales at a time: 1 MB of double precision.
+PLACED = 1 << 17
+
+
+def shared_bytes(size: int) -> int:
+    """Bytes of a block of rows that threads share, for a sum of so many columns."""
+    return max(SHARED_BYTES, 3 * size * size)
 
 
 def each(vectors: Sequence[Array], index: Sequence[slice]) -> list[Array]:
@@ -88,6 +98,18 @@ def tile_sums(count: int, size: int) -> Array:
     return aligned(count * side * pitch_of(side), np.float32).reshape(count, side, -1)
 
 
+def lower_triangle(sums: Array, size: int) -> Array:
+    """The first `size` columns of a sum, whose upper triangle is known, as a lower triangle in columns; the upper one is undefined.
+
+    In the sum's own memory, which is lost: beside the blocks of a product there is one matrix, and its factor takes its place.
+    """
+    out = sums.reshape(-1)[: size * size].reshape(size, size)
+    # A row moves to where earlier ones were: NumPy copies what would be overwritten first, so a few at a time.
+    for rows in cut(size, 64):
+        out[rows, rows.start :] = sums[rows, rows.start : size]
+    return out.T
+
+
 def pitch_of(side: int) -> int:
     """Half a kilobyte beyond a power of two, so that rows do not meet in a few sets of the caches."""
     return side + (BLOCK if side % 128 == 0 else 0)
@@ -106,7 +128,7 @@ class SingleProduct:
         self.size, self.threads, self.ones = size, threads, ones
         self.product = SymmetricProduct(size + ones, threads, np.float32)
         self.sum = self.product.matrix
-        self.rows = max(256, SINGLE_BYTES // (4 * (size + ones)))
+        self.rows = max(256, min(SINGLE_BYTES, shared_bytes(size)) // (4 * (size + ones)))
 
     def add(self, Z: Array, along: int, shift: Sequence[Array], scale: Sequence[Array]) -> None:
         if along == 1:
@@ -123,11 +145,11 @@ class SingleProduct:
                 out[part, : self.size] = rows
                 out[part, self.size :] = scale[0][s, None]
 
-            map_ordered(place, cut(len(out), 256), self.threads)
+            map_ordered(place, cut(len(out), max(16, PLACED // self.size)), self.threads)
             self.product.add(out)
 
     def whole(self) -> Array:
-        return np.asfortranarray(self.sum[: self.size, : self.size].T)
+        return lower_triangle(self.sum, self.size)
 
 
 class TileProduct:
@@ -152,7 +174,7 @@ class TileProduct:
         self.pairs = [(a, b) for k, a in enumerate(self.groups) for b in self.groups[k:]]
         # the longer ones first, so that all threads end together
         self.pairs.sort(key=lambda pair: pair[0] == pair[1])
-        most = OWN_BYTES if threads == 1 else SHARED_BYTES
+        most = OWN_BYTES if threads == 1 else shared_bytes(side)
         self.rows = max(512, min(most // (4 * side), 1 << 14)) // BLOCK * BLOCK
         self.buffers: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
@@ -195,15 +217,8 @@ class TileProduct:
         map_ordered(multiply, self.pairs, self.threads)
 
     def whole(self) -> Array:
-        """The lower triangle, without the sums, in columns; the upper one is undefined."""
-        p = self.size
-        out = np.empty((p, p), dtype=np.float32)
-
-        def copy(rows: slice) -> None:
-            out[rows, rows.start :] = self.sum[rows, rows.start : p]
-
-        map_ordered(copy, cut(p, 256), self.threads)
-        return out.T
+        """The lower triangle, without the column sums, in columns and in the memory of `sum`."""
+        return lower_triangle(self.sum, self.size)
 
 
 def low_product(size: int, threads: int, ones: bool) -> TileProduct | SingleProduct:

@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
+from scipy.linalg.blas import dsyrk
 
 from .. import compiled
 from ..protocols import Array
-from .products import SymmetricProduct, low_product
+from .products import SymmetricProduct, low_product, lower_triangle
 from .threads import cut, map_ordered, n_threads, quiet
 
 __all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean"]
@@ -47,10 +48,16 @@ CHUNKS = 16
 # Predictions up to which sums and differences of them are made on one thread: 0.1 ms of 130,000, 0.3 of 260,000.
 LIGHT_PREDICTIONS = 1 << 18
 # A copy of rows, centred and weighted, that a threaded product is made of.
-GRAM_BYTES = 1 << 25
+GRAM_BYTES = 1 << 24
 # Columns up to which each thread multiplies rows of its own: every one of them sums p² numbers. Measured, two threads at
 # 50,000 × 500: 0.14 s, and 0.21 by tiles of columns; at 20,000 × 2,000 1.6, and 1.1 by tiles.
 ROWS_APART = 1000
+# Numbers of a sum from which rows are summed apart in two chunks rather than four: a machine with more threads than that gets less of
+# them, and no more memory.
+LARGE_SUM = 1 << 17
+# Columns up to which rows are multiplied apart in low precision, where threads that share blocks wait for each other. Fits of 50,000 × 500 took 94 ms (least squares) and 137 (logistic), and 109 and
+# 173 with shared blocks of 2 MB; a product of 10,000 × 1,000 29 ms, and 17 with shared ones.
+LOW_APART = 640
 # What a centre that is off adds to the smallest eigenvalues of a low-precision matrix, about the square of its rounding errors.
 NEAR_CENTRE = 2.0**-18
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
@@ -110,6 +117,7 @@ class RowBlocks:
 
     work: float  # of one product with a vector, in operations
     where = "memory"
+    most_rows = MOST_ROWS  # of a block that a thread reads for products of its columns
 
     def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
         self.X = X
@@ -366,23 +374,31 @@ class RowBlocks:
             Z *= w[:, None]
             return Z, np.dot(w, Z) if self.fit_intercept else 0.0, float(np.vdot(w, w))
 
-        def block_moments(s: slice) -> Parts:
-            Z, sums, mass = prepared(s, self.block_dense(s))
-            return np.dot(Z.T, Z), sums, mass
-
         if total <= ROWS_APART:
-            # At 8 rows a column the mirrored triangle and the sum, p² numbers a block, cost little beside the product.
-            few = min(8 * total, GRAM_BYTES // (2 * dtype.itemsize * total))
-            rows = max(64, BLOCK_BYTES // (8 * total), few)
+            rows = max(256, BLOCK_BYTES // (8 * total))
 
             def task(chunk: slice) -> Parts:
-                return add_up(block_moments(s) for s in _sub(chunk, rows))
+                out, sums, mass = np.zeros((total, total)), np.zeros(total), 0.0
+                for s in _sub(chunk, rows):
+                    Z, more, heavier = prepared(s, self.block_dense(s))
+                    add_square(out, Z)
+                    sums += more
+                    mass += heavier
+                    del Z  # before there is another
+                return out, sums, mass
 
             # p² numbers a chunk: no more chunks than threads need
-            matrix, sums, mass = add_up(self._chunks(task, max(rows, -(-n // 4))))
+            chunks = 2 if total * total > LARGE_SUM else 4
+            (matrix, sums, mass), *others = self._chunks(task, max(rows, -(-n // chunks)))
+            for part in others:
+                matrix += part[0]
+                sums += part[1]
+                mass += part[2]
+            del others
+            mirror(matrix)
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
-            for s in self.in_turn(max(256, GRAM_BYTES // (dtype.itemsize * total))):
+            for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (dtype.itemsize * total))):
                 rows = self.block_dense(s)
                 Z = np.empty((len(rows), total), dtype=dtype)
 
@@ -394,6 +410,7 @@ class RowBlocks:
                 more = add_up(map_ordered(place, cut(len(rows), 256), self.threads))
                 product.add(Z)
                 sums, mass = sums + more[0], mass + more[1]
+                del Z, place  # before there is another
             matrix = product.whole()
         matrix = matrix.astype(np.float64, copy=False)
         if weight is None:
@@ -405,7 +422,8 @@ class RowBlocks:
         offset: Any = 0.0
         if self.fit_intercept:
             offset = sums / mass
-            matrix -= mass * np.outer(offset, offset)
+            for lines in cut(total, 64):  # no matrix beside it
+                matrix[lines] -= np.multiply.outer(mass * offset[lines], offset)
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
         return Curvature(matrix, low.astype(np.float64) + offset, mass)
@@ -430,35 +448,38 @@ class RowBlocks:
         n, p, intercept = self.n_samples, self.n_features, self.fit_intercept
         inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
         centre = centre.astype(self.dtype)
-        root = np.full(n, 1 / np.sqrt(n), dtype=self.dtype) if weight is None else np.sqrt(weight, dtype=self.dtype)
-        zeros = np.zeros(n, dtype=self.dtype)
 
         def add(product: Any, s: slice) -> None:
-            product.add(self.block_dense(s), 0, (zeros[s], centre), (root[s], inverse))
+            rows = self.block_dense(s)
+            share = np.full(len(rows), 1 / n) if weight is None else weight[s]
+            roots = np.sqrt(share, dtype=self.dtype)  # of a block: one vector of n_samples less
+            product.add(rows, 0, (np.zeros(len(rows), dtype=self.dtype), centre), (roots, inverse))
 
-        if p <= ROWS_APART:
+        if p <= LOW_APART:
 
             def task(chunk: slice) -> Parts:
                 product = low_product(p, 1, intercept)
-                for s in _sub(chunk, product.rows):
+                for s in _sub(chunk, min(product.rows, self.most_rows)):
                     add(product, s)
                 return (product.sum,)
 
-            total = low_product(p, 1, intercept)
-            for (part,) in self._chunks(task, max(2048, -(-n // 4))):
-                total.sum += part
+            (total,), *others = self._chunks(task, max(2048, -(-n // (2 if p * p > LARGE_SUM else 4))))
+            for (part,) in others:
+                total += part
+            total = total.astype(np.float32, copy=False)
         else:
-            total = low_product(p, self.threads, intercept)
-            for s in self.in_turn(total.rows):
-                add(total, s)
-        matrix = total.whole()
+            product = low_product(p, self.threads, intercept)
+            for s in self.in_turn(product.rows):
+                add(product, s)
+            total = product.sum
         if not intercept:
-            return Curvature(matrix, np.zeros(p), 0.0)
-        mass = float(np.vdot(root, root))
-        rounded = total.sum[p, p]  # as the sums are, so that what is left stays positive semidefinite
-        offset = total.sum[:p, p] / rounded
+            return Curvature(lower_triangle(total, p), np.zeros(p), 0.0)
+        mass = 1.0 if weight is None else float(weight.sum(dtype=np.float64))
+        rounded = total[p, p]  # as the sums are, so that what is left stays positive semidefinite
+        offset = total[:p, p] / rounded
+        matrix = lower_triangle(total, p)
         if mass * float(offset @ offset) > NEAR_CENTRE:
-            for part in cut(p, 256):
+            for part in cut(p, 64):
                 matrix[part.start :, part] -= np.outer(rounded * offset[part.start :], offset[part])
         return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass)
 
@@ -577,6 +598,24 @@ def _times(raw: Array, weight: Array) -> Array:
 def _sub(chunk: slice, step: int) -> Iterator[slice]:
     for start in range(chunk.start, chunk.stop, step):
         yield slice(start, min(start + step, chunk.stop))
+
+
+def add_square(matrix: Array, Z: Array) -> None:
+    """Add ZᵀZ to the upper triangle of a matrix in double precision; where Z is, too, in the matrix's own memory."""
+    if Z.dtype == np.float64:
+        columns, by_columns = (Z, 1) if Z.flags.f_contiguous else (Z.T, 0)  # without a copy of either
+        dsyrk(1.0, columns, beta=1.0, c=matrix.T, trans=by_columns, lower=1, overwrite_c=1)
+    else:
+        matrix += np.dot(Z.T, Z)
+
+
+def mirror(matrix: Array) -> None:
+    """Copy the upper triangle to the lower one."""
+    for part in cut(len(matrix), 64):
+        square = matrix[part, part]
+        lower = np.tril_indices(len(square), -1)
+        square[lower] = square.T[lower]
+        matrix[part.stop :, part] = matrix[part, part.stop :].T
 
 
 def add_up(parts: Iterable[Parts]) -> Parts:

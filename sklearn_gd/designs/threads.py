@@ -139,6 +139,7 @@ def map_ordered(task: Callable[[T], R], items: Sequence[T], threads: int) -> lis
     with state.lock:
         if state.pool is None:
             state.pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="sklearn_gd")
+    job: list[Any] = [task, items]
     left = deque(range(len(items)))
     results: dict[int, R] = {}
 
@@ -151,7 +152,7 @@ def map_ordered(task: Callable[[T], R], items: Sequence[T], threads: int) -> lis
                         k = left.popleft()
                     except IndexError:
                         return
-                    results[k] = task(items[k])
+                    results[k] = job[0](job[1][k])
             except BaseException:
                 left.clear()  # what failed in one thread ends the others
                 raise
@@ -165,4 +166,8 @@ def map_ordered(task: Callable[[T], R], items: Sequence[T], threads: int) -> lis
         wait(begun)
     for other in begun:
         other.result()
-    return [results[k] for k in range(len(items))]
+    found = [results[k] for k in range(len(items))]
+    # A cancelled `work` lies in the pool's queue until a thread wakes up for it: what it would have worked on is not kept till then.
+    job.clear()
+    results.clear()
+    return found
