@@ -755,6 +755,90 @@ static PyObject *py_about_mean(PyObject *self, PyObject *args)
     return Py_BuildValue("dd", mass, trace);
 }
 
+/* Whether rows from start to stop end where the next ones begin, among the values that there are. */
+static int rising(const int32_t *rows, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t values)
+{
+    int there = rows[start] >= 0 && rows[stop] <= values;
+    for (Py_ssize_t i = start; there && i < stop; i++) there = rows[i] <= rows[i + 1];
+    if (!there) PyErr_SetString(PyExc_ValueError, "rows that end before they begin, or have values that are not there");
+    return there;
+}
+
+static PyObject *py_sparse_outputs(PyObject *self, PyObject *args)
+{
+    int kind, size;
+    Py_ssize_t k, n, p, values, start, stop;
+    PyObject *objects[11]; /* rows, columns, values, coef, intercepts, y, weight, cells, gradient, totals, predictions */
+    if (!PyArg_ParseTuple(args, "iinnnnnnOOOOOOOOOOO", &kind, &size, &k, &n, &p, &values, &start, &stop, objects, objects + 1, objects + 2,
+                          objects + 3, objects + 4, objects + 5, objects + 6, objects + 7, objects + 8, objects + 9, objects + 10))
+        return NULL;
+    if (k < 1 || k > CELLS / 8) return PyErr_Format(PyExc_ValueError, "%zd outputs, expected 1 to %d", k, CELLS / 8);
+    if (start < 0 || start > stop || stop > n) return PyErr_Format(PyExc_ValueError, "rows %zd to %zd of %zd", start, stop, n);
+    Py_buffer b[11];
+    Py_ssize_t counts[11] = {n + 1, values, values, p * k, k, n, n, n * k, p * k, k, n * k};
+    Py_ssize_t sizes[11] = {4, 4, size, size, 8, 8, size, size, 8, 8, size};
+    /* what is read whatever is asked for */
+    int needed = 7 | (objects[3] == Py_None ? 1 << 7 : 1 << 4);
+    if (objects[8] != Py_None) needed |= 1 << 9 | (kind == MULTINOMIAL) << 5 | (kind == CURVED) << 7;
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 11; got++) {
+        if (needed >> got & 1 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got >= 8, counts[got], sizes[got])) goto done;
+    }
+    if (!rising(b[0].buf, start, stop, values)) goto done;
+    double value;
+    Py_BEGIN_ALLOW_THREADS
+#define SPARSE_OUTPUTS(RUN)                                                                                                      \
+    RUN(kind, start, stop, b[0].buf, b[1].buf, b[2].buf, k, data_or_null(b + 3), data_or_null(b + 4), data_or_null(b + 5),       \
+        data_or_null(b + 6), data_or_null(b + 7), data_or_null(b + 8), data_or_null(b + 9), data_or_null(b + 10))
+    value = size == 8 ? SPARSE_OUTPUTS(sparse_outputs_f64) : SPARSE_OUTPUTS(sparse_outputs_f32);
+    Py_END_ALLOW_THREADS
+    result = PyFloat_FromDouble(value);
+done:
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
+static PyObject *py_sparse_gram(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p, values, start, stop;
+    PyObject *objects[5]; /* rows, columns, values, weight, out */
+    if (!PyArg_ParseTuple(args, "innnnnOOOOO", &size, &n, &p, &values, &start, &stop, objects, objects + 1, objects + 2, objects + 3,
+                          objects + 4))
+        return NULL;
+    if (start < 0 || start > stop || stop > n) return PyErr_Format(PyExc_ValueError, "rows %zd to %zd of %zd", start, stop, n);
+    Py_buffer b[5];
+    Py_ssize_t counts[5] = {n + 1, values, values, n, (p + 1) * (p + 1)};
+    Py_ssize_t sizes[5] = {4, 4, size, size, 8};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 5; got++) {
+        if (got != 3 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that a product needs is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got == 4, counts[got], sizes[got])) goto done;
+    }
+    if (!rising(b[0].buf, start, stop, values)) goto done;
+    Py_BEGIN_ALLOW_THREADS
+    if (size == 8)
+        sparse_gram_f64(start, stop, b[0].buf, b[1].buf, b[2].buf, p, data_or_null(b + 3), b[4].buf);
+    else
+        sparse_gram_f32(start, stop, b[0].buf, b[1].buf, b[2].buf, p, data_or_null(b + 3), b[4].buf);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"plane", py_plane, METH_VARARGS,
      "plane(itemsize, m, n, p, X, coefs, intercepts, y, weight, gradient, bend) -> (value, total, mass, h, h, h)\n\n"
@@ -803,6 +887,14 @@ static PyMethodDef methods[] = {
      "grams(X, shift, scale, roots, sums)\n\n"
      "Adds products of the columns of X, and of ones behind them, about a shift and scaled, for each column of roots, the rows' factors, "
      "to the upper triangle of one of the sums."},
+    {"sparse_outputs", py_sparse_outputs, METH_VARARGS,
+     "sparse_outputs(kind, itemsize, k, n, p, values, start, stop, rows, columns, X, coef, intercepts, y, weight, cells, gradient, totals, "
+     "raw) -> value\n\n"
+     "As outputs, over some of the n compressed sparse rows of X; coef and gradient are by columns of X, k numbers each."},
+    {"sparse_gram", py_sparse_gram, METH_VARARGS,
+     "sparse_gram(itemsize, n, p, values, start, stop, rows, columns, X, weight, out)\n\n"
+     "Adds products of the columns of X, and of ones behind them, over some of its compressed sparse rows, whose columns rise, to the "
+     "lower triangle of out."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};
