@@ -11,9 +11,7 @@ SKETCH_PASSES = 60
 # What a symmetric product costs, in passes a column: on two threads 0.7 s beside 16 ms at 20,000 × 2,000, 0.23 s beside
 # 8 ms at 50,000 × 500.
 GRAM_PASSES = 1 / 40
-# The same of sparse rows, in passes: pairs of a row's stored values, relative to `work`. 33 ms beside 10 for 3.9e7 pairs of 6.2e6 values.
-PAIR_PASSES = 1
-# A product in single precision, relative to one in double: 0.45 s beside 0.9.
+# The same in single precision, relative to that: 0.45 s beside 0.9.
 SINGLE_GRAM = 1 / 2
 # What a product of bfloat16 numbers in the processor's matrix unit costs beside packing them, two passes, in passes a column;
 # and the factor of a matrix in float32, times p²/n. On two threads 75 + 18 ms beside 13 at 20,000 × 2,000, 25 + 1 beside 9 at
@@ -33,6 +31,11 @@ FEW_PASSES = 20
 # Passes of a descent in the diagonal metric that are tried before Hessians of sparse rows, which cost more than these: 20
 # to 30 reach six digits on standardised data.
 MANY_PASSES = 30
+# What a descent in metrics of all sparse rows costs, in passes: as many matrices, each made of the pairs of a row's values and worth p²
+# and p³ operations, too, and as many passes. On two threads 33 ms beside 10 for 3.9e7 pairs of 6.2e6 values; 20,000 × 500 with one value
+# in a hundred 31 to 39 ms, and 10 to 18 by the diagonal metric.
+MATRICES, SEARCHES = 5, 12
+PAIR, SQUARE, CUBE = 1, 12, 1 / 48
 # Columns up to which p² numbers and p³/3 operations are spent.
 GRAM_SIZE = 8000
 

@@ -183,14 +183,11 @@ def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | Non
 def gram_price(design: Design) -> float:
     """What a Gram matrix costs, in passes."""
     n, p = design.n_samples, design.n_features
-    pairs = row_pairs(design)
-    if pairs is not None:
-        return limits.PAIR_PASSES * pairs / max(design.work, 1)
     return n * p * limits.GRAM_PASSES * (p + 160) / max(design.work, 1)
 
 
 def row_pairs(design: Any) -> float | None:
-    """Pairs of the rows' stored values, where a Gram matrix is made of these."""
+    """Pairs of the rows' stored values, where a Gram matrix without targets is made of these."""
     return getattr(design, "pairs", None)
 
 

@@ -19,7 +19,7 @@ __all__ = ["SparseDesign"]
 OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
 # Products of values that make a chunk of a compiled pass worth a thread: about 100 µs.
 CHUNK_PRODUCTS = 1 << 17
-# A pair of a row's values costs about 1.7 ns, wherever in the matrix it belongs; with dense rows 0.03 ns an entry of it.
+# Pairs of a row's values, 1.7 ns each on one thread, up to which they cost less than all entries of the matrix by dense rows, 0.03 ns each.
 DENSE_ENTRY = 1 / 50
 # The part of a column's squares that must be left about the mean: less than 1e-6 of it is then a rounding error.
 LEFT = 1e-10
@@ -69,7 +69,11 @@ class SparseDesign(RowBlocks):
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
         X = self.X
-        indices = X.indices.dtype == X.indptr.dtype == np.int32 and X.indices.flags.c_contiguous and X.indptr.flags.c_contiguous
+        indices = (
+            X.indices.dtype == X.indptr.dtype == np.int32
+            and X.indices.flags.c_contiguous
+            and X.indptr.flags.c_contiguous
+        )
         return compiled.kernels is not None and indices and compiled.takes(self.dtype, (X.data, *arrays))
 
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
