@@ -19,6 +19,7 @@ setup(
                     "_kernels_typed",
                     "_kernels_outputs",
                     "_kernels_sparse_outputs",
+                    "_kernels_sparse",
                     "_kernels_gram",
                     "_kernels_gram_typed",
                     "_kernels_guard",
