@@ -18,6 +18,8 @@ setup(
                 for name in (
                     "_kernels_typed",
                     "_kernels_outputs",
+                    "_kernels_sparse_outputs",
+                    "_kernels_sparse",
                     "_kernels_gram",
                     "_kernels_gram_typed",
                     "_kernels_guard",

@@ -1,7 +1,7 @@
 /* Passes over X and over predictions that read every number once: what NumPy's ufuncs need ten passes for.
 
-   Three uses: the fused sweeps of a dense design (predictions, their pointwise loss, and the adjoint of its slopes while the
-   rows are in cache), the symmetric product of a few columns, and the trials of a search on a binomial or multinomial loss. Loops
+   Three uses: the fused sweeps of a dense or sparse design (predictions, their pointwise loss, and the adjoint of its slopes while
+   the rows are in cache), the symmetric product of a few columns, and the trials of a search on a binomial or multinomial loss. Loops
    and arithmetic only: which rows, on which thread, and what for is decided in Python, which has the same in NumPy where this
    cannot be compiled.
 
@@ -58,6 +58,9 @@ static int wide(void) { return 0; }
    columns the rows are too far apart. */
 #define FEW_COLUMNS 64
 #endif
+
+/* Stored values of a sparse row from which its product is made of several sums. */
+#define SHORT_ROW 16
 
 /* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
 #define GRAM_ROWS 256
@@ -488,6 +491,91 @@ done:
     return result;
 }
 
+/* Whether some of n rows are there, and begin and end among their values. */
+static int sparse_rows(const int32_t *rows, Py_ssize_t n, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t values)
+{
+    int there = 0 <= start && start <= stop && stop <= n && 0 <= rows[start] && rows[start] <= rows[stop] && rows[stop] <= values;
+    if (!there) PyErr_SetString(PyExc_ValueError, "rows or values that are not there");
+    return there;
+}
+
+static PyObject *py_sparse_sweep(PyObject *self, PyObject *args)
+{
+    int kind, size;
+    Py_ssize_t n, p, values, start, stop;
+    double intercept;
+    PyObject *objects[9]; /* rows, columns, values, coef, y, weight, cells, gradient, predictions */
+    if (!PyArg_ParseTuple(args, "iinnnnnOOOOdOOOOO", &kind, &size, &n, &p, &values, &start, &stop, objects, objects + 1, objects + 2,
+                          objects + 3, &intercept, objects + 4, objects + 5, objects + 6, objects + 7, objects + 8))
+        return NULL;
+    Py_buffer b[9];
+    Py_ssize_t counts[9] = {n + 1, values, values, p, n, n, n, p, n};
+    Py_ssize_t sizes[9] = {4, 4, size, size, size, size, size, 8, size};
+    /* what is read whatever is asked for */
+    int needed = 7 | (objects[3] == Py_None) << 6 | (kind == SQUARED || kind == BINOMIAL) << 4;
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 9; got++) {
+        if (needed >> got & 1 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got >= 7, counts[got], sizes[got])) goto done;
+    }
+    if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
+    double value = 0, total = 0;
+    Py_BEGIN_ALLOW_THREADS
+#define SPARSE(RUN)                                                                                                               \
+    RUN(kind, start, stop, b[0].buf, b[1].buf, b[2].buf, data_or_null(b + 3), intercept, data_or_null(b + 4), data_or_null(b + 5), \
+        data_or_null(b + 6), data_or_null(b + 7), data_or_null(b + 8), &value, &total)
+    if (size == 8)
+        SPARSE(sparse_sweep_f64);
+    else
+        SPARSE(sparse_sweep_f32);
+    Py_END_ALLOW_THREADS
+    result = Py_BuildValue("dd", value, total);
+done:
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
+static PyObject *py_sparse_columns(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p, values, start, stop;
+    PyObject *objects[7]; /* rows, columns, values, weight, target, centre, sums */
+    if (!PyArg_ParseTuple(args, "innnnnOOOOOOO", &size, &n, &p, &values, &start, &stop, objects, objects + 1, objects + 2, objects + 3,
+                          objects + 4, objects + 5, objects + 6))
+        return NULL;
+    Py_buffer b[7];
+    Py_ssize_t counts[7] = {n + 1, values, values, n, n, p, 4 * p};
+    Py_ssize_t sizes[7] = {4, 4, size, size, 8, 8, 8};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 7; got++) {
+        if (got != 3 && got != 4 && got != 5 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that these sums need is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got == 6, counts[got], sizes[got])) goto done;
+    }
+    if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
+    Py_BEGIN_ALLOW_THREADS
+#define SPARSE_COLUMNS(RUN) \
+    RUN(start, stop, b[0].buf, b[1].buf, b[2].buf, data_or_null(b + 3), data_or_null(b + 4), data_or_null(b + 5), b[6].buf)
+    if (size == 8)
+        SPARSE_COLUMNS(sparse_columns_f64);
+    else
+        SPARSE_COLUMNS(sparse_columns_f32);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+    return result;
+}
+
 /* The buffer of X, whose rows are contiguous, and the numbers from one row to the next; -1 where it is not such. */
 static Py_ssize_t get_block(PyObject *object, Py_buffer *buffer, Py_ssize_t size)
 {
@@ -842,6 +930,79 @@ static PyObject *py_about_mean(PyObject *self, PyObject *args)
 
 static PyObject *py_has_wide(PyObject *self, PyObject *none) { return PyBool_FromLong(wide()); }
 
+static PyObject *py_sparse_outputs(PyObject *self, PyObject *args)
+{
+    int kind, size;
+    Py_ssize_t k, n, p, values, start, stop;
+    PyObject *objects[11]; /* rows, columns, values, coef, intercepts, y, weight, cells, gradient, totals, predictions */
+    if (!PyArg_ParseTuple(args, "ininnnnnOOOOOOOOOOO", &kind, &k, &size, &n, &p, &values, &start, &stop, objects, objects + 1, objects + 2,
+                          objects + 3, objects + 4, objects + 5, objects + 6, objects + 7, objects + 8, objects + 9, objects + 10))
+        return NULL;
+    if (k < 1 || k > CELLS / 8) return PyErr_Format(PyExc_ValueError, "%zd outputs, expected 1 to %d", k, CELLS / 8);
+    Py_buffer b[11];
+    Py_ssize_t counts[11] = {n + 1, values, values, p * k, k, n, n, n * k, p * k, k, n * k};
+    Py_ssize_t sizes[11] = {4, 4, size, size, 8, 8, size, size, 8, 8, size};
+    /* what is read whatever is asked for */
+    int needed = 7 | (objects[3] == Py_None ? 1 << 7 : 1 << 4);
+    if (objects[8] != Py_None) needed |= 1 << 9 | (kind == MULTINOMIAL) << 5 | (kind == CURVED) << 7;
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 11; got++) {
+        if (needed >> got & 1 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got >= 8, counts[got], sizes[got])) goto done;
+    }
+    if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
+    double value;
+    Py_BEGIN_ALLOW_THREADS
+#define SPARSE_OUTPUTS(RUN)                                                                                                      \
+    RUN(kind, start, stop, b[0].buf, b[1].buf, b[2].buf, k, data_or_null(b + 3), data_or_null(b + 4), data_or_null(b + 5),       \
+        data_or_null(b + 6), data_or_null(b + 7), data_or_null(b + 8), data_or_null(b + 9), data_or_null(b + 10))
+    value = size == 8 ? SPARSE_OUTPUTS(sparse_outputs_f64) : SPARSE_OUTPUTS(sparse_outputs_f32);
+    Py_END_ALLOW_THREADS
+    result = PyFloat_FromDouble(value);
+done:
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
+static PyObject *py_sparse_gram(PyObject *self, PyObject *args)
+{
+    int size;
+    Py_ssize_t n, p, values, start, stop;
+    PyObject *objects[5]; /* rows, columns, values, weight, out */
+    if (!PyArg_ParseTuple(args, "innnnnOOOOO", &size, &n, &p, &values, &start, &stop, objects, objects + 1, objects + 2, objects + 3,
+                          objects + 4))
+        return NULL;
+    Py_buffer b[5];
+    Py_ssize_t counts[5] = {n + 1, values, values, n, (p + 1) * (p + 1)};
+    Py_ssize_t sizes[5] = {4, 4, size, size, 8};
+    PyObject *result = NULL;
+    int got = 0;
+    for (; got < 5; got++) {
+        if (got != 3 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that a product needs is None");
+            goto done;
+        }
+        if (get(objects[got], b + got, got == 4, counts[got], sizes[got])) goto done;
+    }
+    if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
+    Py_BEGIN_ALLOW_THREADS
+    if (size == 8)
+        sparse_gram_f64(start, stop, b[0].buf, b[1].buf, b[2].buf, p, data_or_null(b + 3), b[4].buf);
+    else
+        sparse_gram_f32(start, stop, b[0].buf, b[1].buf, b[2].buf, p, data_or_null(b + 3), b[4].buf);
+    Py_END_ALLOW_THREADS
+    result = Py_NewRef(Py_None);
+done:
+    for (int j = 0; j < got; j++)
+        if (b[j].obj) PyBuffer_Release(b + j);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"plane", py_plane, METH_VARARGS,
      "plane(itemsize, m, n, p, X, coefs, intercepts, y, weight, gradient, bend) -> (value, total, mass, h, h, h)\n\n"
@@ -860,6 +1021,14 @@ static PyMethodDef methods[] = {
      "A sweep for k outputs: value is the sum of the losses; adds R' X to gradient and the sums of R, the weighted slopes at "
      "X coef' + intercepts, to totals. Curved, R is the Hessian's product with them, and cells are the probabilities; without "
      "coef, R is cells. Predictions are kept in raw; without gradient there is nothing else."},
+    {"sparse_sweep", py_sparse_sweep, METH_VARARGS,
+     "sparse_sweep(kind, itemsize, n, p, values, start, stop, rows, columns, X, coef, intercept, y, weight, cells, gradient, raw) -> "
+     "(value, total)\n\n"
+     "A sweep over some of the n compressed sparse rows of X; without coef its slopes are cells, without gradient it only fills raw."},
+    {"sparse_columns", py_sparse_columns, METH_VARARGS,
+     "sparse_columns(itemsize, n, p, values, start, stop, rows, columns, X, weight, target, centre, sums)\n\n"
+     "Adds to sums, p x 4, over the stored values of some rows: the weights, the values less the centre, their squares and their "
+     "products with the target."},
     {"trial", py_trial, METH_VARARGS,
      "trial(itemsize, n, k, a, b, y, weight, base, first, second, raw, slope, bend) -> (value, g, g, h, h, h)\n\n"
      "The binomial (k = 1) or multinomial loss at base + a first + b second, its gradient and Hessian along the two; fills raw, "
@@ -891,6 +1060,14 @@ static PyMethodDef methods[] = {
      "grams(X, shift, scale, roots, sums)\n\n"
      "Adds products of the columns of X, and of ones behind them, about a shift and scaled, for each column of roots, the rows' factors, "
      "to the upper triangle of one of the sums."},
+    {"sparse_outputs", py_sparse_outputs, METH_VARARGS,
+     "sparse_outputs(kind, k, itemsize, n, p, values, start, stop, rows, columns, X, coef, intercepts, y, weight, cells, gradient, totals, "
+     "raw) -> value\n\n"
+     "As outputs, over some of the n compressed sparse rows of X; coef and gradient are by columns of X, k numbers each."},
+    {"sparse_gram", py_sparse_gram, METH_VARARGS,
+     "sparse_gram(itemsize, n, p, values, start, stop, rows, columns, X, weight, out)\n\n"
+     "Adds products of the columns of X, and of ones behind them, over some of its compressed sparse rows, whose columns rise, to the "
+     "lower triangle of out."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", NULL, -1, methods, NULL, NULL, NULL, NULL};

@@ -423,6 +423,8 @@ VECTORS static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, c
 }
 
 #include "_kernels_outputs.h"
+#include "_kernels_sparse_outputs.h"
+#include "_kernels_sparse.h"
 
 /* What a search minimises: sums over the samples of NAME(trial) or NAME(softmax), times `mean`, and the penalty's part. */
 struct NAME(plane) {

@@ -23,11 +23,13 @@ from sklearn import get_config
 from . import messages
 from .protocols import Array
 
-__all__ = ["Place", "dot", "home", "namespace", "place_of", "settled", "total"]
+__all__ = ["Place", "add_times", "dot", "home", "namespace", "place_of", "settled", "total"]
 
 # Terms of a sum that are added up in the arithmetic of X, whose rounding errors in float32 reach 256 · 6e-8 at the worst
 # (of equal numbers, one by one). The products of all blocks are one batch of matrix products.
 BLOCK_ROWS = 256
+# Numbers of a piece that lies in a core's cache while a few operations are made with it.
+PIECE = 1 << 15
 
 # What X may be without a copy; the first is what it becomes where it is neither.
 DTYPES = [np.float64, np.float32]
@@ -166,6 +168,17 @@ def dot(a: Any, b: Any) -> Any:
     if isinstance(a, np.ndarray):
         return np.vdot(a, b)
     return column_sums(namespace(a).reshape(a * b, (-1,)))
+
+
+def add_times(out: Array, factor: Any, x: Array) -> None:
+    """Add factor·x to `out`, without another array as large as they are."""
+    if out.size <= PIECE:
+        out += factor * x
+        return
+    rows = max(1, PIECE * len(out) // out.size)
+    for start in range(0, len(out), rows):
+        s = slice(start, start + rows)
+        out[s] += factor * x[s]
 
 
 def stacked(numbers: Sequence[Any]) -> Any:

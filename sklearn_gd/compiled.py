@@ -1,7 +1,7 @@
 """The compiled kernels, or None where they could not be built: then NumPy does the same in more passes.
 
-Four uses: the fused sweeps of `designs.dense` and its moments, its symmetric product of a few columns, the trials and searches of
-logistic losses (`losses`, `remote`), and symmetric products for a metric in `designs.products`.
+Five uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, the
+trials and searches of logistic losses (`losses`, `remote`), and symmetric products for a metric in `designs.products`.
 
 Why a small extension, measured on two threads beside one two-threaded ``X @ w`` of the same array (float64; p = 20, 100, 2,000,
 10,346 with 2·10⁷ to 4·10⁷ numbers): loss and gradient took 1.4, 1.1, 1.2 and 1.1 of it for squared error and 1.4, 1.2, 1.2 and
@@ -11,6 +11,10 @@ does as well, but compiles for seconds at the first fit, and is three times the 
 With ten outputs a sweep makes its products itself, too: BLAS reached a quarter of a core's arithmetic with so few columns. Beside
 blocks in NumPy, on one thread, a product with the multinomial Hessian took 0.14 ms, 0.5 before, at 1,797 × 64, and 13, 26 before, at
 10,000 × 784.
+
+A sparse sweep takes as long as SciPy's two products, but without the views, the copies and the calls that these need for each chunk:
+0.40 ms and about 0.57 at 20,000 × 500 with 1 % stored, on one thread. The moments of the columns, one read for all, took 0.23 ms beside
+1.45 with `bincount`; with 5 % of 30,000 × 1,000 1.1 on two threads, beside 25.
 
 The symmetric products are of bfloat16 numbers, in the processor's matrix unit where `has_tiles`. 20,000 ×
 2,000 took 0.08 s on two threads, beside 0.27 in float32 BLAS and 0.57 in float64; 12,000 × 6,000 0.38 s beside 3.8; 50,000 × 500

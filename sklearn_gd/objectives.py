@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import compiled
-from .arrays import cast, dot, home, place_of, scalar, stacked, total
+from .arrays import add_times, cast, dot, home, place_of, scalar, stacked, total
 from .losses import spread
 from .protocols import Array, Design, Loss, Penalty
 
@@ -79,7 +79,7 @@ class Subspace:
     def coef(self, a: Array) -> Array:
         out = self.origin.coef.copy()
         for factor, direction in zip(a, self.directions, strict=True):
-            out += factor * direction.coef
+            add_times(out, factor, direction.coef)
         return out
 
     def slopes(self) -> Array:

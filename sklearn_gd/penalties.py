@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrays import add_times
 from .protocols import Array
 
 __all__ = ["L2"]
@@ -37,7 +38,7 @@ class L2:
     def add_gradient(self, coef: Array, gradient: Array) -> None:
         """Add alpha·w to `gradient`, in place."""
         if self.alpha:
-            gradient[: self.n_features] += self.alpha * coef[: self.n_features]
+            add_times(gradient[: self.n_features], self.alpha, coef[: self.n_features])
 
     def inner(self, a: Array, b: Array) -> float:
         """aᵀ (Hessian) b."""

@@ -157,6 +157,37 @@ class Diagonal(Centred):
 
     solve_half_transposed = solve_half
 
+    # Of many columns and outputs these are the larger part of an iteration: no arrays but the results are made.
+
+    def direction(self, gradient: Array) -> Array:
+        out = np.empty_like(gradient)
+        w = self._centred(gradient, out)
+        w *= -self._factor(gradient)
+        if self.has_intercept:
+            out[-1] = -gradient[-1] / self.root_mass**2 - self.centre @ w
+        return out
+
+    def half_transposed(self, gradient: Array) -> Array:
+        out = np.empty_like(gradient)
+        self._centred(gradient, out)
+        if self.has_intercept:
+            out[-1] = gradient[-1] / self.root_mass
+        return out
+
+    def _factor(self, like: Array) -> Array:
+        return self.root if like.ndim == 1 else self.root[:, None]
+
+    def _centred(self, gradient: Array, out: Array) -> Array:
+        """Fill the rows of the features: the gradient about the centre, in units of the metric."""
+        w = out[: len(self.centre)]
+        if self.has_intercept:
+            np.multiply(self.centre if gradient.ndim == 1 else self.centre[:, None], -gradient[-1], out=w)
+            w += gradient[:-1]
+            w *= self._factor(gradient)
+        else:
+            np.multiply(gradient, self._factor(gradient), out=w)
+        return w
+
 
 class Full(Centred):
     """The inverse of a whole p × p matrix, by Cholesky's factorisation of its correlation form.
@@ -704,9 +735,8 @@ class Inexact(Identity):
         self.forcing = min(0.3, np.sqrt(norms[-1] / max(norms)))
 
     def direction(self, gradient: Array) -> Array:
-        residual = gradient
-        z = self.metric.direction(residual)
-        step = z
+        residual = gradient.copy()
+        step = z = self.metric.direction(residual)
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
         for _ in range(self.most):
@@ -714,14 +744,17 @@ class Inexact(Identity):
             bend = np.vdot(step, image)
             if not bend > 0:
                 break
+            # in place: of many coefficients every array more costs a tenth of a product
             rate = rho / bend
-            out += rate * step
-            residual = residual + rate * image
+            image *= rate
+            residual += image
+            out += np.multiply(step, rate, out=image)
             z = self.metric.direction(residual)
             last, rho = rho, -float(np.vdot(residual, z))
             if not rho > self.forcing**2 * first:
                 break
-            step = z + rho / last * step
+            step *= rho / last
+            step += z
         return out if out.any() else self.metric.direction(gradient)
 
     def half(self, u: Array) -> Array:

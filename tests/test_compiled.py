@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
 from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.products import SingleProduct, TileProduct
 from sklearn_gd.designs.rows import Curvature, NotFiniteError
+from sklearn_gd.designs.sparse import SparseDesign
 from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
@@ -44,6 +46,95 @@ def test_a_sweep_is_numpys(loss, shape, weighted, dtype, monkeypatch):
     for ours, numpys in zip(*results, strict=True):
         size = np.abs(numpys).max()
         np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+
+
+def _sparse(n, p, density, dtype):
+    """Some rows are empty, one is full; one column is stored everywhere, far from zero."""
+    rng = np.random.default_rng(n + p)
+    X = np.where(rng.random((n, p)) < density, rng.normal(size=(n, p)), 0)
+    X[:: max(1, n // 7)] = 0
+    X[n // 2] = rng.normal(size=p)
+    X[:, p // 2] = 1e3 + rng.normal(size=n)
+    return sp.csr_array(X.astype(dtype))
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (400, 5, 0.2), (300, 2000, 0.05), (20_000, 60, 0.5)]
+)  # the last in several parts
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
+def test_sparse_sweeps_and_moments_are_numpys(loss, shape, fit_intercept, weighted, dtype, monkeypatch):
+    n, p, density = shape
+    X = _sparse(n, p, density, dtype)
+    rng = np.random.default_rng(n)
+    y = np.where(rng.random(n) < 0.5, -1, 1).astype(dtype)
+    weight = (rng.random(n) / n).astype(dtype) if weighted else None
+    about = rng.normal(size=n)
+    coef = rng.normal(size=p + fit_intercept) / np.sqrt(p)
+
+    def everything():
+        design = SparseDesign(X, fit_intercept)
+        model = LinearModel(design, loss(), y, weight, L2(0.1, p))
+        raw = np.empty(n, dtype=dtype)
+        found = [*model.value_and_gradient(coef, raw), raw, design.forward(coef), design.normal(coef, weight)]
+        found += [model.at(coef).gradient, *design.moments(weight, about)[:4]]
+        return [*found, design.passes], design
+
+    ours, design = everything()
+    assert n < 20_000 or design.light_rows < n
+    assert not design._views  # none of it was SciPy's
+    monkeypatch.setattr(compiled, "kernels", None)
+    for one, expected in zip(ours, everything()[0], strict=True):
+        assert np.shape(one) == np.shape(expected)
+        size = np.abs(expected).max(initial=0)
+        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2e-5))
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_spread_of_sparse_columns_is_exact_however_full_they_are(dtype):
+    rng = np.random.default_rng(0)
+    full = np.array([0.01, 0.5, 0.89, 0.91, 0.999, 1.0])
+    dense = np.where(rng.random((5000, 6)) < full, 1e3 + rng.normal(size=(5000, 6)), 0).astype(dtype)
+    spread = SparseDesign(sp.csr_array(dense), True).moments().matrix
+    np.testing.assert_allclose(spread, dense.astype(np.float64).var(axis=0), rtol=1e-11)
+
+
+@needs_kernels
+@pytest.mark.parametrize("change", [("indptr", np.int64), ("indices", np.int64)])
+def test_sparse_rows_that_the_kernels_do_not_read_are_multiplied_by_scipy(change):
+    X = _sparse(50, 8, 0.3, np.float64)
+    coef = np.arange(9.0)
+    expected = SparseDesign(X, True).normal(coef, None)
+    setattr(X, change[0], getattr(X, change[0]).astype(change[1]))
+    design = SparseDesign(X, True)
+    np.testing.assert_allclose(design.normal(coef, None), expected, rtol=1e-12)
+    assert design._views
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ((0, 4), "not there"),
+        ((-1, 2), "not there"),
+        ((2, 1), "not there"),
+        ((0, 3), "a buffer of 24 bytes, expected 32"),
+    ],
+)
+def test_a_sparse_sweep_refuses_rows_and_arrays_that_are_not_there(part, message):
+    rows, at, x = np.array([0, 1, 2, 3], dtype=np.int32), np.zeros(3, dtype=np.int32), np.ones(3)
+    coef = np.zeros(3 if "expected" in message else 4)
+    arrays = rows, at, x, coef, 0.0, None, None, None, np.zeros(4), None
+    with pytest.raises(ValueError, match=message):
+        compiled.kernels.sparse_sweep(compiled.PLAIN, 8, 3, 4, 3, *part, *arrays)
+    with pytest.raises(ValueError, match="is None"):
+        compiled.kernels.sparse_sweep(compiled.SQUARED, 8, 3, 4, 3, 0, 3, rows, at, x, np.zeros(4), *arrays[4:])
+    with pytest.raises(ValueError, match="is None"):
+        compiled.kernels.sparse_columns(8, 3, 4, 3, 0, 3, None, at, x, None, None, None, np.zeros(16))
 
 
 @needs_kernels
@@ -552,3 +643,113 @@ def test_the_metrics_of_all_outputs_are_those_of_each(intercept):
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     square = together.half(together.half_transposed(gradient))
     np.testing.assert_allclose(square, -together.direction(gradient), rtol=0, atol=1e-4 * np.abs(square).max())
+
+
+def _few(n, p, dtype, density=0.05):
+    rng = np.random.default_rng(n + p)
+    X = rng.normal(size=(n, p)) * (rng.random((n, p)) < density)
+    X[n // 2] = 0  # a row without values
+    return sp.csr_array(X.astype(dtype))
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("shape", [(30, 9, 3), (5000, 400, 20), (70, 50, 256), (70, 50, 257)])
+def test_a_sparse_sweep_for_several_outputs_is_scipys(shape, fit_intercept, weighted, dtype, monkeypatch):
+    n, p, k = shape
+    rng = np.random.default_rng(k)
+    X, y = _few(n, p, dtype), rng.integers(0, k, n)
+    weight = rng.random(n).astype(dtype) / n if weighted else None
+    coef, along = rng.normal(size=(2, p + fit_intercept, k))
+
+    def everything():
+        point = LinearModel(SparseDesign(X, fit_intercept), Multinomial(), y, weight, L2(0.1, p)).at(coef)
+        point.keep()
+        trial = point.known(1)
+        given = point.model.gradient(coef, trial._replace(gradient=None))
+        return (
+            point.value,
+            point.gradient,
+            trial.raw,
+            given,
+            point.hessian_product(along),
+            point.model.design.forward(along),
+        )
+
+    ours = everything()
+    monkeypatch.setattr(compiled, "kernels", None)
+    for mine, scipys in zip(ours, everything(), strict=True):
+        atol = np.abs(scipys).max() * (1e-13 if dtype == np.float64 else 1e-5)
+        np.testing.assert_allclose(mine, scipys, rtol=0, atol=atol)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_gram_matrix_of_sparse_rows_is_that_of_dense_ones(fit_intercept, weighted, dtype):
+    X = _few(20_000, 60, dtype)
+    weight = np.random.default_rng(0).random(20_000).astype(dtype) if weighted else None
+    design = SparseDesign(X, fit_intercept)
+    assert design.pairs == sum(m * (m + 1) / 2 for m in np.diff(X.indptr))
+    ours, dense = (d.gram(weight) for d in (design, DenseDesign(X.toarray().astype(np.float64), fit_intercept)))
+    for mine, theirs in zip(ours[:3], dense[:3], strict=True):
+        np.testing.assert_allclose(
+            mine, theirs, rtol=1e-5, atol=np.abs(theirs).max() * (1e-14 if dtype == np.float64 else 1e-7)
+        )
+
+
+@needs_kernels
+@pytest.mark.parametrize("kind", ["far from zero", "duplicates"])
+def test_a_gram_matrix_that_pairs_would_spoil_is_made_of_dense_rows(kind):
+    """A column's variance lost in the square of its mean; values of one place that are stored apart, which multiply each other."""
+    X = _few(3000, 60, np.float64)
+    if kind == "duplicates":
+        stored = X.tocoo()
+        rows, columns = (np.repeat(axis, 2) for axis in stored.coords)
+        order = np.argsort(rows, kind="stable")
+        ends = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=3000))]).astype(np.int32)
+        X = sp.csr_array((np.repeat(stored.data, 2)[order] / 2, columns[order].astype(np.int32), ends), shape=X.shape)
+        assert not X.has_canonical_format
+    else:
+        far = 1e9 + np.random.default_rng(0).normal(size=(3000, 1))
+        X = sp.csr_array(sp.hstack([X, sp.csr_array(far)], format="csr"))
+    gram = SparseDesign(X, True).gram()
+    expected = np.cov(X.toarray(), rowvar=False, bias=True)
+    np.testing.assert_allclose(gram.matrix, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
+@needs_kernels
+def test_sparse_rows_that_are_not_there_are_refused():
+    X = _few(10, 6, np.float64, 0.5)
+    out, shape = np.zeros((7, 7)), (8, 10, 6, X.data.size)
+    arrays = X.indices, X.data, None, out
+    for start, stop in ((-1, 5), (5, 4), (0, 11)):
+        with pytest.raises(ValueError, match="rows"):
+            compiled.kernels.sparse_gram(*shape, start, stop, X.indptr, *arrays)
+    backwards = X.indptr.copy()
+    backwards[-1] = X.data.size + 1
+    with pytest.raises(ValueError, match="not there"):
+        compiled.kernels.sparse_gram(*shape, 0, 10, backwards, *arrays)
+    with pytest.raises(ValueError, match="None"):
+        compiled.kernels.sparse_gram(*shape, 0, 10, X.indptr, *arrays[:3], None)
+    sweep = compiled.PLAIN, 2, *shape, 0, 10, X.indptr, X.indices, X.data
+    with pytest.raises(ValueError, match="None"):
+        compiled.kernels.sparse_outputs(*sweep, None, None, None, None, None, np.zeros((6, 2)), np.zeros(2), None)
+    with pytest.raises(ValueError, match="not there"):
+        compiled.kernels.sparse_outputs(
+            *sweep[:8],
+            backwards,
+            *sweep[9:],
+            np.zeros((6, 2)),
+            np.zeros(2),
+            None,
+            None,
+            None,
+            None,
+            None,
+            np.zeros((10, 2)),
+        )
+    assert not out.any()

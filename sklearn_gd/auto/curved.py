@@ -19,7 +19,7 @@ from ..designs.threads import cut
 from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, Rounded, RoundedOutputs, ZeroSum, spread
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
-from .problem import Problem, dense_rows, gram_price, metric_for, plane_descent, slower_than, without_matrix
+from .problem import Problem, dense_rows, gram_price, metric_for, plane_descent, row_pairs, slower_than, without_matrix
 
 __all__ = ["Sample", "model_search"]
 
@@ -43,6 +43,11 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
     wide = design.n_features > limits.GRAM_SIZE // 4
     price = gram_price(design)
     sparse = design.where == "memory" and design.work < design.n_samples * design.n_features
+    pairs = row_pairs(design)
+    if pairs is not None:
+        p = design.n_features
+        matrix = limits.PAIR * pairs + limits.SQUARE * p**2 + limits.CUBE * p**3
+        price = limits.SEARCHES + limits.MATRICES * matrix / max(design.work, 1)
     if preconditioner == "auto" and (wide or (sparse and price > limits.MANY_PASSES)):
         # a product of columns cannot be had, or costs what many passes do
         run.metric = metric_for("diagonal", problem, moments)
@@ -83,6 +88,8 @@ INNER_SAMPLE_ROWS = 3
 # Columns from which a metric in low precision is the cheaper one: of 1,797 × 48 both take 0.3 ms, of 5,400 × 108 1.4 beside 4.0,
 # of 20,000 × 300 16 beside 128.
 LOW_COLUMNS = 48
+# Iterations that a metric of all rows may cost: a sampled one needs one or two more.
+LITTLE = 2.0
 # Rows of a part that is drawn from at once: a few arrays of 8 bytes a row in a core's cache.
 DRAWN_ROWS = 1 << 16
 
@@ -116,6 +123,9 @@ class Sample:
         problem, n = self.problem, self.problem.design.n_samples
         # On a device a symmetric product costs a few passes, drawing rows and gathering them about as much.
         self.whole = 3 * self.size > n or problem.design.where == "device"
+        if row_pairs(problem.design) is not None:
+            # Few values a row: all rows cost little more than an iteration, and rare columns are in no sample.
+            self.whole = self.whole or renewal_cost(problem, n) < LITTLE
         self.cost = renewal_cost(problem, n if self.whole else self.size, self.low)
         if self.whole:
             return
@@ -295,6 +305,9 @@ INNER = 4
 # Operations of an entry of a symmetric product of one row, of double precision and of tiles; a column of it costs as much in both. On
 # one thread 1,797 × 64 take 0.36 and 0.17 ms, 20,000 × 300 128 and 16, beside 0.35 ns for a unit of an iteration.
 ENTRY, LOW_ENTRY = 1 / 12, 1 / 100
+# The same of a product with sparse rows, of each of the operations that `work` counts, and of a pair of a row's stored values in a
+# symmetric product: 10 ms for 1.2e7, and 33 for 3.9e7.
+SPARSE_PRODUCT, PAIR = 2.3, 2.4
 
 
 def renewal_cost(problem: Problem, rows: float, low: bool = False) -> float:
@@ -304,7 +317,14 @@ def renewal_cost(problem: Problem, rows: float, low: bool = False) -> float:
         # A weight of 2 and a row twice shall take the same path: small data decide as if they had as many rows.
         rows, n = NOMINAL_SAMPLES * rows / n, NOMINAL_SAMPLES
     outputs = problem.start.shape[1] if problem.start.ndim == 2 else 1
-    iteration = 2 * p + 100 + 3e5 / n
+    product, gram = float(p), p * p * (LOW_ENTRY if low else ENTRY) + 4 * p
+    stored = row_pairs(problem.design)
+    if stored is not None:
+        product, gram = (
+            SPARSE_PRODUCT * problem.design.work / problem.design.n_samples,
+            PAIR * stored / problem.design.n_samples,
+        )
+    iteration = 2 * product + 100 + 3e5 / n
     pairs, order, factors = 1, p, 1
     if needs_inner(problem):
         # A product of an output, in a sweep for all of them, and its metric: 7.8 ns a row and 8 µs at 1,797 × 64, 50 ns and 0.8 ms at
@@ -313,7 +333,7 @@ def renewal_cost(problem: Problem, rows: float, low: bool = False) -> float:
         pairs = factors = outputs
     elif outputs > 1:
         pairs, order = outputs * (outputs + 1), outputs * p
-    renewal = rows / n * pairs * (p * p * (LOW_ENTRY if low else ENTRY) + 4 * p + 60)
+    renewal = rows / n * pairs * (gram + 60)
     # single precision has twice the speed
     renewal += factors * order**3 / ((72 if low else 36) * n) + 2e5 / n
     return renewal / (iteration * outputs)

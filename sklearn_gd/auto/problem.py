@@ -36,6 +36,7 @@ __all__ = [
     "metric_for",
     "plane_descent",
     "positive_root",
+    "row_pairs",
     "slower_than",
     "without_matrix",
 ]
@@ -183,6 +184,11 @@ def gram_price(design: Design) -> float:
     """What a Gram matrix costs, in passes."""
     n, p = design.n_samples, design.n_features
     return n * p * limits.GRAM_PASSES * (p + 160) / max(design.work, 1)
+
+
+def row_pairs(design: Any) -> float | None:
+    """Pairs of the rows' stored values, where a Gram matrix without targets is made of these."""
+    return getattr(design, "pairs", None)
 
 
 def dense_rows(problem: Problem) -> bool:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from .. import compiled
 from ..protocols import Array
-from .rows import Curvature, RowBlocks
+from .rows import CHUNKS, Curvature, Parts, RowBlocks, add_up
 
 __all__ = ["SparseDesign"]
+
+
+# What the compiled sweep knows.
+KERNELS = compiled.PLAIN, compiled.SQUARED, compiled.BINOMIAL, compiled.GIVEN
+# Stored values that make a part of a compiled pass worth a thread, see `rows.LIGHT_BYTES`.
+PART_VALUES = 1 << 17
+# The share of a column that is stored, above which its squares are summed about its mean rather than about zero: below, ten rounding
+# errors at the most are lost.
+NEARLY_FULL = 0.9
+# What a compiled sweep for several outputs knows.
+OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
+# Products of values that make a chunk of a compiled pass worth a thread: about 100 µs.
+CHUNK_PRODUCTS = 1 << 17
+# Pairs of a row's values, 1.7 ns each on one thread, up to which they cost less than all entries of the matrix by dense rows, 0.03 ns each.
+DENSE_ENTRY = 1 / 50
+# The part of a column's squares that must be left about the mean: less than 1e-6 of it is then a rounding error.
+LEFT = 1e-10
 
 
 class SparseDesign(RowBlocks):
@@ -27,24 +47,161 @@ class SparseDesign(RowBlocks):
         # One view per chunk, made once: cutting a sparse array costs more than a small product.
         self.block_rows = self.chunk_rows
         self.at_once &= self.chunk_rows == n
+        # A chunk of a compiled sweep returns as many numbers as there are coefficients: a power of two, so that each of as many
+        # threads gets as much as the others, and no more than adding them up is worth.
+        self.output_rows = max(1, -(-n // power_of_two(X.nnz // max(4 * p, CHUNK_PRODUCTS // 8))))
         self._views: dict[int, tuple[Any, Any]] = {}
-        for start in range(0, n, self.block_rows):
-            stop = min(start + self.block_rows, n)
-            lo, hi = X.indptr[start], X.indptr[stop]
+        parts = int(np.clip(2 * (X.nnz // (2 * max(4 * p, PART_VALUES))), 1, 16))
+        self.light_rows = max(1, -(-n // parts))
+
+    def _view(self, s: slice) -> tuple[Any, Any]:
+        """A chunk of X and its transpose."""
+        if s.start not in self._views:
+            X, stop = self.X, min(s.start + self.block_rows, self.n_samples)
+            lo, hi = X.indptr[s.start], X.indptr[stop]
             view = sp.csr_array(
-                (X.data[lo:hi], X.indices[lo:hi], X.indptr[start : stop + 1] - lo), shape=(stop - start, p), copy=False
+                (X.data[lo:hi], X.indices[lo:hi], X.indptr[s.start : stop + 1] - lo),
+                shape=(stop - s.start, self.n_features),
+                copy=False,
             )
-            self._views[start] = (view, view.T)
+            self._views[s.start] = view, view.T
+        return self._views[s.start]
 
     def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
-        part = self._views[s.start][0] @ w
+        part = self._view(s)[0] @ w
         if out is None:
             return part
         out[...] = part
         return out
 
     def block_adjoint(self, s: slice, residual: Array) -> Array:
-        return self._views[s.start][1] @ residual
+        return self._view(s)[1] @ residual
+
+    def _takes(self, *arrays: Array | None) -> bool:
+        """Whether the kernels can read the rows, and these arrays with them."""
+        X = self.X
+        return (
+            compiled.kernels is not None
+            and X.indices.dtype == X.indptr.dtype == np.int32
+            and compiled.takes(self.dtype, (X.data, *arrays))
+        )
+
+    def _rows(self, chunk: slice) -> tuple[Any, ...]:
+        """What the kernels are told of a chunk."""
+        X = self.X
+        shape = X.dtype.itemsize, self.n_samples, self.n_features, X.data.size
+        return *shape, chunk.start, chunk.stop, X.indptr, X.indices, X.data
+
+    def _sweep(
+        self, kernel: int, coef: Array | None, *arrays: Array | None, gradient: bool = True
+    ) -> tuple[float, Array] | None:
+        """The compiled sweep, or None where there is none; its arrays are y, weight, cells and raw."""
+        w, b = (None, None) if coef is None else self.split(coef)
+        w = None if w is None else np.ascontiguousarray(w)
+        if not self._takes(w, *arrays):
+            return None
+        self.passes += 1
+        *given, raw = arrays
+        p, intercept = self.n_features, 0.0 if b is None else float(b)
+
+        def task(chunk: slice) -> tuple[Any, ...]:
+            out = np.zeros(self.size) if gradient else None
+            into = None if out is None else out[:p]
+            value, total = compiled.kernels.sparse_sweep(kernel, *self._rows(chunk), w, intercept, *given, into, raw)
+            if out is not None and self.fit_intercept:
+                out[p] = total
+            return value, out if gradient else 0.0
+
+        return add_up(self._chunks(task, self.light_rows))
+
+    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
+        what: Any = pointwise  # what has a kernel has all that kernels read
+        kernel = getattr(what, "kernel", None)
+        found = None
+        if kernel in KERNELS and (what.cells if coef is None else coef).ndim == 1:
+            found = self._sweep(kernel, coef, what.y, what.weight, what.cells, what.raw)
+        elif kernel in OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
+            found = self._outputs(kernel, coef, (what.y, what.weight, what.cells, what.raw))
+        return super().sweep(pointwise, coef) if found is None else found
+
+    def forward(self, coef: Array) -> Array:
+        raw = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
+        if coef.ndim == 1 and self._sweep(compiled.PLAIN, coef, None, None, None, raw, gradient=False) is not None:
+            return raw
+        if coef.ndim == 2 and self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
+            return raw
+        return super().forward(coef)
+
+    def _outputs(
+        self, kernel: int, coef: Array | None, parts: tuple[Any, ...], gradient: bool = True
+    ) -> tuple[float, Array] | None:
+        """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
+        y, weight, cells, raw = parts
+        p, k = self.n_features, (cells if coef is None else coef).shape[1]
+        coded = y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and y.flags.c_contiguous)
+        if not coded or k > compiled.MOST_SWEPT or not self._takes(weight, cells, raw):
+            return None
+        self.passes += 1
+        w, b = None, np.zeros(k)
+        if coef is not None:
+            w, given = self.split(coef)
+            w, b = np.ascontiguousarray(w), b if given is None else np.ascontiguousarray(given, dtype=np.float64)
+
+        def task(chunk: slice) -> tuple[float, Any]:
+            out, into, totals = None, None, None
+            if gradient:
+                out = np.zeros((self.size, k))
+                into, totals = out[:p], out[p] if self.fit_intercept else np.zeros(k)
+            value = compiled.kernels.sparse_outputs(
+                kernel, k, *self._rows(chunk), w, b, y, weight, cells, into, totals, raw
+            )
+            return value, out
+
+        found = self._chunks(task, self.output_rows)
+        total = found[0][1]
+        for _, more in found[1:]:
+            if gradient:
+                total += more
+        return sum(value for value, _ in found), total
+
+    @functools.cached_property
+    def pairs(self) -> float | None:
+        """Pairs of values of a row, in all rows, where these make a symmetric product; None where dense rows do."""
+        if not (self._takes() and self.X.has_canonical_format):
+            return None
+        counts = np.diff(self.X.indptr).astype(np.float64)
+        pairs = 0.5 * float(np.vdot(counts, counts + 1))
+        return pairs if pairs < DENSE_ENTRY * self.n_samples * self.n_features**2 else None
+
+    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
+        """As `RowBlocks.gram`; of few stored values by their pairs, in double precision."""
+        if targets is not None or self.pairs is None:
+            return super().gram(weight, targets, dtype)
+        n, p = self.n_samples, self.n_features
+        w = None if weight is None else np.ascontiguousarray(weight, dtype=self.dtype)
+
+        def task(chunk: slice) -> tuple[Array]:
+            out = np.zeros((p + 1, p + 1))
+            compiled.kernels.sparse_gram(*self._rows(chunk), w, out)
+            return (out,)
+
+        chunks = power_of_two(self.pairs // max(4 * p * p, CHUNK_PRODUCTS))
+        (out,), *more = self._chunks(task, max(1, -(-n // chunks)))
+        for (part,) in more:
+            out += part
+        if weight is None:
+            out /= n
+        matrix, squares, mass = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
+        if not self.fit_intercept:
+            self.passes += 1
+            return Curvature(symmetric(matrix), np.zeros(p), 0.0, double=True)
+        centre = out[p, :p] / (mass or 1.0)
+        matrix -= np.multiply.outer(mass * centre, centre)
+        if not (matrix.diagonal() >= LEFT * squares).all():
+            # columns (almost) without a zero, far from it: what varies would be lost in rounding errors
+            return super().gram(weight, targets, dtype)
+        self.passes += 1
+        return Curvature(symmetric(matrix), centre, mass, double=True)
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()
@@ -75,17 +232,56 @@ class SparseDesign(RowBlocks):
     def moments(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
         """The diagonal of `gram`, and products with targets, from the stored values alone."""
         self.passes += 1
-        w = np.full(self.n_samples, 1.0 / self.n_samples) if weight is None else np.asarray(weight, dtype=np.float64)
-        mass = float(w.sum())
-        X, p = self.X, self.n_features
+        p = self.n_features
+        mass = 1.0 if weight is None else float(weight.sum(dtype=np.float64))
+        add = self._column_sums if self._takes(weight) and (targets is None or targets.ndim == 1) else self._numpy_sums
+        held, sums, squares, cross = add(weight, targets, None)
+        if not self.fit_intercept:
+            return Curvature(squares, np.zeros(p), 0.0, cross)
+        self._centre = centre = sums / mass
+        # By Cauchy's inequality the square of the sum is at most `held` times the squares: what is left of them is at least their share
+        # that the zeros have in the column.
+        if (held > NEARLY_FULL * mass).any():
+            # less than rounding errors of its sum is no row without the column: a far centre would multiply them
+            zeros = np.where(held < (1 - 1e-13) * mass, mass - held, 0.0)
+            squares = add(weight, None, centre)[2] + zeros * centre**2
+        else:
+            squares -= mass * centre**2
+        return Curvature(squares, centre, mass, cross)
+
+    def _column_sums(self, weight: Array | None, targets: Array | None, centre: Array | None) -> tuple[Any, ...]:
+        """Sums over the stored values of each column: weights, values about a centre, their squares, products with targets."""
+
+        def task(chunk: slice) -> Parts:
+            sums = np.zeros((self.n_features, 4))
+            compiled.kernels.sparse_columns(*self._rows(chunk), weight, targets, centre, sums)
+            return (sums,)
+
+        (total,) = add_up(self._chunks(task, self.light_rows))
+        if weight is None:
+            total /= self.n_samples
+        held, sums, squares, cross = np.ascontiguousarray(total.T)
+        return held, sums, squares, None if targets is None else cross
+
+    def _numpy_sums(self, weight: Array | None, targets: Array | None, centre: Array | None) -> tuple[Any, ...]:
+        """The same in NumPy."""
+        X, n, p = self.X, self.n_samples, self.n_features
+        w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
         cross = None if targets is None else (X.T @ (targets.T * w).T).astype(np.float64, copy=False)
         w = np.repeat(w, np.diff(X.indptr))
-        if not self.fit_intercept:
-            return Curvature(
-                np.bincount(X.indices, w * np.square(X.data, dtype=np.float64), p), np.zeros(p), 0.0, cross
-            )
-        centre = self._centre = np.bincount(X.indices, w * X.data, p) / mass
-        # about the centre, the zeros included: nothing large cancels
-        away = np.bincount(X.indices, w * np.square(X.data - centre[X.indices]), p)
-        zeros = np.maximum(mass - np.bincount(X.indices, w, p), 0.0)
-        return Curvature(away + zeros * centre**2, centre, mass, cross)
+        Z = X.data.astype(np.float64, copy=False) if centre is None else X.data - centre[X.indices]
+        sums = *(np.bincount(X.indices, part, p) for part in (w, w * Z, w * Z * Z)), cross
+        # whole numbers of rows up to here, so that a column that is stored everywhere is known to be
+        return sums if weight is not None else tuple(None if total is None else total / n for total in sums)
+
+
+def power_of_two(most: float) -> int:
+    """The largest up to `most`, from 1 to the chunks of a pass."""
+    return 1 << int(np.clip(most, 1, CHUNKS)).bit_length() - 1
+
+
+def symmetric(lower: Array) -> Array:
+    """The symmetric matrix with this lower triangle."""
+    out = np.tril(lower)
+    out += np.tril(lower, -1).T
+    return out
