@@ -199,8 +199,10 @@ def dense_rows(problem: Problem) -> bool:
 
 def low_pays(problem: Problem) -> bool:
     """Whether a Gram matrix of low precision is cheaper than one of the data's own."""
-    # of few columns an exact compiled product costs as much as the first iterations in such a metric
-    exact = getattr(problem.design, "joint", False)
+    design = problem.design
+    # an exact compiled product costs as much as the first iterations in such a metric
+    few = design.n_features <= limits.EXACT_COLUMNS or getattr(design, "rows_apart", False)
+    exact = getattr(design, "joint", False) and (few or not compiled.has_tiles())
     return dense_rows(problem) and not exact and (compiled.has_tiles() or problem.design.dtype == np.float64)
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
 from .. import compiled
 from ..protocols import Array
@@ -49,15 +48,14 @@ CHUNKS = 16
 LIGHT_PREDICTIONS = 1 << 18
 # A copy of rows, centred and weighted, that a threaded product is made of.
 GRAM_BYTES = 1 << 24
-# Columns up to which each thread multiplies rows of its own: every one of them sums p² numbers. Measured, two threads at
-# 50,000 × 500: 0.14 s, and 0.21 by tiles of columns; at 20,000 × 2,000 1.6, and 1.1 by tiles.
-ROWS_APART = 1000
+# Columns up to which each thread multiplies rows of its own: every one of them sums p² numbers. Measured, two threads: in double precision
+# 0.14 s at 50,000 × 500, and 0.21 by tiles of columns; 85 and 94 ms at 10,000 × 700, but with three matrices more; at 20,000 × 2,000 1.6
+# and 1.1 s. In low precision fits of 50,000 × 500 took 94 ms (least squares) and 137 (logistic), and 109 and 173 with shared blocks of
+# 2 MB, at which threads wait for each other; a product of 10,000 × 1,000 29 ms, and 17 with shared ones.
+ROWS_APART = 640
 # Numbers of a sum from which rows are summed apart in two chunks rather than four: a machine with more threads than that gets less of
 # them, and no more memory.
 LARGE_SUM = 1 << 17
-# Columns up to which rows are multiplied apart in low precision, where threads that share blocks wait for each other. Fits of 50,000 × 500 took 94 ms (least squares) and 137 (logistic), and 109 and
-# 173 with shared blocks of 2 MB; a product of 10,000 × 1,000 29 ms, and 17 with shared ones.
-LOW_APART = 640
 # What a centre that is off adds to the smallest eigenvalues of a low-precision matrix, about the square of its rounding errors.
 NEAR_CENTRE = 2.0**-18
 # Below this many bytes a pass takes less time than waking a thread up (about 50 µs).
@@ -381,7 +379,8 @@ class RowBlocks:
                 out, sums, mass = np.zeros((total, total)), np.zeros(total), 0.0
                 for s in _sub(chunk, rows):
                     Z, more, heavier = prepared(s, self.block_dense(s))
-                    add_square(out, Z)
+                    # scipy.linalg.blas.dsyrk, which adds in place, keeps the interpreter's lock: two threads took 1.7 times as long
+                    out += np.dot(Z.T, Z)
                     sums += more
                     mass += heavier
                     del Z  # before there is another
@@ -395,7 +394,6 @@ class RowBlocks:
                 sums += part[1]
                 mass += part[2]
             del others
-            mirror(matrix)
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
             for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (dtype.itemsize * total))):
@@ -455,7 +453,7 @@ class RowBlocks:
             roots = np.sqrt(share, dtype=self.dtype)  # of a block: one vector of n_samples less
             product.add(rows, 0, (np.zeros(len(rows), dtype=self.dtype), centre), (roots, inverse))
 
-        if p <= LOW_APART:
+        if p <= ROWS_APART:
 
             def task(chunk: slice) -> Parts:
                 product = low_product(p, 1, intercept)
@@ -598,24 +596,6 @@ def _times(raw: Array, weight: Array) -> Array:
 def _sub(chunk: slice, step: int) -> Iterator[slice]:
     for start in range(chunk.start, chunk.stop, step):
         yield slice(start, min(start + step, chunk.stop))
-
-
-def add_square(matrix: Array, Z: Array) -> None:
-    """Add ZᵀZ to the upper triangle of a matrix in double precision; where Z is, too, in the matrix's own memory."""
-    if Z.dtype == np.float64:
-        columns, by_columns = (Z, 1) if Z.flags.f_contiguous else (Z.T, 0)  # without a copy of either
-        dsyrk(1.0, columns, beta=1.0, c=matrix.T, trans=by_columns, lower=1, overwrite_c=1)
-    else:
-        matrix += np.dot(Z.T, Z)
-
-
-def mirror(matrix: Array) -> None:
-    """Copy the upper triangle to the lower one."""
-    for part in cut(len(matrix), 64):
-        square = matrix[part, part]
-        lower = np.tril_indices(len(square), -1)
-        square[lower] = square.T[lower]
-        matrix[part.stop :, part] = matrix[part, part.stop :].T
 
 
 def add_up(parts: Iterable[Parts]) -> Parts:
