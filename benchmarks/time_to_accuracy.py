@@ -279,10 +279,13 @@ class _Others:
 
 
 def _seconds(run, number=1):
-    start = time.perf_counter()
+    """The median of so many runs one after the other, and the last one's result."""
+    seconds = []
     for _ in range(number):
+        start = time.perf_counter()
         result = run()
-    return (time.perf_counter() - start) / number, result
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), result
 
 
 # ---------------------------------------------------------------------------------------------------- one problem
@@ -405,10 +408,10 @@ def measure(problem, data, best, solvers, repeats, budget, known, patience=0.0):
                 continue
             patience -= others.wait(patience)
             run = partial(solver.fit, X, y, strength, row.tol)
-            # Short fits are those of a loop: after a pause the first one takes three times as long, a normal equation of
-            # 20,640 × 8 0.86 ms for 0.24, our fit of it 1.4 for 0.4. The first of all has imports to make, too.
+            # Short fits are those of a loop: after a pause the first few take up to three times as long, a normal equation of
+            # 20,640 × 8 0.86 ms for 0.24, our fit of it 1.4 for 0.25. The first of all has imports to make, too.
             once = _seconds(run)[0] if row.seconds < LONG else row.seconds
-            number = max(1, min(100, round(SHORT * 5 / once)))
+            number = max(1, min(100, round(SHORT * 20 / once)))
             others.start()
             seconds = _seconds(run, number)[0]
             share = others.share()

@@ -22,10 +22,14 @@ INLINE REAL NAME(sum)(const NAME(vector) *v, const NAME(quarter) *q, REAL s)
     return s;
 }
 
-/* Four rows times a vector at once: the vector is read once for them. */
-VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
+#define FETCH(x) (far ? __builtin_prefetch(x, 0, 2) : __builtin_prefetch(x))
+
+/* Four rows times a vector at once: the vector is read once for them. Memory is asked for numbers that are `ahead`; `far` ones come
+   into the second cache, so that they do not displace the rows that are read again. */
+INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw,
+                             Py_ssize_t ahead, const int far)
 {
-    enum { N = LINE / sizeof(REAL), Q = N / 4, AHEAD = AHEAD_BYTES / sizeof(REAL) };
+    enum { N = LINE / sizeof(REAL), Q = N / 4 };
     for (Py_ssize_t i = 0; i < rows; i += 4) {
         Py_ssize_t m = rows - i; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
         const REAL *x0 = X + i * p, *x1 = m > 1 ? x0 + p : x0, *x2 = m > 2 ? x1 + p : x1, *x3 = m > 3 ? x2 + p : x2;
@@ -35,10 +39,10 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
         Py_ssize_t j = 0;
         for (; j + N <= p; j += N) {
             NAME(vector) v = AT(vector, w + j);
-            __builtin_prefetch(x0 + j + AHEAD);
-            __builtin_prefetch(x1 + j + AHEAD);
-            __builtin_prefetch(x2 + j + AHEAD);
-            __builtin_prefetch(x3 + j + AHEAD);
+            FETCH(x0 + j + ahead);
+            FETCH(x1 + j + ahead);
+            FETCH(x2 + j + ahead);
+            FETCH(x3 + j + ahead);
             s0 += AT(vector, x0 + j) * v;
             s1 += AT(vector, x1 + j) * v;
             s2 += AT(vector, x2 + j) * v;
@@ -63,6 +67,18 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
         if (m > 3) raw[i + 3] = NAME(sum)(&s3, &q3, t3) + b;
     }
 }
+
+VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
+{
+    enum { AHEAD = AHEAD_BYTES / sizeof(REAL) };
+    /* Of long rows the next four, each while its place in these is read: squared error of 20,000 x 1,000 in float32 2.34 ms without,
+       2.18 so. */
+    if (4 * p > AHEAD)
+        NAME(dots_ahead)(X, rows, p, w, b, raw, 4 * p, 1);
+    else
+        NAME(dots_ahead)(X, rows, p, w, b, raw, AHEAD, 0);
+}
+#undef FETCH
 #else
 /* Four rows times a vector at once: the vector is read once for them. */
 VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
