@@ -566,11 +566,13 @@ def table(rows):
 # ---------------------------------------------------------------------------------------------------- further parts
 
 
-def _per_iteration(make, X, y, few=4, more=12, repeats=3):
+def _per_iteration(make, X, y, about, few=4, repeats=3):
     """Seconds of one iteration: the difference between two runs of the textbook's, so that what is done once is out.
 
-    Of the shortest of each: what is done once, the largest rate among it, takes longer than the iterations, and varies more.
+    Of the shortest of each: what is done once, the largest rate among it, takes longer than a few iterations, and varies more. So the
+    longer run has a quarter of a second of them, at `about` so many seconds each.
     """
+    more = few + max(8, min(128, round(0.25 / about)))
     short, long = (min(_seconds(lambda k=k: make(k).fit(X, y))[0] for _ in range(repeats)) for k in (few, more))
     return (long - short) / (more - few)
 
@@ -594,8 +596,10 @@ def sweep(sizes=(2e7, 6e7, 2e8), features=(20, 100, 1000)):
                 product = statistics.median(_seconds(lambda X=X, w=coef: X @ w, 3)[0] for _ in range(5))
                 # A number as the learning rate: nothing but loss and gradient; too small a rate to converge.
                 common = {"learning_rate": 1e-4, "tol": 0.0}
-                squared = _per_iteration(lambda k, o=common: GDLinearRegression(max_iter=k, **o), X, y)
-                logistic = _per_iteration(lambda k, o=common: GDLogisticRegression(max_iter=k, **o), X, classes)
+                squared = _per_iteration(lambda k, o=common: GDLinearRegression(max_iter=k, **o), X, y, product)
+                logistic = _per_iteration(
+                    lambda k, o=common: GDLogisticRegression(max_iter=k, **o), X, classes, product
+                )
                 lines.append(
                     f"| {n_samples}×{n_features} | {np.dtype(dtype).name} | {product:.4f} | {squared:.4f} | "
                     f"{squared / product:.2f} | 1.5 | {logistic:.4f} | {logistic / product:.2f} | 2 |"

@@ -339,6 +339,9 @@ def settled(X: Any, *others: Any) -> tuple[Any, Place | None, tuple[Any, ...]]:
     others : tuple
         Those that are arrays of the standard are moved to where X is; all others are as they were.
     """
+    # of NumPy's arrays nobody need be asked
+    if all(array is None or isinstance(array, np.ndarray) for array in (X, *others)):
+        return X, None, others
     if not get_config()["array_api_dispatch"]:
         return X, None, others
     place = None

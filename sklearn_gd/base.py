@@ -24,6 +24,7 @@ from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import DOCUMENTATION, CallbackSupportMixin, Documented, with_callbacks
 from .auto import Problem, automatic, explicit
 from .callbacks import tasks_for
+from .compiled import KINDS
 from .descent import Run
 from .designs import design_for
 from .designs.dask import collect, is_dask, over_blocks
@@ -347,11 +348,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         start = self._start(shape)
 
         def results(run: Run) -> dict[str, Any]:
-            fitted = {**attributes, **self._results(run, shape, design.dtype)}
-            # where X came from; the classes, which may be words, where y did
-            for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
-                if origin is not None and name in fitted:
-                    fitted[name] = origin.put(fitted[name])
+            fitted = self._results(run, shape, design.dtype)
+            fitted.update(attributes)
+            if place is not None or labels is not None:
+                # where X came from; the classes, which may be words, where y did
+                for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
+                    if origin is not None and name in fitted:
+                        fitted[name] = origin.put(fitted[name])
             return fitted
 
         tasks = tasks_for(self, given, results) if recorder is None else recorder
@@ -375,8 +378,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if run.reason in ("diverged", "max_iter"):
                 with quiet(design):
                     self._report(run, rule)
-        for name, value in results(run).items():
-            setattr(self, name, value)
+        self.__dict__.update(results(run))
         if tasks is not None:
             tasks.finish()
         return problem, run
@@ -439,7 +441,7 @@ def _is_ready(X: Any, y: Any, finite: bool) -> bool:
     return (
         type(X) is np.ndarray
         and type(y) is np.ndarray
-        and X.dtype in arrays.DTYPES
+        and X.dtype in KINDS
         and y.dtype.kind in "biuf"
         and X.ndim == 2
         and y.shape == X.shape[:1]

@@ -57,13 +57,15 @@ __all__ = [
 
 # what a sweep makes of predictions; as in _kernels.c
 PLAIN, SQUARED, BINOMIAL, MULTINOMIAL, CURVED, GIVEN = 0, 1, 2, 3, 4, 5
+# The kernels' kinds of numbers: as dtypes, which are the arrays' own objects as a rule and compared in no time.
+KINDS = np.dtype(np.float64), np.dtype(np.float32)
 # Outputs of a sweep at the most: CELLS / 8 of _kernels.c.
 MOST_SWEPT = 256
 
 
 def takes(dtype: Any, arrays: Iterable[Any]) -> bool:
     """Whether the kernels can read these arrays, None apart: contiguous, and of the one precision of theirs that X has."""
-    return dtype in (np.float64, np.float32) and all(
+    return dtype in KINDS and all(
         array is None or (isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous)
         for array in arrays
     )

@@ -70,8 +70,7 @@ class Stopping:
         half = self.metric.half_transposed(gradient) / self.scale
         # Where the loss falls to nothing, 1 − 1e-8 of the null loss explained counts as all of it.
         part = math.sqrt(max(value / self.null_loss, self.exact)) if value == value else math.nan
-        half = half.ravel()
-        norm = math.sqrt(half @ half)
+        norm = math.sqrt(np.vdot(half, half))
         floor = self.floor(coef) / part if norm < 0.01 and norm > self.tol * part else 0.0
         return norm / part, floor
 

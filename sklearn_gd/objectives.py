@@ -716,16 +716,16 @@ class QuadraticSubspace(Subspace):
     def slopes(self) -> Array:
         g = self.origin.gradient
         if g.ndim == 1:
-            return super().slopes()
+            return np.array([np.vdot(d.coef, g) for d in self.directions])
         return np.stack([np.einsum("ij,ij->j", d.coef, g) for d in self.directions], axis=1)
 
     def hessian(self) -> Array:
         images = self.images()
-        coefs = [d.coef for d in self.directions]
         if self.origin.gradient.ndim == 1:
-            if len(coefs) == 1:
-                return np.array([[coefs[0] @ images[0]]])
-            return np.array([[np.vdot(c, image) for image in images] for c in coefs])
+            if len(images) == 1:
+                return np.array([[np.vdot(self.directions[0].coef, images[0])]])
+            return np.array([[np.vdot(d.coef, image) for image in images] for d in self.directions])
+        coefs = [d.coef for d in self.directions]
         return np.moveaxis(np.array([[np.einsum("ij,ij->j", c, image) for image in images] for c in coefs]), -1, 0)
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
@@ -748,8 +748,8 @@ class QuadraticSubspace(Subspace):
         return out
 
     def point(self, a: Array) -> QuadraticPoint:
-        origin = self.origin
-        step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, self.images()))
+        origin, images = self.origin, self.images()
+        step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, images))
         return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.image, step)
 
 

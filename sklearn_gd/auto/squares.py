@@ -250,7 +250,11 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
         anchor[p] = here.target.reshape(outputs)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     objective = Quadratic(
-        here.matrix.__matmul__, linear, anchor, 0.5 * math.fsum(here.variances.tolist()), lambda: design.passes
+        functools.partial(np.dot, here.matrix),
+        linear,
+        anchor,
+        0.5 * math.fsum(here.variances.tolist()),
+        lambda: design.passes,
     )
     given: Any = None if problem.criterion is None else problem.criterion.metric
     norm: Any = Columns(metric.root) if given is None else FromCentre(given, here.centre)
