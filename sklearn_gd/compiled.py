@@ -12,8 +12,8 @@ With ten outputs a sweep makes its products itself, too: BLAS reached a quarter 
 blocks in NumPy, on one thread, a product with the multinomial Hessian took 0.14 ms, 0.5 before, at 1,797 × 64, and 13, 26 before, at
 10,000 × 784.
 
-A sparse sweep takes as long as SciPy's two products, but without the views, the copies and the calls that these need for each chunk:
-0.40 ms and about 0.57 at 20,000 × 500 with 1 % stored, on one thread. The moments of the columns, one read for all, took 0.23 ms beside
+A sparse sweep takes as long as SciPy's two products, 0.40 and 0.37 ms at 20,000 × 500 with 1 % stored, on one thread, but without the
+views, the copies and the calls that these need for each chunk: a fit took two thirds. The moments of the columns, one read for all, took 0.23 ms beside
 1.45 with `bincount`; with 5 % of 30,000 × 1,000 1.1 on two threads, beside 25.
 
 The symmetric products are of bfloat16 numbers, in the processor's matrix unit where `has_tiles`. 20,000 ×

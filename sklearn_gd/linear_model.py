@@ -196,8 +196,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
       conjugate gradients in the metric of a matrix of low precision, and those to the matrix in full. Beyond 8000
       columns no matrix is formed, and a Nyström sketch takes its place [4]_.
     - Where the processor has a matrix unit for bfloat16 numbers (Intel's AMX, on Linux), a matrix of low precision
-      costs a tenth of the full one: from some 200 columns on it is taken at once, or after a few iterations. What is
-      solved is the same: gradients come from the data in their own precision.
+      costs a tenth of the full one: from some 200 columns on (130 at the least) it is taken at once, or after a few
+      iterations. What is solved is the same: gradients come from the data in their own precision.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
       span: n coordinates instead of p, by the inner products of the rows. With a penalty conjugate gradients are tried
       before, and the inner products give the dual normal equation.
