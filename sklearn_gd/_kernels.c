@@ -62,8 +62,9 @@ static int wide(void) { return 0; }
 /* Stored values of a sparse row from which its product is made of several sums. */
 #define SHORT_ROW 16
 
-/* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache, of 100 in the second. */
-#define GRAM_ROWS 256
+/* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache with those that come next, of 100 in
+   the second. On one thread 100,000 x 20 took 1.35 ms, and 1.78 by 256 rows, 20,640 x 8 54 us and 58; 96 are no better. */
+#define GRAM_ROWS 128
 /* Rows that are turned into columns at once: their cache lines stay while the columns are gone through. */
 #define STRIP 16
 
