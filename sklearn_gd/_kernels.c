@@ -461,6 +461,26 @@ static int get(PyObject *object, Py_buffer *buffer, int writable, Py_ssize_t cou
     return 0;
 }
 
+/* The buffers of n arrays, of which those from `written` on are written to; a bit of `needed` is set where an array may not be None.
+   Returns how many were got: fewer with an exception. */
+static int get_all(PyObject **objects, Py_buffer *b, int n, int needed, int written, const Py_ssize_t *counts, const Py_ssize_t *sizes)
+{
+    for (int got = 0; got < n; got++) {
+        if (needed >> got & 1 && objects[got] == Py_None) {
+            PyErr_SetString(PyExc_ValueError, "an array that is needed is None");
+            return got;
+        }
+        if (get(objects[got], b + got, got >= written, counts[got], sizes[got])) return got;
+    }
+    return n;
+}
+
+static void release(Py_buffer *b, int got)
+{
+    for (int k = 0; k < got; k++)
+        if (b[k].obj) PyBuffer_Release(b + k);
+}
+
 static PyObject *py_sweep(PyObject *self, PyObject *args)
 {
     int kind, size;
@@ -474,21 +494,21 @@ static PyObject *py_sweep(PyObject *self, PyObject *args)
     Py_ssize_t counts[6] = {n * p, p, n, n, p, n};
     Py_ssize_t sizes[6] = {size, size, size, size, 8, size};
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 6; got++)
-        if (get(objects[got], b + got, got >= 4, counts[got], sizes[got])) goto done;
+    int got = get_all(objects, b, 6, 19, 4, counts, sizes);
+    if (got < 6) goto done;
     double value = 0, total = 0;
-    int status;
     Py_BEGIN_ALLOW_THREADS
-    status = size == 8 ? sweep_f64(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3),
-                                   b[4].buf, data_or_null(b + 5), &value, &total)
-                       : sweep_f32(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3),
-                                   b[4].buf, data_or_null(b + 5), &value, &total);
+#define SWEEP(RUN)                                                                                                                    \
+    RUN(kind, b[0].buf, n, p, b[1].buf, intercept, data_or_null(b + 2), data_or_null(b + 3), b[4].buf, data_or_null(b + 5), &value, \
+        &total)
+    if (size == 8)
+        SWEEP(sweep_f64);
+    else
+        SWEEP(sweep_f32);
     Py_END_ALLOW_THREADS
-    result = status ? PyErr_NoMemory() : Py_BuildValue("dd", value, total);
+    result = Py_BuildValue("dd", value, total);
 done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    release(b, got);
     return result;
 }
 
@@ -515,14 +535,8 @@ static PyObject *py_sparse_sweep(PyObject *self, PyObject *args)
     /* what is read whatever is asked for */
     int needed = 7 | (objects[3] == Py_None) << 6 | (kind == SQUARED || kind == BINOMIAL) << 4;
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 9; got++) {
-        if (needed >> got & 1 && objects[got] == Py_None) {
-            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
-            goto done;
-        }
-        if (get(objects[got], b + got, got >= 7, counts[got], sizes[got])) goto done;
-    }
+    int got = get_all(objects, b, 9, needed, 7, counts, sizes);
+    if (got < 9) goto done;
     if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
     double value = 0, total = 0;
     Py_BEGIN_ALLOW_THREADS
@@ -536,8 +550,7 @@ static PyObject *py_sparse_sweep(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_BuildValue("dd", value, total);
 done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    release(b, got);
     return result;
 }
 
@@ -553,14 +566,8 @@ static PyObject *py_sparse_columns(PyObject *self, PyObject *args)
     Py_ssize_t counts[7] = {n + 1, values, values, n, n, p, 4 * p};
     Py_ssize_t sizes[7] = {4, 4, size, size, 8, 8, 8};
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 7; got++) {
-        if (got != 3 && got != 4 && got != 5 && objects[got] == Py_None) {
-            PyErr_SetString(PyExc_ValueError, "an array that these sums need is None");
-            goto done;
-        }
-        if (get(objects[got], b + got, got == 6, counts[got], sizes[got])) goto done;
-    }
+    int got = get_all(objects, b, 7, 71, 6, counts, sizes);
+    if (got < 7) goto done;
     if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
     Py_BEGIN_ALLOW_THREADS
 #define SPARSE_COLUMNS(RUN) \
@@ -572,8 +579,7 @@ static PyObject *py_sparse_columns(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    release(b, got);
     return result;
 }
 
@@ -609,14 +615,8 @@ static PyObject *py_outputs(PyObject *self, PyObject *args)
     int needed = objects[0] == Py_None ? 1 << 4 : 1 << 1;
     if (objects[5] != Py_None) needed |= 1 << 6 | (kind == MULTINOMIAL) << 2 | (kind == CURVED) << 4;
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 8; got++) {
-        if (needed >> got & 1 && objects[got] == Py_None) {
-            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
-            goto done;
-        }
-        if (get(objects[got], b + got, got >= 5, counts[got], sizes[got])) goto done;
-    }
+    int got = get_all(objects, b, 8, needed, 5, counts, sizes);
+    if (got < 8) goto done;
     double value;
     Py_BEGIN_ALLOW_THREADS
 #define OUTPUTS(RUN)                                                                                                          \
@@ -626,8 +626,7 @@ static PyObject *py_outputs(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = PyFloat_FromDouble(value);
 done:
-    for (int j = 0; j < got; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, got);
     PyBuffer_Release(&x);
     return result;
 }
@@ -635,9 +634,9 @@ done:
 /* The arrays of a trial: y, weight, base, first and second image, raw, slope, bend. Returns how many were got, 8 if all. */
 static int get_trial(PyObject **objects, Py_buffer *b, Py_ssize_t n, Py_ssize_t k, int size)
 {
-    for (int got = 0; got < 8; got++)
-        if (get(objects[got], b + got, got >= 5, got < 2 ? n : n * k, got == 0 && k > 1 ? 8 : size)) return got;
-    return 8;
+    Py_ssize_t m = n * k, counts[8] = {n, n, m, m, m, m, m, m};
+    Py_ssize_t sizes[8] = {k > 1 ? 8 : size, size, size, size, size, size, size, size};
+    return get_all(objects, b, 8, 1 | 4 | 32, 5, counts, sizes);
 }
 
 #define PLANE(NAME, s, b)                                                                                                  \
@@ -667,8 +666,7 @@ static PyObject *py_trial(PyObject *self, PyObject *args)
         Py_END_ALLOW_THREADS
         result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
     }
-    for (int j = 0; j < got; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, got);
     return result;
 }
 
@@ -702,8 +700,7 @@ static PyObject *py_search(PyObject *self, PyObject *args)
         Py_END_ALLOW_THREADS
         result = Py_BuildValue("ddddd", a[0], a[1], out[0], promised, match);
     }
-    for (int j = 0; j < got; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, got);
     return result;
 }
 
@@ -720,9 +717,8 @@ static PyObject *py_plane(PyObject *self, PyObject *args)
     Py_ssize_t counts[7] = {n * p, (m + 1) * p, m + 1, n, n, p, n};
     Py_ssize_t sizes[7] = {size, size, 8, size, size, 8, size};
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 7; got++)
-        if (get(objects[got], b + got, got >= 5, counts[got], sizes[got])) goto done;
+    int got = get_all(objects, b, 7, 47, 5, counts, sizes);
+    if (got < 7) goto done;
     double out[6] = {0, 0, 0, 0, 0, 0};
     Py_BEGIN_ALLOW_THREADS
     if (size == 8)
@@ -732,8 +728,7 @@ static PyObject *py_plane(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_BuildValue("dddddd", out[0], out[1], out[2], out[3], out[4], out[5]);
 done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    release(b, got);
     return result;
 }
 
@@ -749,9 +744,8 @@ static PyObject *py_columns(PyObject *self, PyObject *args)
     Py_ssize_t counts[7] = {n * p, p, n, n, p, p, p};
     Py_ssize_t sizes[7] = {size, 8, size, 8, 8, 8, 8};
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 7; got++)
-        if (get(objects[got], b + got, got >= 4, counts[got], sizes[got])) goto done;
+    int got = get_all(objects, b, 7, 51, 4, counts, sizes);
+    if (got < 7) goto done;
     double mass;
     Py_BEGIN_ALLOW_THREADS
     if (size == 8)
@@ -763,8 +757,7 @@ static PyObject *py_columns(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = PyFloat_FromDouble(mass);
 done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    release(b, got);
     return result;
 }
 
@@ -778,9 +771,8 @@ static PyObject *py_distances(PyObject *self, PyObject *args)
     Py_ssize_t counts[4] = {n * p, p, p, n};
     Py_ssize_t sizes[4] = {size, 8, 8, 8};
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 4; got++)
-        if (get(objects[got], b + got, got == 3, counts[got], sizes[got])) goto done;
+    int got = get_all(objects, b, 4, 15, 3, counts, sizes);
+    if (got < 4) goto done;
     Py_BEGIN_ALLOW_THREADS
     if (size == 8)
         distances_f64(b[0].buf, n, p, b[1].buf, b[2].buf, b[3].buf);
@@ -789,8 +781,7 @@ static PyObject *py_distances(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    for (int k = 0; k < got; k++)
-        if (b[k].obj) PyBuffer_Release(b + k);
+    release(b, got);
     return result;
 }
 
@@ -865,8 +856,7 @@ static PyObject *py_gram(PyObject *self, PyObject *args)
     result = Py_NewRef(Py_None);
 done:
     PyMem_Free(memory);
-    for (int j = 0; j < 5; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, 5);
     return result;
 }
 
@@ -898,8 +888,7 @@ static PyObject *py_middle(PyObject *self, PyObject *args)
             *out++ = few_mean((const char *)parts[part].at + j * parts[part].column * size, parts[part].row * size, n, step, size);
     result = Py_NewRef(Py_None);
 done:
-    for (int j = 0; j < 3; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, 3);
     return result;
 }
 
@@ -947,14 +936,8 @@ static PyObject *py_sparse_outputs(PyObject *self, PyObject *args)
     int needed = 7 | (objects[3] == Py_None ? 1 << 7 : 1 << 4);
     if (objects[8] != Py_None) needed |= 1 << 9 | (kind == MULTINOMIAL) << 5 | (kind == CURVED) << 7;
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 11; got++) {
-        if (needed >> got & 1 && objects[got] == Py_None) {
-            PyErr_SetString(PyExc_ValueError, "an array that this kind of sweep reads is None");
-            goto done;
-        }
-        if (get(objects[got], b + got, got >= 8, counts[got], sizes[got])) goto done;
-    }
+    int got = get_all(objects, b, 11, needed, 8, counts, sizes);
+    if (got < 11) goto done;
     if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
     double value;
     Py_BEGIN_ALLOW_THREADS
@@ -965,8 +948,7 @@ static PyObject *py_sparse_outputs(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = PyFloat_FromDouble(value);
 done:
-    for (int j = 0; j < got; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, got);
     return result;
 }
 
@@ -982,14 +964,8 @@ static PyObject *py_sparse_gram(PyObject *self, PyObject *args)
     Py_ssize_t counts[5] = {n + 1, values, values, n, (p + 1) * (p + 1)};
     Py_ssize_t sizes[5] = {4, 4, size, size, 8};
     PyObject *result = NULL;
-    int got = 0;
-    for (; got < 5; got++) {
-        if (got != 3 && objects[got] == Py_None) {
-            PyErr_SetString(PyExc_ValueError, "an array that a product needs is None");
-            goto done;
-        }
-        if (get(objects[got], b + got, got == 4, counts[got], sizes[got])) goto done;
-    }
+    int got = get_all(objects, b, 5, 23, 4, counts, sizes);
+    if (got < 5) goto done;
     if (!sparse_rows(b[0].buf, n, start, stop, values)) goto done;
     Py_BEGIN_ALLOW_THREADS
     if (size == 8)
@@ -999,8 +975,7 @@ static PyObject *py_sparse_gram(PyObject *self, PyObject *args)
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
-    for (int j = 0; j < got; j++)
-        if (b[j].obj) PyBuffer_Release(b + j);
+    release(b, got);
     return result;
 }
 

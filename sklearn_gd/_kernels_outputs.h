@@ -119,6 +119,22 @@ INLINE void NAME(bring_in)(const double *from, Py_ssize_t m, Py_ssize_t k, Py_ss
         for (Py_ssize_t c = 0; c < k; c++) to[i * k + c] = (REAL)from[c * lane + i];
 }
 
+/* What `kind` makes of the predictions r of m rows from `start` on, in place; returns the sum of their losses. q is room for as many. */
+static double NAME(outcome)(int kind, Py_ssize_t start, Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y,
+                            const REAL *weight, const REAL *cells, double *q, double *r)
+{
+    double w[LANE];
+    NAME(weights)(m, weight ? weight + start : NULL, w);
+    if (kind == MULTINOMIAL) return class_slopes(m, k, lane, y + start, w, r);
+    if (kind == CURVED) {
+        NAME(spread_out)(cells + start * k, m, k, lane, q);
+        bent(m, k, lane, q, w, r);
+    } else if (kind == PLAIN && weight) {
+        scaled(m, k, lane, w, r);
+    }
+    return 0;
+}
+
 /* One read of X: predictions at W, unless NULL, kept in `predictions`; what `kind` makes of them; adds their product with X' to
    gradient, unless NULL, and their sums to totals. Returns the sum of the losses. `cells` holds the probabilities of CURVED, and the
    slopes of GIVEN. At most CELLS / 8 outputs. */
@@ -126,7 +142,7 @@ static double NAME(outputs)(int kind, const REAL *X, Py_ssize_t row, Py_ssize_t 
                             const double *intercepts, const int64_t *y, const REAL *weight, const REAL *cells,
                             double *gradient, double *totals, REAL *predictions)
 {
-    double r[CELLS], q[CELLS], w[LANE], value = 0;
+    double r[CELLS], q[CELLS], value = 0;
     Py_ssize_t lane = CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE;
     Py_ssize_t rows = p ? OUTPUT_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : lane;
     rows = rows < 8 ? 8 : rows > lane ? lane : rows & ~(Py_ssize_t)7;
@@ -142,15 +158,7 @@ static double NAME(outputs)(int kind, const REAL *X, Py_ssize_t row, Py_ssize_t 
             NAME(spread_out)(cells + start * k, m, k, lane, r);
         }
         if (!gradient) continue;
-        NAME(weights)(m, weight ? weight + start : NULL, w);
-        if (kind == MULTINOMIAL) {
-            value += class_slopes(m, k, lane, y + start, w, r);
-        } else if (kind == CURVED) {
-            NAME(spread_out)(cells + start * k, m, k, lane, q);
-            bent(m, k, lane, q, w, r);
-        } else if (kind == PLAIN && weight) {
-            scaled(m, k, lane, w, r);
-        }
+        value += NAME(outcome)(kind, start, m, k, lane, y, weight, cells, q, r);
         REAL *low = (REAL *)q;
         for (Py_ssize_t c = 0; c < k; c++)
             for (Py_ssize_t i = 0; i < m; i++) low[c * lane + i] = (REAL)r[c * lane + i];

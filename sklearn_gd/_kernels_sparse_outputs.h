@@ -9,7 +9,7 @@ VECTORS static double NAME(sparse_outputs)(int kind, Py_ssize_t start, Py_ssize_
                                            const REAL *weight, const REAL *cells, double *restrict gradient, double *totals,
                                            REAL *predictions)
 {
-    double r[CELLS], q[CELLS], w[LANE], value = 0;
+    double r[CELLS], q[CELLS], value = 0;
     REAL s[CELLS / 8];
     double f[CELLS / 8];
     Py_ssize_t lane = CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE;
@@ -30,15 +30,7 @@ VECTORS static double NAME(sparse_outputs)(int kind, Py_ssize_t start, Py_ssize_
             NAME(spread_out)(cells + start * k, m, k, lane, r);
         }
         if (!gradient) continue;
-        NAME(weights)(m, weight ? weight + start : NULL, w);
-        if (kind == MULTINOMIAL) {
-            value += class_slopes(m, k, lane, y + start, w, r);
-        } else if (kind == CURVED) {
-            NAME(spread_out)(cells + start * k, m, k, lane, q);
-            bent(m, k, lane, q, w, r);
-        } else if (kind == PLAIN && weight) {
-            scaled(m, k, lane, w, r);
-        }
+        value += NAME(outcome)(kind, start, m, k, lane, y, weight, cells, q, r);
         for (Py_ssize_t i = 0; i < m; i++) {
             for (Py_ssize_t c = 0; c < k; c++) totals[c] += f[c] = r[c * lane + i];
             for (int32_t j = rows[start + i]; j < rows[start + i + 1]; j++) {

@@ -235,7 +235,7 @@ VECTORS static void NAME(slopes)(int kind, Py_ssize_t n, const REAL *y, const RE
     *total += t;
 }
 
-static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coef, double intercept,
+static void NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coef, double intercept,
                        const REAL *y, const REAL *weight, double *gradient, REAL *predictions, double *value,
                        double *total)
 {
@@ -254,7 +254,6 @@ static int NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, cons
         NAME(slopes)(kind, m, y ? y + start : NULL, weight ? weight + start : NULL, raw, value, total);
         NAME(adjoint)(block, m, p, raw, gradient);
     }
-    return 0;
 }
 
 /* The binomial loss at X coefs[0], its gradient, and its Hessian along the directions coefs[1] and coefs[2] of which there are m;

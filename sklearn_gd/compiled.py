@@ -44,9 +44,11 @@ __all__ = [
     "GIVEN",
     "MOST_SWEPT",
     "MULTINOMIAL",
+    "OUTPUT_KERNELS",
     "PLAIN",
     "SQUARED",
     "Trials",
+    "coded",
     "columns_of",
     "has_tiles",
     "has_wide",
@@ -57,6 +59,8 @@ __all__ = [
 
 # what a sweep makes of predictions; as in _kernels.c
 PLAIN, SQUARED, BINOMIAL, MULTINOMIAL, CURVED, GIVEN = 0, 1, 2, 3, 4, 5
+# What sweeps for several outputs know.
+OUTPUT_KERNELS = PLAIN, MULTINOMIAL, CURVED, GIVEN
 # The kernels' kinds of numbers: as dtypes, which are the arrays' own objects as a rule and compared in no time.
 KINDS = np.dtype(np.float64), np.dtype(np.float32)
 # Outputs of a sweep at the most: CELLS / 8 of _kernels.c.
@@ -69,6 +73,11 @@ def takes(dtype: Any, arrays: Iterable[Any]) -> bool:
         array is None or (isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous)
         for array in arrays
     )
+
+
+def coded(y: Any) -> bool:
+    """Whether sweeps for several outputs can read the classes, None apart."""
+    return y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and bool(y.flags.c_contiguous))
 
 
 def columns_of(coef: Array) -> Array:

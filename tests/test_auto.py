@@ -14,7 +14,8 @@ from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto, compiled
 from sklearn_gd.auto import curved, limits
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.losses import PointwiseLoss
-from sklearn_gd.preconditioners import Full, Rounded, RoundedOutputs
+from sklearn_gd.preconditioners import EPS, Full, Rounded, RoundedOutputs
+from sklearn_gd.trace import trace
 
 
 def _iterates(model, X, y, count):
@@ -385,3 +386,48 @@ def test_hessians_of_low_precision_give_way_to_exact_ones(classes, dependent, mo
     assert len(resolved) == 1 or not dependent
     assert n_iter <= model_exact.n_iter_ + 2
     np.testing.assert_allclose(model.decision_function(X), model_exact.decision_function(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("far", [0.0, 5e3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_run_that_changes_its_coordinates_tells_every_iterate_in_the_users(far, fit_intercept, monkeypatch):
+    """Conjugate gradients in the user's, the Gram matrix about the centre, and the data again where that has lost digits."""
+    monkeypatch.setattr(compiled, "has_tiles", lambda: False)
+    monkeypatch.setattr(limits, "FEW_PASSES", 2)
+    monkeypatch.setattr(limits, "SINGLE_GRAM", 10)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 60)) * np.logspace(0, 3, 60) @ np.linalg.qr(rng.normal(size=(60, 60)))[0] + far
+    y = X @ rng.normal(size=60) + rng.normal(size=2000)
+    seen = trace(GDLinearRegression(tol=1e-9, fit_intercept=fit_intercept), X, y)
+    assert seen.estimator.preconditioner_ == "full"
+    assert seen.estimator.n_iter_ > 3
+    intercepts = seen.kept[:, 60:].sum(axis=1)
+    losses = [0.5 * np.mean((X @ w + b - y) ** 2) for w, b in zip(seen.kept[:, :60], intercepts, strict=True)]
+    np.testing.assert_allclose(losses, seen.estimator.loss_curve_, rtol=1e-6)
+    np.testing.assert_array_equal(seen.kept[-1, :60], seen.estimator.coef_)
+
+
+def test_what_a_run_remembers_moves_with_it():
+    X, y = np.array([[0.0], [1.0], [3.0]]), np.array([0.0, 2.0, 4.0])
+    run = trace(GDLinearRegression(learning_rate=0.1, max_iter=3), X, y).run
+    best, flattest = run.best_coef, run.flattest_coef
+    run.move(run.objective, run.base.coef, lambda coef: 2 * coef)
+    np.testing.assert_array_equal(run.point.coef, 2 * run.base.coef)
+    np.testing.assert_array_equal(run.best_coef, 2 * best)
+    np.testing.assert_array_equal(run.flattest_coef, 2 * flattest)
+
+
+@pytest.mark.parametrize("p", [1, 2, 9, 40])
+@pytest.mark.parametrize("dependence", [0.0, 0.5, 0.999, 1 - 1e-7])
+def test_the_bound_of_a_condition_number_is_one(p, dependence):
+    """Where it answers for LAPACK's estimate, the eigenvalues agree."""
+    rng = np.random.default_rng(p)
+    Z = rng.normal(size=(200, p)) * 10.0 ** rng.integers(-3, 3, p)
+    Z[:, -1] = dependence * Z[:, 0] + (1 - dependence) * Z[:, -1] if p > 1 else Z[:, 0]
+    gram = Z.T @ Z
+    root = 1 / np.sqrt(gram.diagonal())
+    values = np.linalg.eigvalsh(gram * root * root[:, None])
+    metric = Full(np.asfortranarray(gram), np.zeros(p), 0.0, 0.0, EPS)
+    ratio = values[0] / values[-1]
+    assert metric._at_least <= ratio * (1 + 1e-6)
+    assert metric.condition_above(1e-3 * ratio / p)

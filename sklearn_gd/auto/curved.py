@@ -46,7 +46,7 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
     pairs = row_pairs(design)
     if pairs is not None:
         p = design.n_features
-        matrix = limits.PAIR * pairs + limits.SQUARE * p**2 + limits.CUBE * p**3
+        matrix = pairs + limits.SQUARE * p**2 + limits.CUBE * p**3
         price = limits.SEARCHES + limits.MATRICES * matrix / max(design.work, 1)
     if preconditioner == "auto" and (wide or (sparse and price > limits.MANY_PASSES)):
         # a product of columns cannot be had, or costs what many passes do

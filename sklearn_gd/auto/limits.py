@@ -34,11 +34,11 @@ FEW_PASSES = 20
 # Passes of a descent in the diagonal metric that are tried before Hessians of sparse rows, which cost more than these: 20
 # to 30 reach six digits on standardised data.
 MANY_PASSES = 30
-# What a descent in metrics of all sparse rows costs, in passes: as many matrices, each made of the pairs of a row's values and worth p²
-# and p³ operations, too, and as many passes. On two threads 33 ms beside 10 for 3.9e7 pairs of 6.2e6 values; 20,000 × 500 with one value
+# What a descent in metrics of all sparse rows costs, in passes: as many matrices, each worth as many operations as rows have pairs of
+# values, and p² and p³ of them, too; and as many passes. On two threads 33 ms beside 10 for 3.9e7 pairs of 6.2e6 values; 20,000 × 500 with one value
 # in a hundred 31 to 39 ms, and 10 to 18 by the diagonal metric.
 MATRICES, SEARCHES = 5, 12
-PAIR, SQUARE, CUBE = 1, 12, 1 / 48
+SQUARE, CUBE = 12, 1 / 48
 # Columns up to which p² numbers and p³/3 operations are spent.
 GRAM_SIZE = 8000
 

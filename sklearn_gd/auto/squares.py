@@ -178,20 +178,16 @@ class AtCentre:
     def out(self, coef: Array) -> Array:
         """To the user's coordinates; among equal solutions to the smallest."""
         coef = coef.copy()
+        w = coef[: len(self.centre)]
         if self.metric.null is not None:
-            coef = self._smallest(coef)
+            w -= self._free @ (self._free.T @ w)
         if self.has_intercept:
-            coef[-1] -= self.centre @ coef[:-1]
-        return coef
-
-    def _smallest(self, coef: Array) -> Array:
-        """Without the part that columns which depend on each other leave free."""
-        p = len(self.centre)
-        coef[:p] -= self._free @ (self._free.T @ coef[:p])
+            coef[-1] -= self.centre @ w
         return coef
 
     @functools.cached_property
     def _free(self) -> Array:
+        """A basis of what columns that depend on each other leave free."""
         null: Any = self.metric.null
         return scipy.linalg.orth(null[: len(self.centre)])
 

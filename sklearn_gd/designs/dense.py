@@ -37,9 +37,6 @@ COPIED_VECTORS = 2
 # Rows that `kernels.grams` multiplies at a time; as in _kernels_gram.c.
 TOGETHER = 256
 
-# What sweeps for several outputs know.
-OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
-
 __all__ = ["DenseDesign"]
 
 
@@ -113,7 +110,7 @@ class DenseDesign(RowBlocks):
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         kernel = getattr(pointwise, "kernel", None)
         what: Any = pointwise  # what has a kernel has all that kernels read
-        if kernel in OUTPUT_KERNELS and (self.rows_apart or (what.cells if coef is None else coef).ndim == 2):
+        if kernel in compiled.OUTPUT_KERNELS and (self.rows_apart or (what.cells if coef is None else coef).ndim == 2):
             parts = what.y, what.weight, what.cells, what.raw
             found = self._outputs(kernel, coef, parts)
             return super().sweep(pointwise, coef) if found is None else found
@@ -156,10 +153,9 @@ class DenseDesign(RowBlocks):
         y, weight, cells, raw = parts
         shape = (cells if coef is None else coef).shape[1:]
         k = shape[0] if shape else 1
-        coded = y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and y.flags.c_contiguous)
         if (
             compiled.kernels is None
-            or not (self.legible and coded)
+            or not (self.legible and compiled.coded(y))
             or k > compiled.MOST_SWEPT
             or not compiled.takes(self.dtype, (weight, cells, raw))
         ):

@@ -23,8 +23,6 @@ PART_VALUES = 1 << 17
 # The share of a column that is stored, above which its squares are summed about its mean rather than about zero: below, ten rounding
 # errors at the most are lost.
 NEARLY_FULL = 0.9
-# What a compiled sweep for several outputs knows.
-OUTPUT_KERNELS = compiled.PLAIN, compiled.MULTINOMIAL, compiled.CURVED, compiled.GIVEN
 # Products of values that make a chunk of a compiled pass worth a thread: about 100 µs.
 CHUNK_PRODUCTS = 1 << 17
 # Pairs of a row's values, 1.7 ns each on one thread, up to which they cost less than all entries of the matrix by dense rows, 0.03 ns each.
@@ -120,7 +118,7 @@ class SparseDesign(RowBlocks):
         found = None
         if kernel in KERNELS and (what.cells if coef is None else coef).ndim == 1:
             found = self._sweep(kernel, coef, what.y, what.weight, what.cells, what.raw)
-        elif kernel in OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
+        elif kernel in compiled.OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
             found = self._outputs(kernel, coef, (what.y, what.weight, what.cells, what.raw))
         return super().sweep(pointwise, coef) if found is None else found
 
@@ -138,8 +136,7 @@ class SparseDesign(RowBlocks):
         """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
         y, weight, cells, raw = parts
         p, k = self.n_features, (cells if coef is None else coef).shape[1]
-        coded = y is None or (isinstance(y, np.ndarray) and y.dtype == np.int64 and y.flags.c_contiguous)
-        if not coded or k > compiled.MOST_SWEPT or not self._takes(weight, cells, raw):
+        if not compiled.coded(y) or k > compiled.MOST_SWEPT or not self._takes(weight, cells, raw):
             return None
         self.passes += 1
         w, b = None, np.zeros(k)
