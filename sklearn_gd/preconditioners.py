@@ -41,7 +41,6 @@ __all__ = [
     "PerOutput",
     "Renewed",
     "Rounded",
-    "RoundedOutputs",
     "ZeroSum",
     "largest_eigenvalue",
     "spread",
@@ -356,35 +355,24 @@ class Rounded(Full):
         Centred.__init__(self, curvature.centre, curvature.mass)
         matrix = curvature.matrix
         p = len(matrix)
-        self.root, diagonal, usable = self.scaled(matrix, curvature.centre, self.has_intercept, unit, alpha)
+        usable: Array = unit > 0
+        if self.has_intercept:
+            usable = unit > CONSTANT * np.finfo(np.float64).eps * np.abs(curvature.centre)
+        if alpha:
+            usable = np.ones_like(usable)
+        unit = np.where(unit > 0, unit, 1.0)
+        entries = np.einsum("ii->i", matrix)
+        diagonal = entries * (1 + self.LOST * math.sqrt(p)) + alpha / unit**2
+        entries[...] = np.where(usable & (diagonal > 0), diagonal, 1.0)
+        self.root = np.where(usable, 1 / unit, 0.0)
         self.rank, self.null, self.vectors = p, None, None
         self.factor, failed = spotrf(matrix, lower=1, overwrite_a=1, clean=0)
         pivots = np.square(self.factor.diagonal(), dtype=np.float64)
         if failed or not np.isfinite(pivots.sum()):
             raise scipy.linalg.LinAlgError("not positive definite in float32")
-        self.resolves = self.trusted(pivots, diagonal, usable, unit, alpha)
-
-    @classmethod
-    def scaled(
-        cls, matrix: Array, centre: Array, has_intercept: bool, unit: Array, alpha: float
-    ) -> tuple[Array, Array, Array]:
-        """Make matrices of shape (..., p, p) ready for their factorisation; the columns' scales, the diagonals, and what is in use."""
-        p = matrix.shape[-1]
-        usable: Array = unit > CONSTANT * np.finfo(np.float64).eps * np.abs(centre) if has_intercept else unit > 0
-        if alpha:
-            usable = np.ones_like(usable)
-        unit = np.where(unit > 0, unit, 1.0)
-        entries = np.einsum("...ii->...i", matrix)
-        diagonal = entries * (1 + cls.LOST * np.sqrt(p)) + alpha / unit**2
-        entries[...] = np.where(usable & (diagonal > 0), diagonal, 1.0)
-        return np.where(usable, 1 / unit, 0.0), diagonal, usable
-
-    @classmethod
-    def trusted(cls, pivots: Array, diagonal: Array, usable: Array, unit: Array, alpha: float) -> bool:
-        """Whether no pivot that may be the work of rounding decides."""
-        small = usable & (pivots < cls.SMALL * diagonal)
-        unit = np.where(unit > 0, unit, 1.0)
-        return not small.any() or bool((alpha / unit**2 >= cls.PENALTY_SHARE * pivots)[small].all())
+        # whether no pivot that may be the work of rounding decides
+        small = usable & (pivots < self.SMALL * diagonal)
+        self.resolves = not small.any() or bool((alpha / unit**2 >= self.PENALTY_SHARE * pivots)[small].all())
 
     def _solve(self, right: Array) -> Array:
         right = (self.root * right.T).T
@@ -494,85 +482,6 @@ class PerOutput(Identity):
     def half_transposed(self, gradient: Array) -> Array:
         columns = zip(self.metrics, gradient.T, strict=True)
         return np.stack([metric.half_transposed(column) for metric, column in columns], axis=1)
-
-
-class RoundedOutputs(Identity):
-    """`PerOutput` of `Rounded`, built and applied for all outputs together.
-
-    Parameters
-    ----------
-    curvature : Curvature
-        As `low_grams` returns it; overwritten.
-    unit : ndarray of shape (p,)
-    alpha : float
-
-    Attributes
-    ----------
-    resolves : bool
-
-    Raises
-    ------
-    scipy.linalg.LinAlgError
-        If a matrix is not positive definite in float32.
-    """
-
-    name = "full"
-
-    def __init__(self, curvature: Moments, unit: Array, alpha: float) -> None:
-        self.centre, self.mass = curvature.centre, curvature.mass
-        self.has_intercept = bool((self.mass > 0).all())
-        self.root, diagonal, usable = Rounded.scaled(curvature.matrix, self.centre, self.has_intercept, unit, alpha)
-        self.root = np.broadcast_to(self.root, self.centre.shape)
-        self.factors = []
-        for matrix in curvature.matrix:
-            factor, failed = spotrf(matrix.T, lower=1, overwrite_a=1, clean=0)
-            if failed:
-                raise scipy.linalg.LinAlgError("not positive definite in float32")
-            self.factors.append(factor)
-        pivots = np.square([factor.diagonal() for factor in self.factors], dtype=np.float64)
-        if not np.isfinite(pivots.sum()):
-            raise scipy.linalg.LinAlgError("not positive definite in float32")
-        self.resolves = Rounded.trusted(pivots, diagonal, usable, unit, alpha)
-
-    def _each(self, solve: Callable[[Array, Array], Array], right: Array) -> Array:
-        """`solve` with each factor and its row, in single precision."""
-        size = np.abs(right).max(initial=0.0) or 1.0
-        low = (right / size).astype(np.float32)
-        out = np.array([solve(factor, row) for factor, row in zip(self.factors, low, strict=True)], dtype=np.float64)
-        out *= size
-        return out
-
-    def direction(self, gradient: Array) -> Array:
-        out = np.empty_like(gradient)
-        right = -gradient[: self.root.shape[1]].T
-        if self.has_intercept:
-            b = gradient[-1]
-            right += self.centre * b[:, None]
-        w = self.root * self._each(lambda factor, row: spotrs(factor, row, lower=1)[0], self.root * right)
-        out[: len(w.T)] = w.T
-        if self.has_intercept:
-            out[-1] = -b / self.mass - np.einsum("kp,kp->k", self.centre, w)
-        return out
-
-    def half(self, u: Array) -> Array:
-        p = self.root.shape[1]
-        w = self.root * self._each(lambda factor, row: strtrs(factor, row, lower=1, trans=1)[0], u[:p].T)
-        out = np.empty_like(u)
-        out[:p] = w.T
-        if self.has_intercept:
-            out[-1] = u[-1] / np.sqrt(self.mass) - np.einsum("kp,kp->k", self.centre, w)
-        return out
-
-    def half_transposed(self, gradient: Array) -> Array:
-        p = self.root.shape[1]
-        right = gradient[:p].T
-        if self.has_intercept:
-            right = right - self.centre * gradient[-1][:, None]
-        out = np.empty_like(gradient)
-        out[:p] = self._each(lambda factor, row: strtrs(factor, row, lower=1)[0], self.root * right).T
-        if self.has_intercept:
-            out[-1] = gradient[-1] / np.sqrt(self.mass)
-        return out
 
 
 class Joint(Identity):

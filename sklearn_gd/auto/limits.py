@@ -13,16 +13,8 @@ SKETCH_PASSES = 60
 GRAM_PASSES = 1 / 40
 # The same in single precision, relative to that: 0.45 s beside 0.9.
 SINGLE_GRAM = 1 / 2
-# What a product of bfloat16 numbers in the processor's matrix unit costs beside packing them, two passes, in passes a column;
-# and the factor of a matrix in float32, times p²/n. On two threads 75 + 18 ms beside 13 at 20,000 × 2,000, 25 + 1 beside 9 at
-# 50,000 × 500, 380 + 300 beside 25 at 12,000 × 6,000.
-TILE_PASSES = 1 / 500
-FACTOR_PASSES = 1 / 200
 # Iterations of a descent in such a metric to a coefficient error of 1e-8.
 LOW_ITERATIONS = 3
-# Columns up to which an exact compiled product takes less time than a metric of low precision and its iterations, whatever the layout:
-# least squares on 10,000 × 200 took 9.1 ms by the one and 5.8 by the other, in contiguous columns 9.5 and 15.
-EXACT_COLUMNS = 128
 # What exact products of rows cost, in passes a row: 20 ms beside 0.8 at 500 × 2,000, 148 beside 3.8 at 1,000 × 4,000, 830 beside 9.8
 # at 1,814 × 10,346.
 ROW_PASSES = 1 / 20

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import compiled
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
 from ..designs.threads import quiet
@@ -28,7 +27,6 @@ from . import limits
 
 __all__ = [
     "Problem",
-    "dense_rows",
     "explicit",
     "gram_price",
     "low_pays",
@@ -191,39 +189,28 @@ def row_pairs(design: Any) -> float | None:
     return getattr(design, "pairs", None)
 
 
-def dense_rows(problem: Problem) -> bool:
-    """Whether the rows are dense, and read here."""
-    design = problem.design
-    return isinstance(problem.y, np.ndarray) and design.work == design.n_samples * design.n_features
-
-
 def low_pays(problem: Problem) -> bool:
     """Whether a Gram matrix of low precision is cheaper than one of the data's own."""
     design = problem.design
+    dense = isinstance(problem.y, np.ndarray) and design.work == design.n_samples * design.n_features
     # an exact compiled product costs as much as the first iterations in such a metric
-    few = design.n_features <= limits.EXACT_COLUMNS or getattr(design, "rows_apart", False)
-    exact = getattr(design, "joint", False) and (few or not compiled.has_tiles())
-    return dense_rows(problem) and not exact and (compiled.has_tiles() or problem.design.dtype == np.float64)
+    return dense and not getattr(design, "joint", False)
 
 
-def low_price(size: int, length: int) -> float:
-    """What the factor of a low-precision product of `size` vectors of some length costs, in passes."""
-    if compiled.has_tiles():
-        return 2 + size * limits.TILE_PASSES + size * size / length * limits.FACTOR_PASSES
+def low_price(size: int) -> float:
+    """What the factor of a low-precision product of `size` vectors costs, in passes."""
     return limits.SINGLE_GRAM * limits.GRAM_PASSES * (size + 160)
 
 
 # Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up. Their
 # gradients may grow at first: then more of them are asked.
 PACES = 6, 10
-# Where what comes after costs little.
-EARLY = 3, 5
 
 
-def slower_than(price: float, run: Run, since: int = 0, windows: tuple[int, int] = PACES) -> bool:
+def slower_than(price: float, run: Run, since: int = 0) -> bool:
     """Whether the end of a run, at its pace since an iteration, is further away than so many passes."""
     norms = run.history["gradient_norm"][since:]
-    for window in windows:
+    for window in PACES:
         if len(norms) < window + 2:
             return False
         pace = (norms[-1] / norms[-1 - window]) ** (1 / window)

@@ -67,7 +67,7 @@ def row_prices(problem: Problem) -> tuple[float, float]:
     # rows that are stored as they are multiplied, in double precision: in float32 the corrections would not see their residuals
     if design.work != n * p or design.dtype != np.float64:
         return math.inf, exact
-    return low_price(n, p) + limits.DUAL_PASSES, exact
+    return low_price(n) + limits.DUAL_PASSES, exact
 
 
 def dual_solution(problem: Problem) -> Array | None:
