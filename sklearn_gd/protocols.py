@@ -330,8 +330,14 @@ class Design(Protocol):
     def row_spread(self, moments: Any) -> Array:
         """How far each row lies from the centre."""
 
-    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
-        """Inner products of the rows, and the centre they are about."""
+    def columns(self, chosen: Array) -> Array:
+        """Some columns as a NumPy array."""
+
+    def row_products(self, centre: Array, used: Array) -> Array:
+        """Inner products of the rows about a centre, of the columns in use."""
+
+    def low_row_products(self, centre: Array) -> Array:
+        """The same of all columns as exact as a metric needs them."""
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """(X − 1 centreᵀ)ᵀ residual."""

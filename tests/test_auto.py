@@ -193,7 +193,8 @@ def asked(monkeypatch):
 
     note("low_gram", lambda *args: "low")
     note("gram", lambda *args: "exact")
-    note("row_products", lambda dtype=None: "low" if dtype == "low" else "exact")
+    note("row_products", lambda *args: "exact")
+    note("low_row_products", lambda *args: "low")
     return products
 
 

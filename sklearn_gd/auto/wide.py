@@ -18,8 +18,8 @@ from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
 from ..losses import HalfSquaredError
-from ..preconditioners import potrf, potrs, spotrf, spotrs, trtrs
-from ..protocols import Array
+from ..preconditioners import EPS, Inexact, potrf, potrs, spotrf, spotrs, trtrs
+from ..protocols import Array, Design, Moments
 from . import limits
 from .curved import model_search
 from .problem import Problem, low_price, metric_for, plane_descent, slower_than
@@ -49,7 +49,8 @@ def wide_ridge(problem: Problem) -> Run:
         plane_descent(problem, run, until=lambda run: slower_than(price, run))
         if run.reason is not None:
             return run
-    solution = dual_solution(problem)
+    dependent = large_columns(moments, problem).any()
+    solution = None if dependent else dual_solution(problem, moments.centre)
     if solution is None:
         return rotated(problem)
     if run.base is not None:
@@ -70,15 +71,15 @@ def row_prices(problem: Problem) -> tuple[float, float]:
     return low_price(n) + limits.DUAL_PASSES, exact
 
 
-def dual_solution(problem: Problem) -> Array | None:
+def dual_solution(problem: Problem, centre: Array) -> Array | None:
     """The solution w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned.
 
     From products of low precision first, a part of the time, as the metric of conjugate gradients whose residuals come from the
     data (Higham and Pranesh, see `preconditioners.Rounded`).
     """
     low, exact = row_prices(problem)
-    solution = factorised_dual(problem, "low") if low < exact else None
-    return factorised_dual(problem, np.float64) if solution is None else solution
+    solution = factorised_dual(problem, centre, low=True) if low < exact else None
+    return factorised_dual(problem, centre, low=False) if solution is None else solution
 
 
 # An iteration that leaves more than this of the error is slow: in low precision the matrix was too badly conditioned for it, or
@@ -86,11 +87,11 @@ def dual_solution(problem: Problem) -> Array | None:
 SLOW, SMALL = 0.3, 1e-8
 
 
-def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
-    """`dual_solution` from a factor of some precision, or None where that cannot solve for it."""
+def factorised_dual(problem: Problem, centre: Array, low: bool) -> Array | None:
+    """`dual_solution` from a factor of low or double precision, or None where that cannot solve for it."""
     design = problem.design
     n = design.n_samples
-    products, centre = design.row_products(dtype)
+    products = design.low_row_products(centre) if low else design.row_products(centre, every_column(design))
     weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
     penalty = (problem.alpha / weight)[:, None]
     products.flat[:: n + 1] += penalty[:, 0]
@@ -122,7 +123,7 @@ def factorised_dual(problem: Problem, dtype: Any) -> Array | None:
     residual -= more
     b += more
     w = design.centred_adjoint(z, centre)
-    if dtype != "low":
+    if not low:
         return complete(w, b, centre, problem)
     # Conjugate gradients of a matrix of n rows: its product with u is one of X̃ᵀ and one of X̃.
     total, step, image = np.zeros_like(w), z, w
@@ -156,83 +157,152 @@ def complete(w: Array, b: Array, centre: Array, problem: Problem) -> Array:
     return w.reshape(problem.start.shape)
 
 
+# A column whose spread is so many times that of the n-th largest is kept apart from the inner products of rows: there its square would
+# leave the others 16 − 4 digits. Fewer than n columns are larger than the n-th, so they do not span the space of the rows alone.
+LARGE = 100.0
+
+
+def every_column(design: Design) -> Array:
+    """All columns take part."""
+    return np.ones(design.n_features, dtype=bool)
+
+
+def large_columns(moments: Moments, problem: Problem) -> Array:
+    """Which columns are in units so large that inner products of rows would be nothing but they."""
+    spread = np.sqrt(moments.matrix)
+    varying = np.sort(spread[spread > 0])[::-1]
+    if not len(varying):
+        return np.zeros(len(spread), dtype=bool)
+    unit = varying[min(problem.design.n_samples, len(varying)) - 1]
+    large: Array = spread > LARGE * max(unit, math.sqrt(problem.alpha / problem.loss.curvature))
+    return large
+
+
 def rotated(problem: Problem) -> Run:
     """The same problem in coordinates of the space that the rows span.
 
     With the rows' inner products X̃X̃ᵀ + γ11ᵀ = LLᵀ the predictions X̃w of any w in that space are Lv with ‖v‖ = ‖w‖: the same
     loss and the same penalty in n coordinates instead of p, after one product of X. The optimum lies in that space; among
     equal ones it is the smallest. γ > 0 makes rows about their centre independent; it stands for one more constant column,
-    which an intercept without a penalty leaves at zero.
+    which an intercept without a penalty leaves at zero. Columns in much larger units than the others keep coordinates of their own,
+    beside those of the space that the others span.
     """
     design = problem.design
-    n = design.n_samples
-    moments = design.moments(problem.weight)  # first: the rows are centred at the mean that it finds
-    products, centre = design.row_products()
+    n, has_intercept = design.n_samples, design.fit_intercept
+    moments = design.moments(problem.weight)
+    centre, large = moments.centre, large_columns(moments, problem)
+    products = design.row_products(centre, ~large)
     size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
-    L, inverse, shift = row_root(products, size if design.fit_intercept else 0.0, problem.eps)
+    L, inverse, shift = row_root(products, size if has_intercept else 0.0)
+    rank = L.shape[1]
+    if large.any():
+        L = np.hstack([L, design.columns(large) - centre[large]])
 
     def back(v: Array) -> Array:
-        u = inverse(v[: L.shape[1]])
+        u = inverse(v[:rank])
         w = design.centred_adjoint(u, centre)
-        if not design.fit_intercept:
+        w[large] = v[rank : L.shape[1]]
+        if not has_intercept:
             return w
         b = v[-1] + shift * u.sum(axis=0) - centre @ w
         return np.concatenate([w, np.reshape(b, (1, *w.shape[1:]))])
 
     outputs = problem.start.shape[1:]
-    inner = DenseDesign(L.astype(design.dtype), design.fit_intercept)
+    inner = DenseDesign(L, has_intercept)
     start = np.zeros((inner.size, *outputs))
     if problem.start.any():
         raw = design.forward(problem.start).astype(np.float64)
-        if design.fit_intercept:
+        if has_intercept:
             start[-1] = problem.start[-1] + centre @ problem.start[:-1]
             raw -= start[-1]
         start[: L.shape[1]] = np.linalg.lstsq(L, raw, rcond=None)[0]
     true = problem.stopping(moments)
+    curvature, alpha = problem.loss.curvature, problem.alpha
     # In the rotated coordinates a column's own curvature is not to be seen: the mean one stands for it while the run is
     # under way; where it ends the gradient is taken back to the columns and judged as everywhere.
-    spread = problem.loss.curvature * float(moments.matrix.mean()) + problem.alpha
+    spread = curvature * float(moments.matrix[~large].mean()) + alpha
 
     def floor(v: Array) -> float:
-        return 2 * problem.eps * (1 + np.linalg.norm(L @ v[: L.shape[1]]) / math.sqrt(n) / np.min(problem.scale))
+        return 2 * EPS * (1 + np.linalg.norm(L @ v[: L.shape[1]]) / math.sqrt(n) / np.min(problem.scale))
 
-    criterion = Stopping(
-        RowSpan(spread or 1.0, shift, design.fit_intercept), problem.scale, 0.1 * problem.tol, floor, problem.eps
+    norm = RowSpan(
+        rank, spread or 1.0, curvature * moments.matrix[large] + alpha, shift, curvature if has_intercept else 0.0
     )
-    inner_problem = replace(problem, design=inner, start=start, criterion=criterion, back=back)
+    criterion = Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS)
+    y, weight = (in_double(array) for array in (problem.y, problem.weight))
+    inner_problem = replace(problem, design=inner, y=y, weight=weight, start=start, criterion=criterion, back=back)
     run = by_loss(inner_problem, "auto")
     while run.reason == "gradient":
         coef = run.coef
         value, gradient = problem.model.value_and_gradient(coef)
-        norm, floor_norm = true.measure(gradient, value, coef)
-        run.history["gradient_norm"][-1] = norm
+        reached, rounding = true.measure(gradient, value, coef)
+        run.history["gradient_norm"][-1] = reached
         run.history["passes"][-1] = design.passes + 1  # and one for the way back
-        if norm <= problem.tol:
+        if reached <= problem.tol:
             break
-        if norm <= floor_norm:
+        if reached <= rounding:
             run.reason = "precision"
             break
-        criterion.tol *= 0.3 * problem.tol / norm
+        iteration = run.iteration
+        criterion.tol *= 0.3 * problem.tol / reached
         run.move(run.objective, run.base.coef)
         plane_descent(inner_problem, run)
+        if run.iteration == iteration:
+            # nothing moves in these coordinates any more; in the columns' own the gradient is to be seen
+            return by_columns(problem, run, moments, true)
     return run
 
 
-class RowSpan:
-    """The norm of a gradient in the space of the rows, without the constant column that `rotated` adds."""
+def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
+    """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
+    objective = product_objective(problem)[0] if isinstance(problem.loss, HalfSquaredError) else problem.model
+    run.move(objective, run.base.coef, run.back)
+    run.back, run.stopping = problem.back or (lambda coef: coef), stopping
+    run.metric = metric_for("diagonal", problem, moments)
+    if objective.coupled and problem.start.ndim == 2:
+        run.metric = Inexact(run.metric)
+    return plane_descent(problem, run)
 
-    def __init__(self, spread: float, shift: float, has_intercept: bool) -> None:
-        self.spread, self.shift, self.has_intercept = spread, shift, has_intercept
+
+def in_double(array: Any) -> Any:
+    """Targets or weights as rows in double precision want them; classes as they are."""
+    return array.astype(np.float64, copy=False) if array is not None and array.dtype.kind == "f" else array
+
+
+class RowSpan:
+    """The norm of a gradient in the space of the rows, without the constant column that `rotated` adds.
+
+    Parameters
+    ----------
+    rank : int
+        Coordinates of the space; those of large columns follow, and the intercept.
+    spread : float
+        The curvature of a column in that space.
+    large : ndarray of shape (n_large,)
+        That of each large column.
+    shift : float
+    curvature : float
+        That of the intercept; 0 without.
+    """
+
+    def __init__(self, rank: int, spread: float, large: Array, shift: float, curvature: float) -> None:
+        self.rank, self.spread, self.shift, self.curvature = rank, spread, shift, curvature
+        self.large = 1 / np.sqrt(large)
 
     def half_transposed(self, gradient: Array) -> Array:
-        if not self.has_intercept:
-            return gradient / math.sqrt(self.spread)
-        rows, intercept = gradient[:-1], gradient[-1]
-        squares = (rows * rows).sum(axis=0) - self.shift * intercept**2
-        return np.stack([np.sqrt(np.maximum(squares, 0) / self.spread), intercept])
+        rows, rest = gradient[: self.rank], gradient[self.rank :]
+        squares = (rows * rows).sum(axis=0)
+        parts = []
+        if self.curvature:
+            rest, intercept = rest[:-1], rest[-1]
+            squares = np.maximum(squares - self.shift * intercept**2, 0)
+            parts.append(np.reshape(intercept / math.sqrt(self.curvature), (1, *gradient.shape[1:])))
+        parts.append(np.reshape(np.sqrt(squares / self.spread), (1, *gradient.shape[1:])))
+        parts.append((self.large * rest.T).T)
+        return np.concatenate(parts)
 
 
-def row_root(products: Array, shift: float, eps: float) -> tuple[Array, Callable[[Array], Array], float]:
+def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Array], float]:
     """L with L Lᵀ = products + shift, the map from v to the u for which (X̃X̃ᵀ + shift) u = L v, and the shift that was used.
 
     By Cholesky where the rows are independent enough; else by eigenvectors, without those in which nothing varies and then
@@ -243,6 +313,8 @@ def row_root(products: Array, shift: float, eps: float) -> tuple[Array, Callable
     if not failed and L.diagonal().min() > 1e-3 * L.diagonal().max():
         return L, lambda v: trtrs(L, v, lower=1, trans=1)[0], shift
     values, vectors = scipy.linalg.eigh(products, check_finite=False)
-    keep = values > 16 * n * eps * max(values[-1], np.finfo(np.float64).tiny)
+    keep = values > 16 * n * EPS * values[-1]
+    if not keep.any():  # no row differs from another: one coordinate, along which nothing varies
+        return np.zeros((n, 1)), lambda v: np.zeros((n, *v.shape[1:])), 0.0
     root, vectors = np.sqrt(values[keep]), vectors[:, keep]
     return vectors * root, lambda v: vectors @ (v.T / root).T, 0.0

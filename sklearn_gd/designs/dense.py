@@ -323,45 +323,49 @@ class DenseDesign(RowBlocks):
         self.passes = passes + 1  # as far as memory is concerned
         return out, self.provisional_centre()
 
-    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
-        """Inner products of the rows about a centre, added up in double precision.
+    def row_products(self, centre: Array, used: Array) -> Array:
+        """Inner products of the rows about a centre, in double precision.
 
         Parameters
         ----------
-        dtype : dtype, "low" or None
-            Of the products; None for X's own, "low" as exact as a metric needs them: their lower triangle in float32.
+        centre : ndarray of shape (n_features,)
+        used : ndarray of bool of shape (n_features,)
+            The columns that take part.
 
         Returns
         -------
         products : ndarray of shape (n_samples, n_samples)
-        centre : ndarray of shape (n_features,)
         """
         self.passes += 1
-        centre = self.provisional_centre()
-        low = centre.astype(self.dtype)
         n, p = self.X.shape
-        if dtype == "low":
-            rough = low_product(n, self.threads, False)
-            zeros, ones = np.zeros(n, dtype=self.dtype), np.ones(max(n, p), dtype=self.dtype)
-            rough.add(self.X, 1, (zeros, low), (ones[:n], ones[:p]))
-            return rough.whole(), centre
-        dtype = np.dtype(dtype or self.dtype)
         product = SymmetricProduct(n, self.threads)
-        for columns in cut(p, max(256, COLUMN_BYTES // (n * dtype.itemsize))):
-            Z = np.empty((n, columns.stop - columns.start), dtype=dtype)
+        for columns in cut(p, max(256, COLUMN_BYTES // (8 * n))):
+            Z = np.empty((n, columns.stop - columns.start))
 
             def place(rows: slice, columns: slice = columns, Z: Array = Z) -> None:
-                np.subtract(self.X[rows, columns], low[columns], out=Z[rows], casting="same_kind")
+                np.subtract(self.X[rows, columns], centre[columns], out=Z[rows])
 
             map_ordered(place, cut(n, max(1, -(-n // 8))), self.threads)
-            product.add(Z.T)
-        return product.whole(), centre
+            product.add(Z.T if used[columns].all() else Z.T[used[columns]])
+        return product.whole()
+
+    def low_row_products(self, centre: Array) -> Array:
+        """The same of all columns as exact as a metric needs them: their lower triangle in float32."""
+        self.passes += 1
+        n, p = self.X.shape
+        rough = low_product(n, self.threads, False)
+        zeros, ones = np.zeros(n, dtype=self.dtype), np.ones(max(n, p), dtype=self.dtype)
+        rough.add(self.X, 1, (zeros, centre.astype(self.dtype)), (ones[:n], ones[:p]))
+        return rough.whole()
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
-        """(X − 1 centreᵀ)ᵀ residual, without the intercept."""
+        """(X − 1 centreᵀ)ᵀ residual, without the intercept, in double precision."""
         self.passes += 1
-        out = self.X.T @ residual.astype(self.dtype, copy=False)
-        return out.astype(np.float64) - np.multiply.outer(centre, residual.sum(axis=0))
+        out = np.empty((self.n_features, *residual.shape[1:]))
+        # about the centre before they are multiplied: what is far from zero would cancel
+        for columns in cut(self.n_features, max(256, COLUMN_BYTES // (8 * self.n_samples))):
+            np.dot((self.X[:, columns] - centre[columns]).T, residual, out=out[columns])
+        return out
 
     def take(self, rows: Array) -> DenseDesign:
         """The same design on some rows: a copy of few, many where they are."""

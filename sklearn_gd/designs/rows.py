@@ -290,6 +290,13 @@ class RowBlocks:
             out /= self.n_samples
         return out
 
+    def columns(self, chosen: Array) -> Array:
+        """Some columns as a NumPy array, in double precision."""
+        self.passes += 1
+        return np.concatenate(
+            [self.block_dense(s)[:, chosen].astype(np.float64) for s in self.in_turn(self.block_rows)]
+        )
+
     # -- second moments -----------------------------------------------------------------------------------------
 
     def provisional_centre(self, weight: Array | None = None) -> Array:

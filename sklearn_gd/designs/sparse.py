@@ -49,6 +49,7 @@ class SparseDesign(RowBlocks):
         # threads gets as much as the others, and no more than adding them up is worth.
         self.output_rows = max(1, -(-n // power_of_two(X.nnz // max(4 * p, CHUNK_PRODUCTS // 8))))
         self._views: dict[int, tuple[Any, Any]] = {}
+        self._shifted: Any = None
         parts = int(np.clip(2 * (X.nnz // (2 * max(4 * p, PART_VALUES))), 1, 16))
         self.light_rows = max(1, -(-n // parts))
 
@@ -207,15 +208,40 @@ class SparseDesign(RowBlocks):
         """The same design on a copy of some rows."""
         return SparseDesign(self.X[rows], self.fit_intercept)
 
-    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
-        """Inner products of the rows, as `DenseDesign.row_products`; about zero, and in X's own precision."""
+    def _about(self, centre: Array) -> tuple[Any, Array]:
+        """X in double precision with the columns that have no zero about their centre, and what the others' centres are.
+
+        Of a column that has a zero the mean is at most √n of its spread: about zero nothing cancels that double precision cannot spare.
+        """
+        if self._shifted is None or self._shifted[0] is not centre:
+            X = self.X
+            shift = np.zeros(self.n_features)
+            if X.has_canonical_format:
+                full = np.bincount(X.indices, minlength=self.n_features) == self.n_samples
+                shift[full] = centre[full]
+            data = X.data - shift[X.indices]
+            about = sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
+            self._shifted = centre, about, centre - shift
+        return self._shifted[1:]
+
+    def row_products(self, centre: Array, used: Array) -> Array:
+        """Inner products of the rows, as `DenseDesign.row_products`."""
         self.passes += 1
-        return (self.X @ self.X.T).toarray().astype(np.float64, copy=False), np.zeros(self.n_features)
+        about, rest = self._about(centre)
+        about = about if used.all() else about[:, used]
+        rest = rest[used]
+        products = (about @ about.T).toarray()
+        along = about @ rest
+        products -= along
+        products -= along[:, None]
+        products += rest @ rest
+        return products
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
-        """Xᵀ residual, as `DenseDesign.centred_adjoint`."""
+        """(X − 1 centreᵀ)ᵀ residual, as `DenseDesign.centred_adjoint`."""
         self.passes += 1
-        return (self.X.T @ residual.astype(self.dtype, copy=False)).astype(np.float64, copy=False)
+        about, rest = self._about(centre)
+        return about.T @ residual - np.multiply.outer(rest, residual.sum(axis=0))
 
     def row_spread(self, moments: Curvature) -> Array:
         self.passes += 1

@@ -709,27 +709,38 @@ class StoredDesign(DenseDesign):
     def _pieces(self, chunk: slice) -> Iterable[slice]:
         return [chunk] if self.X.whole else self._blocks(chunk)
 
-    def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
-        """Inner products of the rows, as `DenseDesign.row_products`, in X's own precision: groups of them by all, a read of X a group."""
-        centre = self.provisional_centre()
-        low = centre.astype(self.dtype)
+    def row_products(self, centre: Array, used: Array) -> Array:
+        """Inner products of the rows, as `DenseDesign.row_products`: groups of them by all, a read of X a group."""
         n = self.n_samples
         out = np.empty((n, n))
         for group in self.X.parts(max(1, HELD_BYTES // (2 * self.X.row_bytes))):
             self.passes += 1
-            few = StoredDesign(PickedRows(self.X, np.arange(group.start, group.stop)), self.fit_intercept).held() - low
+            few = StoredDesign(PickedRows(self.X, np.arange(group.start, group.stop)), self.fit_intercept).held()
+            few = (few - centre)[:, used]
 
             def task(part: slice, group: slice = group, few: Array = few) -> None:
                 for s in self._blocks(part):
-                    out[group, s] = np.dot(few, (self.X[s] - low).T)
+                    out[group, s] = np.dot(few, (self.X[s] - centre)[:, used].T)
 
             self._chunks(task)
-        return out, centre
+        return out
+
+    def low_row_products(self, centre: Array) -> Array:
+        """The exact ones: rows that are read cost more than their products."""
+        return self.row_products(centre, np.ones(self.n_features, dtype=bool))
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
-        residual = residual.astype(self.dtype, copy=False)
-        out = self.sweep(lambda s, _: (0.0, residual[s]))[1][: self.n_features]
-        return out - np.multiply.outer(centre, residual.sum(axis=0, dtype=np.float64))
+        """(X − 1 centreᵀ)ᵀ residual, as `DenseDesign.centred_adjoint`."""
+        self.passes += 1
+
+        def task(chunk: slice) -> tuple[Array]:
+            out = np.zeros((self.n_features, *residual.shape[1:]))
+            for s in self._blocks(chunk):
+                out += np.dot((self.X[s] - centre).T, residual[s])
+            return (out,)
+
+        (out,) = add_up(self._chunks(task))
+        return out
 
 
 def is_finite(result: Any) -> bool:
