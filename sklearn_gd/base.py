@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import arrays, messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import DOCUMENTATION, CallbackSupportMixin, Documented, with_callbacks
-from .auto import Problem, automatic, explicit
+from .auto import NOTICED, Problem, as_stored, automatic, explicit, note_rounding, separated
 from .callbacks import tasks_for
 from .compiled import KINDS
 from .descent import Run
@@ -31,7 +31,7 @@ from .designs.dask import collect, is_dask, over_blocks
 from .designs.rows import NotFiniteError
 from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import quiet
-from .exceptions import DivergenceError, DivergenceWarning
+from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .momentum import momentum_for
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
@@ -348,7 +348,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         start = self._start(shape)
 
         def results(run: Run) -> dict[str, Any]:
-            fitted = self._results(run, shape, design.dtype)
+            fitted = self._results(run, shape, problem)
             fitted.update(attributes)
             if place is not None or labels is not None:
                 # where X came from; the classes, which may be words, where y did
@@ -375,17 +375,25 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 else:
                     check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
                 raise
-            if run.reason in ("diverged", "max_iter"):
-                with quiet(design):
-                    self._report(run, rule)
+            with quiet(design):
+                self._report(problem, run, rule)
         self.__dict__.update(results(run))
         if tasks is not None:
             tasks.finish()
         return problem, run
 
-    def _report(self, run: Run, rule: StepRule) -> None:
+    def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
-        if run.reason == "diverged":
+        ended = run.reason in ("gradient", "precision")
+        unpenalised = problem.entropy is not None and not problem.alpha and problem.design.where == "memory"
+        if unpenalised and run.reason in ("gradient", "precision", "max_iter") and separated(run):
+            warnings.warn(messages.separated(), SeparationWarning, stacklevel=5)
+            return
+        if ended:
+            note_rounding(problem, run)
+            if run.left_out > NOTICED:
+                warnings.warn(messages.imprecise(run.left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
+        elif run.reason == "diverged":
             text = messages.diverged(run, rule, 2 / run.smoothness())
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
@@ -394,13 +402,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             limit = 2 / run.smoothness() if rule.scheduled else None
             warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
 
-    def _results(self, run: Run, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Any]:
+    def _results(self, run: Run, shape: tuple[int, ...], problem: Problem) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""
-        coef = run.coef.astype(dtype)
+        coef = as_stored(problem, run.coef)
         if self.fit_intercept:
             coef, intercept = coef[:-1], coef[-1]
         else:
-            intercept = np.zeros(shape[1:], dtype=dtype)
+            intercept = np.zeros(shape[1:], dtype=coef.dtype)
         coef, intercept = self._shaped(np.ascontiguousarray(coef.T), intercept)
         return {
             "coef_": coef,

@@ -141,6 +141,7 @@ class Run:
         self.norm = math.nan  # of the last gradient
         self.improved = 0
         self.accelerated = False
+        self.left_out = 0.0  # the part of the explained loss that the end is known to leave out
         self.match = 1.0  # the curvature along the last direction over what its metric took it for
 
     def observe(self, base: Point) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "cluster_lost",
     "diverged",
     "function_end",
+    "imprecise",
     "lost",
     "no_matplotlib",
     "no_numbers",
@@ -34,6 +35,7 @@ __all__ = [
     "other_namespace",
     "other_objective",
     "polyak_needs_the_optimum",
+    "separated",
     "truncated",
     "unconverged",
     "unreadable",
@@ -127,6 +129,33 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     return text + (
         f"The learning rate {_rate(rate)} is about right for these data (1/L is {_rate(limit / 2)}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
+    )
+
+
+def imprecise(part: float, dtype: np.dtype[Any]) -> str:
+    """The text for an end that leaves out a part of what could be explained.
+
+    Parameters
+    ----------
+    part : float
+    dtype : dtype
+        Of X.
+    """
+    other = "pass X in float64, " if dtype == np.float32 else ""
+    return (
+        f"About {part:.1%} of the loss that these columns could explain is left out: they depend on each other, or lie far from zero "
+        f"beside their spread, so that {dtype} cannot tell them apart. To get it, {other}drop or combine columns that say nearly the "
+        "same, subtract a constant from columns far from zero, or add a penalty, which makes the optimum unique; for least squares "
+        "scikit-learn's LinearRegression(tol=0) is exact to higher condition numbers."
+    )
+
+
+def separated() -> str:
+    """The text for classes that a hyperplane separates, without a penalty."""
+    return (
+        "There is no finite optimum: a linear function separates classes (all samples, or those of one class from those of another), so "
+        "that without a penalty the likelihood grows with the coefficients for ever. The fit ended where the loss hardly changed; its predictions "
+        "are right, its coefficients are not meaningful. Use a penalty (C=1.0), drop the features that separate, or collect more data."
     )
 
 

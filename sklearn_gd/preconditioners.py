@@ -32,6 +32,7 @@ spotrf, spotrs, strtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "trtrs
 
 __all__ = [
     "PRECONDITIONERS",
+    "Composed",
     "Diagonal",
     "Full",
     "Identity",
@@ -60,6 +61,9 @@ class Identity:
 
     def adapt(self, run: Run) -> None:
         """Renew the metric where that pays; a fixed one never does."""
+
+    def prepare(self, run: Run) -> None:
+        """Be the metric of where a run is now; a fixed one always is."""
 
     def direction(self, gradient: Array) -> Array:
         return -self.half(self.half_transposed(gradient))
@@ -308,6 +312,38 @@ class Full(Centred):
         out = np.zeros_like(scaled)
         out[: self.rank] = self.vectors.T @ scaled
         return out
+
+
+class Composed(Centred):
+    """The inverse of a matrix that is known in another basis of the features, in which it is better conditioned.
+
+    Parameters
+    ----------
+    basis : ndarray of shape (p, p)
+        T: the features' coefficients are T times those in the basis.
+    matrix : ndarray of shape (p, p)
+        Tᵀ (curvature about the centre, penalty included) T; overwritten.
+    centre : ndarray of shape (p,)
+    mass : float
+    """
+
+    name = "full"
+
+    def __init__(self, basis: Array, matrix: Array, centre: Array, mass: float) -> None:
+        super().__init__(centre, mass)
+        self.basis = basis
+        self.inner = Full(matrix, np.zeros(len(matrix)), 0.0, 0.0, EPS)
+
+    @property
+    def null(self) -> Array | None:
+        """Directions in which nothing varies."""
+        return None if self.inner.null is None else self.basis @ self.inner.null
+
+    def solve_half(self, u: Array) -> Array:
+        return self.basis @ self.inner.solve_half(u)
+
+    def solve_half_transposed(self, gradient: Array) -> Array:
+        return self.inner.solve_half_transposed(self.basis.T @ gradient)
 
 
 class Rounded(Full):
@@ -585,6 +621,9 @@ class Renewed(Identity):
                 return
             if self.poor:
                 self.source.grow()
+        self.prepare(run)
+
+    def prepare(self, run: Run) -> None:
         self.metric = None  # before there is another: two of them are never in memory
         self.metric = self.source.metric(run.base)
         self.age = 1
@@ -642,6 +681,10 @@ class Inexact(Identity):
         self.first = norms[0] if self.first is None else self.first
         # superlinear convergence: the closer, the more exact
         self.forcing = min(0.3, np.sqrt(norms[-1] / max(norms)))
+
+    def prepare(self, run: Run) -> None:
+        self.base, self.forcing = run.base, 0.1
+        self.metric.prepare(run)
 
     def direction(self, gradient: Array) -> Array:
         residual = gradient.copy()

@@ -13,11 +13,12 @@ from ..descent import Run
 from ..designs.threads import quiet
 from ..losses import HalfSquaredError
 from . import limits
+from .ending import NOTICED, as_stored, note_rounding, separated
 from .problem import Problem, explicit
 from .squares import gram_at_once, gram_squares
 from .wide import by_loss, rotated, wide_ridge
 
-__all__ = ["Problem", "automatic", "explicit"]
+__all__ = ["NOTICED", "Problem", "as_stored", "automatic", "explicit", "note_rounding", "separated"]
 
 
 def automatic(problem: Problem, preconditioner: str | None) -> Run:

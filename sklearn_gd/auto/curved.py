@@ -14,15 +14,32 @@ from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut
-from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
+from ..preconditioners import Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
+from .ending import finer_metric, settled
 from .problem import Problem, gram_price, metric_for, plane_descent, row_pairs, slower_than, without_matrix
 
 __all__ = ["Sample", "model_search"]
 
 
 def model_search(problem: Problem, preconditioner: str | None) -> Run:
+    """Plane searches on the linear model's loss, to what a user would notice."""
+    run = search(problem, preconditioner)
+    source = run.metric
+    while isinstance(source, (Inexact, Renewed)):
+        source = source.source if isinstance(source, Renewed) else source.metric
+
+    def finer() -> Preconditioner:
+        source.finer()
+        run.metric.prepare(run)
+        metric: Preconditioner = run.metric
+        return metric
+
+    return settled(problem, run, finer if isinstance(source, Sample) else None)
+
+
+def search(problem: Problem, preconditioner: str | None) -> Run:
     """Plane searches on the linear model's loss."""
     design = problem.design
     if problem.start.ndim == 2:
@@ -111,6 +128,7 @@ class Sample:
         p = problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
         self.spread: Any = None
+        self.fine = False
         self._settle()
 
     def _settle(self) -> None:
@@ -133,6 +151,10 @@ class Sample:
         spread = design.row_spread(self.moments)
         spread += 1
         return spread.astype(np.float32)  # it is divided by where a row is drawn: any number would do
+
+    def finer(self) -> None:
+        """Metrics of all rows from now on, in coordinates in which their directions are told apart."""
+        self.whole = self.fine = True
 
     def grow(self) -> None:
         """More rows from now on."""
@@ -179,7 +201,7 @@ class Sample:
             back=None,
             verbose=0,
         )
-        return model_search(sampled, "full").coef
+        return search(sampled, "full").coef
 
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
@@ -208,10 +230,12 @@ class Sample:
         weight = (base if np.ndim(base) == 0 else base[rows]) * factor
         return rows, (weight if relative else weight * bends[rows]).astype(problem.design.dtype)
 
-    def _block(self, bends: Array) -> Full:
+    def _block(self, bends: Array) -> Full | Composed:
         """The metric of one output."""
         design = self.problem.design
         rows, share = self._part(bends)
+        if self.fine:
+            return finer_metric(self.problem, share, 1.0)
         sample = design if rows is None else design.take(rows)
         total = None if rows is None else share.sum(dtype=np.float64)
         gram = sample.gram(share)

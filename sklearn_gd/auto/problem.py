@@ -61,7 +61,9 @@ class Problem:
     back : callable (coef) -> coef, or None
         From the problem's coordinates to the estimator's, where they differ.
     moments : Moments or None
-        The columns', once `stopping` has been asked for.
+        The columns', once `stopping` has been asked for, where the criterion is made of them.
+    columns : Moments
+        The columns', whatever the criterion.
     """
 
     design: Design
@@ -79,6 +81,7 @@ class Problem:
     back: Callable[[Array], Array] | None = None
     model: LinearModel = field(init=False)
     moments: Moments | None = field(default=None, init=False)
+    columns: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.eps = EPS if self.design.dtype == np.float64 else float(np.finfo(self.design.dtype).eps)
@@ -95,6 +98,7 @@ class Problem:
 
     def stopping(self, moments: Moments, norm: Norm | None = None) -> Stopping:
         """The one criterion, from the columns' moments; the norm is theirs, too, where none is given."""
+        self.columns = moments
         if self.criterion is not None:
             return self.criterion
         self.moments = moments

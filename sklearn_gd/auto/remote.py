@@ -124,4 +124,4 @@ def sample_fit(
     design = design_for(X.tocsr() if sp.issparse(X) else X, fit_intercept)
     weight = (weight / weight.sum()).astype(X.dtype, copy=False)
     problem = Problem(design, loss, y, weight, alpha, entropy, start.copy(), max(tol, 1e-3), 100)
-    return curved.model_search(problem, "full").coef
+    return curved.search(problem, "full").coef

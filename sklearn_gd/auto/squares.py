@@ -21,6 +21,7 @@ from ..objectives import Quadratic
 from ..preconditioners import EPS, Diagonal, Full, Rounded, rounding, spread
 from ..protocols import Array, Moments, Norm
 from . import limits
+from .ending import AIM, ENDED, finer_metric, hidden, settled
 from .problem import (
     Problem,
     gram_price,
@@ -154,18 +155,28 @@ class AtCentre:
     def out(self, coef: Array) -> Array:
         """To the user's coordinates; among equal solutions to the smallest."""
         coef = coef.copy()
-        w = coef[: len(self.centre)]
-        if self.metric.null is not None:
-            w -= self._free @ (self._free.T @ w)
         if self.has_intercept:
-            coef[-1] -= self.centre @ w
-        return coef
+            coef[-1] -= self.centre @ coef[:-1]
+        null = self.metric.null
+        return self.smallest(coef, None if null is None else null[: len(self.centre)])
 
-    @functools.cached_property
-    def _free(self) -> Array:
-        """A basis of what columns that depend on each other leave free."""
+    def null(self) -> Array:
+        """The metric's null directions in the user's coordinates."""
         null: Any = self.metric.null
-        return scipy.linalg.orth(null[: len(self.centre)])
+        null = null[: len(self.centre)]
+        return np.concatenate([null, -(self.centre @ null)[None]]) if self.has_intercept else null
+
+    def smallest(self, coef: Array, null: Array | None) -> Array:
+        """Coefficients without a part in what columns that depend on each other leave free."""
+        if null is None:
+            return coef
+        coef = coef.copy()
+        free = scipy.linalg.orth(null)
+        part = free @ (free.T @ coef[: len(free)])
+        coef[: len(free)] -= part
+        if self.has_intercept:
+            coef[-1] += self.centre @ part
+        return coef
 
 
 class Columns:
@@ -240,15 +251,22 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     run.back = lambda coef: outer(here.out(coef))
     run.metric = metric
     plane_descent(problem, run)
-    if run.reason in ("gradient", "precision") and not metric.condition_above(eps / DIGITS_LOST):
-        # in the user's coordinates, in which the data are
-        stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
-        run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, eps)
-        run.move(problem.model, run.base.coef, here.out)
-        run.back = (lambda coef: outer(here.out(here.into(coef)))) if metric.null is not None else outer
-        with quiet(design):
-            plane_descent(problem, run)
-    return run
+    if run.reason not in ENDED:
+        return run
+    if metric.condition_above(eps / DIGITS_LOST):
+        if metric.null is None:
+            return run if run.iteration else settled(problem, run)
+        unseen = hidden(problem, here.out(run.base.coef), here.null())
+        if run.iteration and unseen <= AIM * (stopping.null_loss - run.base.value + unseen):
+            return run
+    # in the user's coordinates, in which the data are
+    stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
+    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, eps)
+    run.move(problem.model, run.base.coef, here.out)
+    run.back = lambda coef: outer(here.smallest(coef, run.metric.null))
+    with quiet(design):
+        plane_descent(problem, run)
+        return settled(problem, run, lambda: finer_metric(problem, problem.weight, 1.0))
 
 
 # Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.

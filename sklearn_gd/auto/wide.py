@@ -22,6 +22,7 @@ from ..preconditioners import EPS, Inexact, potrf, potrs, spotrf, spotrs, trtrs
 from ..protocols import Array, Design, Moments
 from . import limits
 from .curved import model_search
+from .ending import AIM, ENDED, hidden
 from .problem import Problem, low_price, metric_for, plane_descent, slower_than
 from .squares import product_objective, squares
 
@@ -193,7 +194,7 @@ def rotated(problem: Problem) -> Run:
     centre, large = moments.centre, large_columns(moments, problem)
     products = design.row_products(centre, ~large)
     size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
-    L, inverse, shift = row_root(products, size if has_intercept else 0.0)
+    L, inverse, shift, dropped = row_root(products, size if has_intercept else 0.0)
     rank = L.shape[1]
     if large.any():
         L = np.hstack([L, design.columns(large) - centre[large]])
@@ -231,13 +232,25 @@ def rotated(problem: Problem) -> Run:
     criterion = Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS)
     y, weight = (in_double(array) for array in (problem.y, problem.weight))
     inner_problem = replace(problem, design=inner, y=y, weight=weight, start=start, criterion=criterion, back=back)
-    run = by_loss(inner_problem, "auto")
+    run = judged(problem, by_loss(inner_problem, "auto"), inner_problem, moments, true)
+    if dropped is not None and run.reason in ENDED:
+        null = design.centred_adjoint(dropped, centre)
+        null[large] = 0.0
+        null = np.concatenate([null, -(centre @ null)[None]]) if has_intercept else null
+        unseen = hidden(problem, run.coef, null)
+        run.left_out = max(run.left_out, unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0))
+    return run
+
+
+def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: Stopping) -> Run:
+    """A rotated run by the criterion in the user's coordinates; it goes on until that is met."""
+    criterion: Any = inner.criterion
     while run.reason == "gradient":
         coef = run.coef
         value, gradient = problem.model.value_and_gradient(coef)
         reached, rounding = true.measure(gradient, value, coef)
         run.history["gradient_norm"][-1] = reached
-        run.history["passes"][-1] = design.passes + 1  # and one for the way back
+        run.history["passes"][-1] = problem.design.passes + 1  # and one for the way back
         if reached <= problem.tol:
             break
         if reached <= rounding:
@@ -246,9 +259,13 @@ def rotated(problem: Problem) -> Run:
         iteration = run.iteration
         criterion.tol *= 0.3 * problem.tol / reached
         run.move(run.objective, run.base.coef)
-        plane_descent(inner_problem, run)
+        plane_descent(inner, run)
         if run.iteration == iteration:
-            # nothing moves in these coordinates any more; in the columns' own the gradient is to be seen
+            # Nothing moves in these coordinates any more. In the columns' own the gradient is to be seen; or it is the rounding of the way
+            # back, from coordinates in which the solution is much larger.
+            if reached * reached * value <= AIM * (true.null_loss - value):
+                run.reason = "precision"
+                break
             return by_columns(problem, run, moments, true)
     return run
 
@@ -302,8 +319,8 @@ class RowSpan:
         return np.concatenate(parts)
 
 
-def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Array], float]:
-    """L with L Lᵀ = products + shift, the map from v to the u for which (X̃X̃ᵀ + shift) u = L v, and the shift that was used.
+def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Array], float, Array | None]:
+    """L with L Lᵀ = products + shift, the map from v to the u for which (X̃X̃ᵀ + shift) u = L v, the shift that was used, and what was dropped.
 
     By Cholesky where the rows are independent enough; else by eigenvectors, without those in which nothing varies and then
     without the shift, of which there is no need.
@@ -311,10 +328,11 @@ def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Ar
     n = len(products)
     L, failed = potrf(products + shift, lower=1, clean=1)
     if not failed and L.diagonal().min() > 1e-3 * L.diagonal().max():
-        return L, lambda v: trtrs(L, v, lower=1, trans=1)[0], shift
+        return L, lambda v: trtrs(L, v, lower=1, trans=1)[0], shift, None
     values, vectors = scipy.linalg.eigh(products, check_finite=False)
-    keep = values > 16 * n * EPS * values[-1]
+    keep = values > 16 * n * EPS * max(values[-1], np.finfo(np.float64).tiny)
     if not keep.any():  # no row differs from another: one coordinate, along which nothing varies
-        return np.zeros((n, 1)), lambda v: np.zeros((n, *v.shape[1:])), 0.0
+        return np.zeros((n, 1)), lambda v: np.zeros((n, *v.shape[1:])), 0.0, None
+    dropped = vectors[:, ~keep]
     root, vectors = np.sqrt(values[keep]), vectors[:, keep]
-    return vectors * root, lambda v: vectors @ (v.T / root).T, 0.0
+    return vectors * root, lambda v: vectors @ (v.T / root).T, 0.0, dropped

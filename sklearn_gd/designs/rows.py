@@ -433,6 +433,38 @@ class RowBlocks:
             return Curvature(matrix, np.zeros(total), 0.0)
         return Curvature(matrix, low.astype(np.float64) + offset, mass)
 
+    def gram_along(self, basis: Array, weight: Array | None = None) -> Array:
+        """Second moments about their mean of the rows' products with a few vectors, in double precision, in one read of X.
+
+        Parameters
+        ----------
+        basis : ndarray of shape (n_features, k)
+        weight : None or ndarray of shape (n_samples,)
+
+        Returns
+        -------
+        ndarray of shape (k, k)
+        """
+        self.passes += 1
+        centre, k = self.provisional_centre(weight), basis.shape[1]
+
+        def task(chunk: slice) -> Parts:
+            out, sums, mass = np.zeros((k, k)), np.zeros(k), 0.0
+            for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * max(k, self.n_features)))):
+                Z = np.dot(np.subtract(self.block_dense(s), centre, dtype=np.float64), basis)
+                w = np.ones(len(Z)) if weight is None else weight[s].astype(np.float64)
+                mass += float(w.sum())
+                sums += np.dot(w, Z)
+                Z *= np.sqrt(w)[:, None]
+                out += np.dot(Z.T, Z)
+            return out, sums, mass
+
+        with quiet(self):
+            out, sums, mass = add_up(self._chunks(task, max(self.block_rows, -(-self.n_samples // 2))))
+        if self.fit_intercept:
+            out -= np.multiply.outer(sums / mass, sums)
+        return out / self.n_samples if weight is None else out
+
     def low_gram(self, weight: Any, centre: Array, unit: Array) -> Curvature:
         """Second moments of the rows as exact as a metric needs them, see `products`, in one read of X.
 

@@ -1,0 +1,261 @@
+"""What the end of a run leaves out: whether a user would notice, and a metric that sees more.
+
+Two uses: the Gram matrix of squared error and the Hessians of the other losses, which have squared the condition number of the
+columns, so that in double precision they see nothing of directions below some 1e-7 of the leading one; and penalties so strong that
+the criterion is met before the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from ..descent import Run, Stopping
+from ..losses import HalfSquaredError
+from ..preconditioners import EPS, Composed, Inexact, Joint, PerOutput, Renewed, ZeroSum, potrf, root_of, rounding
+from ..protocols import Array, Preconditioner
+from .problem import Problem, plane_descent
+
+__all__ = ["NOTICED", "as_stored", "finer_metric", "hidden", "note_rounding", "separated", "settled"]
+
+ENDED = "gradient", "precision"
+# The part of the explained loss that is told to the user where it is left out; a fit with a smaller `tol` aims at that, and at no
+# less than what squares to the rounding errors of a float64 number.
+NOTICED, AIM = 1e-3, 1e-6
+# Iterations in a metric of the Hessian that are not worth more: it takes some ten where rounding errors do not drown the gradient.
+MOST_ITERATIONS = 50
+# Rounding errors of a value of the loss: what is less cannot be seen in it.
+ROUNDING = 100 * EPS
+# Rounding errors of the terms of a product with a row, up to which the product is taken for zero.
+DEPENDENT = 64
+# Null directions whose Hessian is asked for one by one, where outputs are coupled.
+MOST_DIRECTIONS = 32
+
+
+class InMetric:
+    """The norm of a gradient in the metric that a run has at the time: half its square is what is left to gain."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def half_transposed(self, gradient: Array) -> Array:
+        norm: Array = self.run.metric.half_transposed(gradient)
+        return norm
+
+
+def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | None = None) -> Run:
+    """Go on where the end of a run leaves more than a part of what it explained; note the part that is left out at last.
+
+    Half the square of Newton's decrement is what the run's metric sees to gain; what lies in directions that it takes for none is told by
+    the data.
+
+    Parameters
+    ----------
+    problem : Problem
+        In whose coordinates the run is.
+    run : Run
+        Ended.
+    finer : callable () -> preconditioner, or None
+        A metric that sees directions which the run's does not.
+    """
+    criterion, aim = run.stopping, min(max(problem.tol, AIM), NOTICED)
+    if run.reason in ENDED and not run.iteration:
+        run.metric.prepare(run)
+    for tries in (2, 1, 0):
+        if run.reason not in ENDED:
+            break
+        value = run.base.value
+        left = -0.5 * float(np.vdot(run.base.gradient, run.metric.direction(run.base.gradient)))
+        unseen = hidden(problem, run.base.coef, null_of(run.metric))
+        whole = max(run.stopping.null_loss - value, 0.0) + left + unseen
+        run.left_out = (left + unseen) / whole if left + unseen > ROUNDING * value else 0.0
+        if run.left_out <= aim or not tries or run.iteration >= run.max_iter:
+            break
+        if unseen > left:
+            if finer is None:
+                break
+            run.metric, finer = finer(), None
+        else:
+            run.metric.prepare(run)
+        tol = min(problem.tol, float(np.sqrt(aim * whole / value)))
+        norm: Any = InMetric(run)
+        run.stopping = Stopping(norm, problem.scale, tol, lambda coef: 0.0, EPS)
+        run.move(run.objective, run.base.coef)
+        run.flattest_norm, begin = np.inf, run.iteration
+        run.best_value, run.best_coef = value, run.base.coef  # by the data, not by what a matrix made of them
+        plane_descent(problem, run, until=lambda run, begin=begin: run.iteration - begin >= MOST_ITERATIONS)
+        if run.reason is None:
+            run.reason = "precision"
+    if run.stopping is not criterion:
+        run.stopping = criterion
+        run.history["gradient_norm"][-1] = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
+        if run.reason == "precision":
+            # where gradients are rounding errors their norm tells less than the loss, and that only from the coefficients themselves
+            places = [run.flattest_coef, run.best_coef, run.base.coef]
+            values = [run.objective.at(coef).value for coef in places]
+            lowest = int(np.argmin(values))
+            run.flattest_coef = places[lowest]
+            run.left_out = max(run.left_out, (values[lowest] - run.best_value) / whole)
+    return run
+
+
+def null_of(metric: Any) -> Array | None:
+    """The directions that a metric takes for none, in the coordinates of the coefficients: of shape (size, k) or (size, n_outputs, k)."""
+    while isinstance(metric, (Renewed, Inexact, ZeroSum)):
+        metric = metric.metric
+    if isinstance(metric, PerOutput):
+        parts = [null_of(part) for part in metric.metrics]
+        if all(part is None for part in parts):
+            return None
+        size = len(next(part for part in parts if part is not None))
+        placed = []
+        for k, part in enumerate(parts):
+            if part is not None:
+                out = np.zeros((size, len(parts), part.shape[1]))
+                out[:, k] = part
+                placed.append(out)
+        return np.concatenate(placed, axis=2)
+    if isinstance(metric, Joint):
+        if metric.inner.null is None:
+            return None
+        out = metric.inner.null.reshape(*metric.shape, -1).swapaxes(0, 1).copy()
+        if metric.has_intercept:
+            out[-1] -= np.tensordot(metric.centre, out[:-1], axes=1)
+        return out
+    null = getattr(metric, "null", None)
+    if null is None or not metric.has_intercept:
+        return null
+    return np.concatenate([null, -(metric.centre @ null)[None]])
+
+
+def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
+    """What directions have to gain that a metric takes for none, as the data tell; nothing where their columns do depend on each other.
+
+    Parameters
+    ----------
+    problem : Problem
+    coef : ndarray
+        Where; in the problem's coordinates.
+    null : ndarray of shape (size, k) or (size, n_outputs, k), or None
+    """
+    design, model = problem.design, problem.model
+    if null is None or not null.size or design.where != "memory":
+        return 0.0
+    p, weight = design.n_features, problem.weight
+    features = null[:p].reshape(p, -1)
+    # products with rows about their centre: about zero those of columns far from there would be rounding errors
+    variation = design.gram_along(features).diagonal()
+    real = variation > (DEPENDENT * EPS) ** 2 * p * (problem.columns.matrix @ np.square(features))
+    real = real.reshape(-1, null.shape[-1]).any(axis=0)
+    if not real.any():
+        return 0.0
+    null = null[..., real]
+    point: Any = model.at(coef)
+    gradient = point.gradient
+    if null.ndim == 2:
+        bend = 1.0 if isinstance(problem.loss, HalfSquaredError) else point.known(2).bend
+        share = np.broadcast_to(bend * (model.mean if weight is None else weight), design.n_samples)
+        forms = design.gram_along(null[:p], share) + problem.alpha * (null[:p].T @ null[:p])
+        slopes = (null.T @ gradient).reshape(len(forms), -1)
+    else:
+        null = null[..., :MOST_DIRECTIONS]
+        slopes = np.tensordot(null, gradient, axes=((0, 1), (0, 1)))[:, None]
+        images = np.stack([point.hessian_product(null[..., k]) for k in range(null.shape[-1])], axis=-1)
+        forms = np.tensordot(null, images, axes=((0, 1), (0, 1)))
+    root = root_of(forms.diagonal(), 0.0)
+    solved = scipy.linalg.pinvh(forms * root * root[:, None], rtol=1e-10) @ (root[:, None] * slopes)
+    return 0.5 * float(np.vdot(root[:, None] * slopes, solved))
+
+
+def finer_metric(problem: Problem, weight: Array | None, factor: float) -> Composed:
+    """The metric of a Hessian, from the data in coordinates in which its directions are about equally long.
+
+    The Gram matrix G of the columns sees a direction of length σ beside one of length 1 where σ² is above its rounding errors. With
+    G + s = RᵀR and s a few of these, the columns X R⁻¹ have lengths σ/√(σ² + s), and their Gram matrix, computed from the rows, sees σ down to
+    about 1e-14.
+
+    Parameters
+    ----------
+    problem : Problem
+    weight : ndarray or None
+        Of the rows, second derivatives of the loss included.
+    factor : float
+        Of the Gram matrix in the Hessian.
+
+    References
+    ----------
+    T. Fukaya, R. Kannan, Y. Nakatsukasa, Y. Yamamoto and Y. Yanagisawa, "Shifted Cholesky QR for computing the QR factorization of
+    ill-conditioned matrices", SIAM Journal on Scientific Computing 42, 2020, doi:10.1137/18M1218212.
+    """
+    design, alpha = problem.design, problem.alpha
+    gram = design.gram(weight)
+    matrix, p = factor * gram.matrix, design.n_features
+    matrix.flat[:: p + 1] += alpha
+    root = root_of(matrix.diagonal(), rounding(gram.centre, factor * gram.mass, EPS))
+    matrix *= root
+    matrix *= root[:, None]
+    matrix.flat[:: p + 1] = 1.0
+    matrix.flat[:: p + 1] += 16 * EPS * np.sqrt(p) * np.linalg.norm(matrix)
+    upper, _ = potrf(matrix.T, lower=0, clean=1)
+    basis = root[:, None] * scipy.linalg.solve_triangular(upper, np.eye(p), check_finite=False)
+    del upper, matrix
+    inner = factor * design.gram_along(basis, weight)
+    inner += alpha * (basis.T @ basis)
+    return Composed(basis, inner, gram.centre, factor * gram.mass)
+
+
+# The change of a log-odds by a step of Newton's that is no rounding of an optimum. Of samples without an optimum every step adds about 1.
+STILL_MOVING = 0.1
+# What the step may take from the margin of a sample, of what it adds to another's, and count as nothing.
+NOT_LOST = 1e-2
+
+
+def separated(run: Run) -> bool:
+    """Whether a run on a log loss without a penalty shows that there is no finite optimum.
+
+    There is none where some direction lowers no sample's margin, the log-odds of its class against each other class, and raises one
+    (Albert and Anderson, 1984). The coefficients are such a direction where all samples are classified right; Newton's step is, up to
+    rounding, where some of them never will be.
+    """
+    model: Any = run.objective
+    raw = run.base.known().raw
+    if margins(model.y, raw).min() > 0:
+        return True
+    step = model.design.forward(run.metric.direction(run.base.gradient))
+    change = margins(model.y, step.astype(np.float64))
+    return bool(change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max())
+
+
+def margins(y: Array, raw: Array) -> Array:
+    """The log-odds of each sample's class against the others, the least and the greatest of them first and last."""
+    if raw.ndim == 1:
+        return y * raw
+    own = np.take_along_axis(raw, y[:, None], axis=1)
+    return np.delete((own - raw).ravel(), np.arange(len(y)) * raw.shape[1] + y)
+
+
+def as_stored(problem: Problem, coef: Array) -> Array:
+    """Coefficients in the precision of X, the intercept that which goes with the others as they were rounded."""
+    low = coef.astype(problem.design.dtype)
+    if problem.design.fit_intercept and low.dtype != coef.dtype and problem.columns is not None:
+        low[-1] = coef[-1] + problem.columns.centre @ (coef[:-1] - low[:-1])
+    return low
+
+
+def note_rounding(problem: Problem, run: Run) -> None:
+    """Note what is left out because coefficients are rounded: half a unit in their last digit, times columns as far from zero as they are."""
+    if run.reason not in ENDED or problem.columns is None:
+        return
+    p, coef = problem.design.n_features, run.coef
+    squares = np.square(coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1).sum(axis=1)
+    terms = squares[:p] @ (problem.columns.matrix + problem.columns.centre**2) + squares[p:].sum()
+    explained = max(run.stopping.null_loss - run.base.value, 0.0)
+    lost = 0.5 * problem.loss.curvature * float(terms)
+    if problem.design.dtype == np.float32 and lost > AIM * explained:
+        # in double precision it can be told what came of it
+        low = as_stored(problem, coef).astype(np.float64)
+        lost = max(problem.model.value_and_gradient(low)[0] - run.base.value, 0.0)
+    run.left_out = max(run.left_out, lost / (explained or lost or 1.0))
