@@ -12,7 +12,7 @@ setup(
     ext_modules=[
         Extension(
             "sklearn_gd._kernels",
-            ["sklearn_gd/_kernels.c", "sklearn_gd/_kernels_gram.c", "sklearn_gd/_kernels_guard.c"],
+            ["sklearn_gd/_kernels.c", "sklearn_gd/_kernels_guard.c"],
             depends=[
                 f"sklearn_gd/{name}.h"
                 for name in (
@@ -20,8 +20,6 @@ setup(
                     "_kernels_outputs",
                     "_kernels_sparse_outputs",
                     "_kernels_sparse",
-                    "_kernels_gram",
-                    "_kernels_gram_typed",
                     "_kernels_guard",
                 )
             ],

@@ -12,7 +12,6 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
-#include "_kernels_gram.h"
 #include "_kernels_guard.h"
 #include <math.h>
 #include <stdint.h>
@@ -1022,20 +1021,8 @@ static PyMethodDef methods[] = {
      "about_mean(products, shift) -> (mass, trace)\n\n"
      "From what gram fills, moments about the shift, to moments about the mean, which shift becomes; the trace is that before."},
     {"has_wide", py_has_wide, METH_NOARGS, "has_wide() -> bool\n\nWhether symmetric products are made in vectors of 512 bits."},
-    {"has_tiles", py_has_tiles, METH_NOARGS,
-     "has_tiles() -> bool\n\nWhether processor and system have a matrix unit for bfloat16 numbers; asks the system for it."},
-    {"pack", py_pack, METH_VARARGS,
-     "pack(block, along, shift_0, scale_0, shift_1, scale_1, ones, a, b)\n\n"
-     "Rounds a block of X, about shifts and scaled along both axes, into tiles to be summed along one of them."},
-    {"multiply", py_multiply, METH_VARARGS,
-     "multiply(a, b, steps, i0, i1, j0, j1, out)\n\n"
-     "Adds products of blocks of 32 columns, [i0, i1) by [j0, j1), to the upper triangle of out."},
     {"mirror", py_mirror, METH_O,
      "mirror(mapping) -> Mirror\n\nA second mapping of a memory map, read-only, in which lost pages are zeros; OSError where there is none."},
-    {"grams", py_grams, METH_VARARGS,
-     "grams(X, shift, scale, roots, sums)\n\n"
-     "Adds products of the columns of X, and of ones behind them, about a shift and scaled, for each column of roots, the rows' factors, "
-     "to the upper triangle of one of the sums."},
     {"sparse_outputs", py_sparse_outputs, METH_VARARGS,
      "sparse_outputs(kind, k, itemsize, n, p, values, start, stop, rows, columns, X, coef, intercepts, y, weight, cells, gradient, totals, "
      "raw) -> value\n\n"

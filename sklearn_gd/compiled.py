@@ -1,7 +1,7 @@
 """The compiled kernels, or None where they could not be built: then NumPy does the same in more passes.
 
-Five uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, the
-trials and searches of logistic losses (`losses`, `remote`), and symmetric products for a metric in `designs.products`.
+Four uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, and the
+trials and searches of logistic losses (`losses`, `remote`).
 
 Why a small extension, measured on two threads beside one two-threaded ``X @ w`` of the same array (float64; p = 20, 100, 2,000,
 10,346 with 2·10⁷ to 4·10⁷ numbers): loss and gradient took 1.4, 1.1, 1.2 and 1.1 of it for squared error and 1.4, 1.2, 1.2 and
@@ -15,16 +15,11 @@ blocks in NumPy, on one thread, a product with the multinomial Hessian took 0.14
 A sparse sweep takes as long as SciPy's two products, 0.40 and 0.37 ms at 20,000 × 500 with 1 % stored, on one thread, but without the
 views, the copies and the calls that these need for each chunk: a fit took two thirds. The moments of the columns, one read for all, took 0.23 ms beside
 1.45 with `bincount`; with 5 % of 30,000 × 1,000 1.1 on two threads, beside 25.
-
-The symmetric products are of bfloat16 numbers, in the processor's matrix unit where `has_tiles`. 20,000 ×
-2,000 took 0.08 s on two threads, beside 0.27 in float32 BLAS and 0.57 in float64; 12,000 × 6,000 0.38 s beside 3.8; 50,000 × 500
-0.03 beside 0.14. No BLAS that NumPy and SciPy ship has that product.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -50,7 +45,6 @@ __all__ = [
     "Trials",
     "coded",
     "columns_of",
-    "has_tiles",
     "has_wide",
     "kernels",
     "takes",
@@ -89,16 +83,6 @@ def columns_of(coef: Array) -> Array:
         part = coef[:, columns : columns + width]
         out[group, :, : part.shape[1]] = part
     return out
-
-
-@functools.cache
-def _tiles() -> bool:
-    return kernels is not None and bool(kernels.has_tiles())
-
-
-def has_tiles() -> bool:
-    """Whether symmetric products of bfloat16 numbers can be had; the first call asks the system for them."""
-    return kernels is not None and _tiles()
 
 
 def has_wide() -> bool:

@@ -10,11 +10,11 @@ from sklearn.datasets import load_diabetes, load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import scale
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto, compiled
-from sklearn_gd.auto import curved, limits
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, auto
+from sklearn_gd.auto import limits
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.losses import PointwiseLoss
-from sklearn_gd.preconditioners import EPS, Full, Rounded, RoundedOutputs
+from sklearn_gd.preconditioners import EPS, Full
 from sklearn_gd.trace import trace
 
 
@@ -56,7 +56,6 @@ def test_one_step_in_the_full_metric_is_the_normal_equation(rate):
 
 def test_many_columns_are_solved_without_their_gram_matrix_and_with_it(monkeypatch):
     """Well conditioned: conjugate gradients. Badly: the run notices its pace and forms XᵀX."""
-    monkeypatch.setattr(compiled, "has_tiles", lambda: False)  # with them, XᵀX costs hardly more than a few passes
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(8000, 800)), rng.normal(size=8000)
     easy = GDLinearRegression().fit(X, y)
@@ -174,12 +173,9 @@ def test_where_no_matrix_can_be_had_a_slow_run_is_sketched(monkeypatch):
     np.testing.assert_allclose(model.predict(X), best.predict(X), atol=1e-4)
 
 
-@pytest.fixture(params=[True, False], ids=["tiles", "float32"])
-def asked(request, monkeypatch):
-    """Which products a fit asks for, with the matrix unit and without it; exact ones count as dear."""
-    if request.param and not compiled.has_tiles():
-        pytest.skip("the processor, its system or the compiler has no matrix unit for bfloat16 numbers")
-    monkeypatch.setattr(compiled, "has_tiles", lambda: request.param)
+@pytest.fixture
+def asked(monkeypatch):
+    """Which products a fit asks for; exact ones count as dear."""
     monkeypatch.setattr(limits, "GRAM_PASSES", 1.0)
     monkeypatch.setattr(DenseDesign, "joint", False)
     monkeypatch.setattr(limits, "ROW_PASSES", 1.0)
@@ -347,52 +343,10 @@ def test_a_loss_that_is_straight_at_the_start_is_minimised(fit_intercept):
     np.testing.assert_allclose(fitted.coef_, near.coef_, atol=1e-4)
 
 
-@pytest.mark.skipif(
-    not compiled.has_tiles(), reason="the processor or its system has no matrix unit for bfloat16 numbers"
-)
-@pytest.mark.parametrize("dependent", [False, True])
-@pytest.mark.parametrize("classes", [2, 5])
-def test_hessians_of_low_precision_give_way_to_exact_ones(classes, dependent, monkeypatch):
-    X, y = make_classification(
-        3000, 60, n_informative=10, n_redundant=5 if dependent else 0, n_classes=classes, random_state=0
-    )
-    X *= np.logspace(-2, 2, 60)
-    X[:, 0] += 1e3
-    resolved, exact = [], []
-
-    def watched(metric):
-        class Watched(metric):
-            def __init__(self, *args):
-                super().__init__(*args)
-                resolved.append(self.resolves)
-
-        return Watched
-
-    monkeypatch.setattr(curved, "Rounded", watched(Rounded))
-    monkeypatch.setattr(curved, "RoundedOutputs", watched(RoundedOutputs))
-    monkeypatch.setattr(curved, "Full", lambda *args: exact.append(args) or Full(*args))
-    model = GDLogisticRegression(C=1e6, tol=1e-8).fit(X, y)
-    assert model.stop_reason_ in ("gradient", "precision")
-    if dependent:
-        # asked once, and for nothing more
-        assert resolved == [False]
-        assert exact
-    else:
-        assert set(resolved) == {True}
-        assert not exact
-    n_iter = model.n_iter_
-    monkeypatch.setattr(compiled, "has_tiles", lambda: False)
-    model_exact = GDLogisticRegression(C=1e6, tol=1e-8).fit(X, y)
-    assert len(resolved) == 1 or not dependent
-    assert n_iter <= model_exact.n_iter_ + 2
-    np.testing.assert_allclose(model.decision_function(X), model_exact.decision_function(X), rtol=1e-4, atol=1e-4)
-
-
 @pytest.mark.parametrize("far", [0.0, 5e3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_a_run_that_changes_its_coordinates_tells_every_iterate_in_the_users(far, fit_intercept, monkeypatch):
     """Conjugate gradients in the user's, the Gram matrix about the centre, and the data again where that has lost digits."""
-    monkeypatch.setattr(compiled, "has_tiles", lambda: False)
     monkeypatch.setattr(limits, "FEW_PASSES", 2)
     monkeypatch.setattr(limits, "SINGLE_GRAM", 10)
     rng = np.random.default_rng(0)

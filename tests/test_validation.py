@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFit
 from sklearn.preprocessing import scale
 
 from benchmarks.time_to_accuracy import matrix_bytes
-from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, compiled, momentum, steps
+from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, momentum, steps
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
 
@@ -406,14 +406,10 @@ def test_peak_memory_is_a_few_vectors(estimator_class, dtype, order, learning_ra
 SHAPES = [(40_000, 100), (50_000, 500), (5_000, 1_100), (10_000, 700)]
 
 
-@pytest.mark.parametrize("tiles", [True, False])
 @pytest.mark.parametrize("n_outputs", [0, 1, 3])
 @pytest.mark.parametrize(("n_samples", "n_features"), SHAPES)
-def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_features, n_outputs, tiles, monkeypatch):
+def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_features, n_outputs):
     """The preconditioner: a matrix and its factor for each output that has one, with the bytes that they have."""
-    if tiles and not compiled.has_tiles():
-        pytest.skip("no matrix unit")
-    monkeypatch.setattr(compiled, "has_tiles", lambda: tiles)
     rng = np.random.default_rng(0)
     X = rng.random(size=(n_samples, n_features))
     X -= 0.5
@@ -428,7 +424,7 @@ def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_featu
     matrices = 2 * matrix_bytes(metrics, n_features)
     vectors = 12 * n_samples * max(1, n_outputs) * X.itemsize
     # blocks that do not grow with the data, some of a core's cache for each of two threads: 12 vectors of these are as small
-    blocks = 0 if tiles and n_features >= 500 else 1 << 22
+    blocks = 1 << 22
     assert peak <= matrices + vectors + blocks, f"{(peak - matrices) / vectors * 12:.1f} vectors"
 
 

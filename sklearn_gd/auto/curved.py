@@ -9,17 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
-from .. import compiled
 from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut
-from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, Rounded, RoundedOutputs, ZeroSum, spread
+from ..preconditioners import Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
-from .problem import Problem, dense_rows, gram_price, metric_for, plane_descent, row_pairs, slower_than, without_matrix
+from .problem import Problem, gram_price, metric_for, plane_descent, row_pairs, slower_than, without_matrix
 
 __all__ = ["Sample", "model_search"]
 
@@ -115,7 +113,6 @@ class Sample:
         self.problem, self.moments = problem, moments
         p = problem.design.n_features
         self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
-        self.low = compiled.has_tiles() and p >= LOW_COLUMNS and dense_rows(problem)
         self.spread: Any = None
         self._settle()
 
@@ -126,7 +123,7 @@ class Sample:
         if row_pairs(problem.design) is not None:
             # Few values a row: all rows cost little more than an iteration, and rare columns are in no sample.
             self.whole = self.whole or renewal_cost(problem, n) < LITTLE
-        self.cost = renewal_cost(problem, n if self.whole else self.size, self.low)
+        self.cost = renewal_cost(problem, n if self.whole else self.size)
         if self.whole:
             return
         if self.spread is None:
@@ -201,31 +198,7 @@ class Sample:
         columns = problem.loss.hessian_diagonal(bend)
         if bend.ndim == 1:
             return self._block(columns)
-        together = self._together(columns)
-        if together is not None:
-            return ZeroSum(together)
         return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
-
-    def _together(self, bends: Array) -> RoundedOutputs | None:
-        """The metrics of all outputs in low precision from the same rows, or None where there is no such product or it is too rough."""
-        problem = self.problem
-        if not (self.low and self.whole):
-            return None
-        weight, unit = problem.weight, spread(self.moments)
-        shares = bends * (problem.model.mean if weight is None else weight[:, None])
-        grams = problem.design.low_grams(shares, self.moments.centre, unit)
-        if grams is None:
-            return None
-        try:
-            metric = RoundedOutputs(grams, unit, problem.alpha)
-        except scipy.linalg.LinAlgError:
-            metric = None
-        curved = not problem.design.fit_intercept or grams.mass.min() > problem.eps * problem.loss.curvature
-        if metric is None or not (metric.resolves and curved):
-            self.low = False
-            self._settle()  # what the next one costs
-            return None
-        return metric
 
     def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
         """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
@@ -244,12 +217,6 @@ class Sample:
         rows, share = self._part(bends)
         sample = design if rows is None else design.take(rows)
         total = None if rows is None else share.sum(dtype=np.float64)
-        if self.low:
-            metric = self._rounded(sample, share, total)
-            if metric is not None:
-                return metric
-            self.low = False
-            self._settle()  # what the next one costs
         gram = sample.gram(share)
         if not (gram.mass > 0 if design.fit_intercept else gram.matrix.any()):
             # Every sample is where the loss is straight, as a start far from the targets may be: its bound knows a step.
@@ -257,28 +224,6 @@ class Sample:
             factor = self.problem.loss.curvature
             return self._full(Curvature(factor * bound.matrix, bound.centre, factor * bound.mass), None)
         return self._full(gram, total)
-
-    def _rounded(self, sample: Any, share: Array, total: float | None) -> Rounded | None:
-        """The metric of one output in low precision, or None where that cannot tell the columns apart."""
-        unit = spread(self.moments)
-        gram = None
-        together = sample.low_grams(share[:, None], self.moments.centre, unit)
-        if together is not None:
-            gram = together._replace(
-                matrix=together.matrix[0].T, centre=together.centre[0], mass=float(together.mass[0])
-            )
-        if gram is None:
-            gram = sample.low_gram(share, self.moments.centre, unit)
-        if self.problem.design.fit_intercept and not gram.mass > self.problem.eps * self.problem.loss.curvature:
-            return None
-        if total is not None:
-            unseen = gram.matrix.diagonal() < 1e-3 * total
-            gram.matrix.flat[:: len(unit) + 1] += np.where(unseen, total, 0.0)
-        try:
-            metric = Rounded(gram, unit, self.problem.alpha)
-        except scipy.linalg.LinAlgError:
-            return None
-        return metric if metric.resolves else None
 
     def _full(self, gram: Moments, total: float | None) -> Full:
         """The metric of a matrix of all rows, or of a sample whose share of the Hessian is `total`."""
@@ -302,22 +247,22 @@ NOMINAL_SAMPLES = 5000
 # About the inner iterations of an outer one: 20 products in 7 iterations of digits standardised, 32 in 8 raw, 38 in 15 of 10,000 × 784
 # in ten classes; and one more in the end.
 INNER = 4
-# Operations of an entry of a symmetric product of one row, of double precision and of tiles; a column of it costs as much in both. On
-# one thread 1,797 × 64 take 0.36 and 0.17 ms, 20,000 × 300 128 and 16, beside 0.35 ns for a unit of an iteration.
-ENTRY, LOW_ENTRY = 1 / 12, 1 / 100
+# Operations of an entry of a symmetric product of one row. On one thread 1,797 × 64 take 0.36 ms, 20,000 × 300 128, beside 0.35 ns for
+# a unit of an iteration.
+ENTRY = 1 / 12
 # The same of a product with sparse rows, of each of the operations that `work` counts, and of a pair of a row's stored values in a
 # symmetric product: 10 ms for 1.2e7, and 33 for 3.9e7.
 SPARSE_PRODUCT, PAIR = 2.3, 2.4
 
 
-def renewal_cost(problem: Problem, rows: float, low: bool = False) -> float:
-    """What a new metric from so many rows costs, in iterations; `low` where it is of low precision."""
+def renewal_cost(problem: Problem, rows: float) -> float:
+    """What a new metric from so many rows costs, in iterations."""
     n, p = problem.design.n_samples, problem.design.n_features
     if n <= NOMINAL_SAMPLES:
         # A weight of 2 and a row twice shall take the same path: small data decide as if they had as many rows.
         rows, n = NOMINAL_SAMPLES * rows / n, NOMINAL_SAMPLES
     outputs = problem.start.shape[1] if problem.start.ndim == 2 else 1
-    product, gram = float(p), p * p * (LOW_ENTRY if low else ENTRY) + 4 * p
+    product, gram = float(p), p * p * ENTRY + 4 * p
     stored = row_pairs(problem.design)
     if stored is not None:
         product, gram = (
@@ -334,6 +279,5 @@ def renewal_cost(problem: Problem, rows: float, low: bool = False) -> float:
     elif outputs > 1:
         pairs, order = outputs * (outputs + 1), outputs * p
     renewal = rows / n * pairs * (gram + 60)
-    # single precision has twice the speed
-    renewal += factors * order**3 / ((72 if low else 36) * n) + 2e5 / n
+    renewal += factors * order**3 / (36 * n) + 2e5 / n
     return renewal / (iteration * outputs)

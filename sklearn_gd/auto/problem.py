@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import compiled
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
 from ..designs.threads import quiet
@@ -201,15 +200,12 @@ def low_pays(problem: Problem) -> bool:
     """Whether a Gram matrix of low precision is cheaper than one of the data's own."""
     design = problem.design
     # an exact compiled product costs as much as the first iterations in such a metric
-    few = design.n_features <= limits.EXACT_COLUMNS or getattr(design, "rows_apart", False)
-    exact = getattr(design, "joint", False) and (few or not compiled.has_tiles())
-    return dense_rows(problem) and not exact and (compiled.has_tiles() or problem.design.dtype == np.float64)
+    exact = getattr(design, "joint", False)
+    return dense_rows(problem) and not exact and problem.design.dtype == np.float64
 
 
 def low_price(size: int, length: int) -> float:
     """What the factor of a low-precision product of `size` vectors of some length costs, in passes."""
-    if compiled.has_tiles():
-        return 2 + size * limits.TILE_PASSES + size * size / length * limits.FACTOR_PASSES
     return limits.SINGLE_GRAM * limits.GRAM_PASSES * (size + 160)
 
 

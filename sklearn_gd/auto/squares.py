@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .. import compiled
 from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
@@ -23,8 +22,6 @@ from ..preconditioners import EPS, Diagonal, Full, Rounded, rounding, spread
 from ..protocols import Array, Moments, Norm
 from . import limits
 from .problem import (
-    EARLY,
-    PACES,
     Problem,
     gram_price,
     low_pays,
@@ -52,23 +49,14 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
     affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
     low = low_price(p, n) if preconditioner == "auto" and low_pays(problem) else math.inf
     low_end = low + limits.LOW_ITERATIONS
-    windows, at_once, few = PACES, False, float(limits.FEW_PASSES)
-    if low < price and compiled.has_tiles():
-        # What a try of conjugate gradients costs where they are given up: the iterations, and a gradient afresh. The choice whose
-        # worst case is the better one: the metric at once where a try would have done, or a try where it did not.
-        windows, trial = EARLY, EARLY[0] + 2
-        at_once = low_end / fewest_iterations(problem) < 1 + trial / low_end
-        # two more for the moments
-        few = min(few, 2 + low_end + (0 if at_once else trial))
-    if affordable and (preconditioner == "full" or price < few):
+    if affordable and (preconditioner == "full" or price < limits.FEW_PASSES):
         return gram_squares(problem)
     objective, moments = product_objective(problem)
     run = problem.run(objective, problem.stopping(moments))
     run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
     if not affordable:
         return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    if not at_once:
-        plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run, windows=windows))
+    plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run))
     if run.reason is None and low < price:
         metric = low_metric(problem, moments)
         if metric is not None:
@@ -83,18 +71,6 @@ def squares(problem: Problem, preconditioner: str | None) -> Run:
                 run.move(run.objective, run.base.coef)
                 plane_descent(problem, run)
     return run if run.reason is not None else gram_squares(problem, run)
-
-
-def fewest_iterations(problem: Problem) -> float:
-    """What conjugate gradients take in the diagonal metric where the columns are independent.
-
-    The eigenvalues of the sample's correlation matrix then lie within (1 ± √(p/n))² (Marchenko and Pastur), and the error is
-    multiplied by √(p/n) an iteration.
-    """
-    n, p = problem.design.n_samples, problem.design.n_features
-    if not (p < n and problem.tol):
-        return math.inf
-    return max(1.0, math.log(min(problem.tol, 1.0)) / (0.5 * math.log(p / n)))
 
 
 def low_metric(problem: Problem, moments: Moments) -> Rounded | None:

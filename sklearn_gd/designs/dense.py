@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import compiled
 from ..protocols import Array
-from .products import SymmetricProduct, low_product, tile_sums
+from .products import SymmetricProduct, low_product
 from .rows import BLOCK_BYTES, CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
@@ -22,8 +22,6 @@ COLUMN_BYTES = 1 << 24
 # of 512 bits and with them. With AVX-512, two threads: 5,000 × 100 1.4 ms, and 2.7 by BLAS with the copies, in float32 1.3 and 1.4 to
 # 1.7; 16,000 × 100 3.9 and 7.5, in float32 3.9 and 4.6. Without it, one thread: 100,000 × 20 2.8, 50,000 × 64 11, by BLAS 6.4 and 12.8.
 NARROW, NARROW_WIDE = 64, 256
-# Columns up to which products with several weights share a read of X: one of their sums then lies in the second-level cache with its rows.
-SHARED_COLUMNS = 255
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 100 to 200 µs.
 CHUNK_PRODUCTS = 4_000_000
 # The least rows of one for each of its columns.
@@ -33,9 +31,6 @@ CHUNK_ROWS = 16
 # vectors of n_samples. Of tall data the samples that metrics are made of are up to a third of X.
 COPIED_BYTES = 1 << 20
 COPIED_VECTORS = 2
-
-# Rows that `kernels.grams` multiplies at a time; as in _kernels_gram.c.
-TOGETHER = 256
 
 __all__ = ["DenseDesign"]
 
@@ -97,9 +92,7 @@ class DenseDesign(RowBlocks):
         """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
         if isinstance(self.X, np.ndarray):
             return [chunk]
-        # cut where `kernels.grams` cuts a copy, so that the sums are the same
-        rows = self.block_rows - self.block_rows % TOGETHER if self.block_rows > TOGETHER else self.block_rows
-        return [slice(chunk.start + s.start, chunk.start + s.stop) for s in cut(chunk.stop - chunk.start, rows)]
+        return list(self._blocks(chunk))
 
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
@@ -263,50 +256,6 @@ class DenseDesign(RowBlocks):
         if targets is not None and not math.isfinite(trace):  # the first pass over the data
             require_finite(matrix.diagonal())
         return Curvature(matrix, shift, mass, double=True)
-
-    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
-        """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n_samples, k)
-        centre, unit : ndarray of shape (n_features,)
-
-        Returns
-        -------
-        Curvature
-            Its matrix of shape (k, n_features, n_features), in these units and in float32, by rows, its upper triangles alone;
-            its centre of shape (k, n_features) and its mass of shape (k,).
-        """
-        p, k = self.n_features, weights.shape[1]
-        if (
-            p > SHARED_COLUMNS
-            or not compiled.has_tiles()
-            or (isinstance(self.X, np.ndarray) and not self.X.flags.aligned)
-        ):
-            return None
-        self.passes += 1
-        inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
-        centre = centre.astype(self.dtype)
-        roots = np.sqrt(weights, dtype=np.float32)
-
-        def task(chunk: slice) -> tuple[Array]:
-            sums = tile_sums(k, p + 1)
-            for s in self._pieces(chunk):
-                compiled.kernels.grams(self.X[s], centre, inverse, np.ascontiguousarray(roots[s]), sums)
-            return (sums,)
-
-        (total,), *more = self._chunks(task, max(2048, -(-self.n_samples // 4)))
-        for (part,) in more:
-            total += part
-        matrix = np.ascontiguousarray(total[:, :p, :p])
-        if not self.fit_intercept:
-            return Curvature(matrix, np.zeros((k, p)), np.zeros(k))
-        # all as rounded, so that what is left stays positive semidefinite
-        mass = total[:, p, p, None]
-        offset = total[:, :p, p] / mass
-        matrix -= (mass * offset)[:, :, None] * offset[:, None, :]
-        return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass[:, 0].astype(np.float64))
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""

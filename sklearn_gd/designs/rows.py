@@ -481,10 +481,6 @@ class RowBlocks:
                 matrix[part.start :, part] -= np.outer(rounded * offset[part.start :], offset[part])
         return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass)
 
-    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
-        """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had."""
-        return None
-
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
 
