@@ -274,8 +274,6 @@ class Moments(Protocol):
     def mass(self) -> Any: ...
     @property
     def cross(self) -> Array | None: ...
-    @property
-    def double(self) -> bool: ...
 
 
 class Design(Protocol):
@@ -314,7 +312,6 @@ class Design(Protocol):
         self,
         weight: Array | None = None,
         targets: Array | None = None,
-        dtype: Any = None,
     ) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
 

@@ -206,14 +206,8 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     design = problem.design
     p, outputs = design.n_features, problem.start.shape[1:]
 
-    def form(dtype: Any = None) -> tuple[AtCentre, float]:
-        gram = design.gram(problem.weight, problem.y, dtype)
-        eps = EPS if gram.double else problem.eps
-        return AtCentre(gram, p, design.fit_intercept, problem.alpha, eps), eps
-
-    here, eps = form()
-    if eps > EPS and not here.metric.condition_above(SINGLE_ENOUGH):
-        here, eps = form(np.float64)[0], EPS
+    gram = design.gram(problem.weight, problem.y)
+    here, eps = AtCentre(gram, p, design.fit_intercept, problem.alpha, EPS), EPS
     metric = here.metric
     problem.scale = positive_root(here.variances.reshape(outputs))
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
@@ -253,8 +247,6 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
 
 # Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.
 LARGE_PRODUCTS = 1e3
-# The reciprocal condition number down to which a Gram matrix of float32 products solves for float32 coefficients.
-SINGLE_ENOUGH = 1e-4
 # The relative error of coefficients from a Gram matrix, the arithmetic's precision times its condition number, beyond
 # which the data are asked again.
 DIGITS_LOST = 1e-8

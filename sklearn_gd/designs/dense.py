@@ -64,26 +64,27 @@ class DenseDesign(RowBlocks):
 
     @property
     def joint(self) -> bool:
-        """Whether `gram` is one compiled read, in double precision."""
+        """Whether `gram` is one compiled read."""
         aligned = not isinstance(self.X, np.ndarray) or self.X.flags.aligned
-        most = NARROW_WIDE if compiled.has_wide() else NARROW
+        most = NARROW_WIDE if compiled.level() == compiled.LEVELS[0] else NARROW
         return bool(compiled.kernels is not None and aligned and self.n_features <= most)
 
-    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
-        X = self.X[s]
-        if w.ndim == 1 or len(X) <= (rows := max(16, SMALL_PRODUCT // w.size)):
-            return np.dot(X, w, out=out)
-        if out is None:
-            out = np.empty((len(X), w.shape[1]), dtype=X.dtype)
-        for part in cut(len(X), rows):
-            np.dot(X[part], w, out=out[part])
+    def block(self, s: slice) -> Array:
+        return self.X[s].astype(np.float64, copy=False)
+
+    def block_forward(self, block: Array, w: Array) -> Array:
+        if w.ndim == 1 or len(block) <= (rows := max(16, SMALL_PRODUCT // w.size)):
+            return np.dot(block, w)
+        out = np.empty((len(block), w.shape[1]))
+        for part in cut(len(block), rows):
+            np.dot(block[part], w, out=out[part])
         return out
 
-    def block_adjoint(self, s: slice, residual: Array) -> Array:
+    def block_adjoint(self, block: Array, residual: Array) -> Array:
         if residual.ndim == 1:
-            return np.dot(self.X[s].T, residual)
+            return np.dot(block.T, residual)
         # the other way round: the long rows of X are the columns that BLAS walks along (twice as fast, 784 by 10)
-        return np.dot(residual.T, self.X[s]).T
+        return np.dot(residual.T, block).T
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]
@@ -112,10 +113,10 @@ class DenseDesign(RowBlocks):
         y, weight, raw = what.y, what.weight, what.raw
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
-        if not self._takes(w, y, weight, raw):
+        if not self._takes(y, weight, raw):
             return super().sweep(pointwise, coef)
         self.passes += 1
-        p, size, intercept = self.n_features, w.itemsize, 0.0 if b is None else float(b)
+        p, size, intercept = self.n_features, self.dtype.itemsize, 0.0 if b is None else float(b)
 
         def task(chunk: slice) -> tuple[Any, ...]:
             value, gradient = 0.0, np.zeros(self.size)
@@ -158,7 +159,7 @@ class DenseDesign(RowBlocks):
         w, b = None, np.zeros(k)
         if coef is not None:
             w, b = self.split(coef)
-            w, b = compiled.columns_of(w.reshape(-1, k)), np.zeros(k) if b is None else np.full(k, b, dtype=np.float64)
+            w, b = compiled.columns_of(w.reshape(-1, k)), np.zeros(k) if b is None else np.full(k, b)
 
         def task(chunk: slice) -> tuple[Any, ...] | None:
             value = 0.0
@@ -183,7 +184,7 @@ class DenseDesign(RowBlocks):
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
         if not self._takes(weight) or (targets is not None and targets.ndim > 1):
             return super().column_sums(chunk, shift, weight, targets)
-        p, mass, shift = self.n_features, 0.0, shift.astype(np.float64, copy=False)
+        p, mass = self.n_features, 0.0
         sums, squares = np.zeros(p), np.zeros(p)
         cross = None if targets is None else np.zeros(p)
         for s in self._pieces(chunk):
@@ -196,13 +197,12 @@ class DenseDesign(RowBlocks):
         if not self._takes():
             super().distances(chunk, centre, factor, out)
             return
-        centre = centre.astype(np.float64, copy=False)
         for s in self._pieces(chunk):
             X = np.ascontiguousarray(self.X[s])
             compiled.kernels.distances(X.itemsize, len(X), self.n_features, X, centre, factor, out[s])
 
     def _joint_products(self, weight: Array | None, targets: Array | None) -> tuple[Array, Array] | None:
-        """ZᵀWZ with Z = [X T 1] less a shift, in double precision whatever X is, and the shift; None where NumPy has to do it."""
+        """ZᵀWZ with Z = [X T 1] less a shift, and the shift; None where NumPy has to do it."""
         if not self.joint:
             return None
         self.passes += 1
@@ -242,11 +242,11 @@ class DenseDesign(RowBlocks):
             shift[self.n_features :] = finite_mean(targets[few])
         return shift
 
-    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
         """As `RowBlocks.gram`; narrow ones in one compiled read."""
         joint = self._joint_products(weight, targets)
         if joint is None:
-            return super().gram(weight, targets, dtype)
+            return super().gram(weight, targets)
         products, shift = joint
         matrix, mass = products[:-1, :-1], 0.0
         if self.fit_intercept:
@@ -255,7 +255,7 @@ class DenseDesign(RowBlocks):
             trace = float(np.trace(matrix))
         if targets is not None and not math.isfinite(trace):  # the first pass over the data
             require_finite(matrix.diagonal())
-        return Curvature(matrix, shift, mass, double=True)
+        return Curvature(matrix, shift, mass)
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""

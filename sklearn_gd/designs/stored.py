@@ -625,7 +625,8 @@ class StoredDesign(DenseDesign):
         super().__init__(X, fit_intercept)  # type: ignore[arg-type]
         n = self.n_samples
         self.at_once = False
-        rows = self.block_rows = max(1, min(BLOCK_BYTES // max(1, X.row_bytes), MOST_ROWS, n))
+        rows = max(1, min(BLOCK_BYTES // max(1, X.row_bytes), MOST_ROWS, n))
+        self.block_rows = max(1, rows * self.dtype.itemsize // 8)  # in double precision as many bytes
         # without a copy a result shows as well, and for less, what is not finite in the rows
         self.late = X.in_place
         if X.unit == 1:
@@ -710,24 +711,24 @@ class StoredDesign(DenseDesign):
         return [chunk] if self.X.whole else self._blocks(chunk)
 
     def row_products(self, dtype: Any = None) -> tuple[Array, Array]:
-        """Inner products of the rows, as `DenseDesign.row_products`, in X's own precision: groups of them by all, a read of X a group."""
+        """Inner products of the rows, as `DenseDesign.row_products`, groups of them by all, a read of X a group."""
         centre = self.provisional_centre()
-        low = centre.astype(self.dtype)
         n = self.n_samples
         out = np.empty((n, n))
-        for group in self.X.parts(max(1, HELD_BYTES // (2 * self.X.row_bytes))):
+        for group in self.X.parts(max(1, HELD_BYTES // (16 * max(1, self.n_features)))):
             self.passes += 1
-            few = StoredDesign(PickedRows(self.X, np.arange(group.start, group.stop)), self.fit_intercept).held() - low
+            few = (
+                StoredDesign(PickedRows(self.X, np.arange(group.start, group.stop)), self.fit_intercept).held() - centre
+            )
 
             def task(part: slice, group: slice = group, few: Array = few) -> None:
                 for s in self._blocks(part):
-                    out[group, s] = np.dot(few, (self.X[s] - low).T)
+                    out[group, s] = np.dot(few, (self.X[s] - centre).T)
 
             self._chunks(task)
         return out, centre
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
-        residual = residual.astype(self.dtype, copy=False)
         out = self.sweep(lambda s, _: (0.0, residual[s]))[1][: self.n_features]
         return out - np.multiply.outer(centre, residual.sum(axis=0, dtype=np.float64))
 
