@@ -206,7 +206,6 @@ static PyObject *py_outputs(PyObject *self, PyObject *args)
 {
     int kind, size;
     Py_ssize_t k;
-    void *room = NULL;
     PyObject *block, *objects[8]; /* coef, intercepts, y, weight, cells, gradient, totals, predictions */
     if (!PyArg_ParseTuple(args, "iinOOOOOOOOO", &kind, &size, &k, &block, objects, objects + 1, objects + 2, objects + 3, objects + 4,
                           objects + 5, objects + 6, objects + 7))
@@ -224,23 +223,15 @@ static PyObject *py_outputs(PyObject *self, PyObject *args)
     PyObject *result = NULL;
     int got = get_all(objects, b, 8, needed, 5, counts, sizes);
     if (got < 8) goto done;
-    if (size < 8) {
-        room = PyMem_Malloc(output_rows(p, k) * p * sizeof(double));
-        if (!room) {
-            PyErr_NoMemory();
-            goto done;
-        }
-    }
     double value;
     Py_BEGIN_ALLOW_THREADS
 #define OUTPUTS(RUN)                                                                                                          \
     RUN(kind, x.buf, row, n, p, k, data_or_null(b), data_or_null(b + 1), data_or_null(b + 2), data_or_null(b + 3),            \
-        data_or_null(b + 4), data_or_null(b + 5), data_or_null(b + 6), data_or_null(b + 7), room)
+        data_or_null(b + 4), data_or_null(b + 5), data_or_null(b + 6), data_or_null(b + 7))
     value = size == 8 ? OUTPUTS(here->f64.outputs) : OUTPUTS(here->f32.outputs);
     Py_END_ALLOW_THREADS
     result = PyFloat_FromDouble(value);
 done:
-    PyMem_Free(room);
     release(b, got);
     PyBuffer_Release(&x);
     return result;

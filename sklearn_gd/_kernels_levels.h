@@ -27,21 +27,9 @@ enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2, MULTINOMIAL = 3, CURVED = 4, G
 #define LANE 64
 /* Outputs whose coefficients of a column are side by side: those that a vector of 64 bytes holds. */
 #define WIDTH 8
-/* Bytes of rows, in double precision, that sweeps for several outputs read again in the second-level cache. */
-#define OUTPUT_BYTES (192 * 1024)
 /* Rows that a symmetric product takes at a time: of 20 columns they lie in the first-level cache with those that come next, of 100 in
    the second. On one thread 100,000 x 20 took 1.35 ms, and 1.78 by 256 rows, 20,640 x 8 54 us and 58; 96 are no better. */
 #define GRAM_ROWS 128
-
-/* From one output's predictions to the next's. */
-static inline Py_ssize_t lane_of(Py_ssize_t k) { return CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE; }
-
-/* Rows of a block of a sweep for k outputs. */
-static inline Py_ssize_t output_rows(Py_ssize_t p, Py_ssize_t k)
-{
-    Py_ssize_t lane = lane_of(k), rows = p ? OUTPUT_BYTES / (p * (Py_ssize_t)sizeof(double)) : lane;
-    return rows < 8 ? 8 : rows > lane ? lane : rows & ~(Py_ssize_t)7;
-}
 
 /* Some columns of an array in memory, and how far apart, in numbers, its rows and its columns are. */
 struct rows {

@@ -16,13 +16,12 @@
 
 /* Numbers of a block whose intermediate results lie in the first-level cache. */
 #define PART 256
-/* Columns of a block's rows that are multiplied at once: with the coefficients of ten outputs they lie in the first-level cache. */
-#define COLUMNS 128
 /* Bytes of rows that are read again while they are in the first-level cache. Squared error with 192 KB, which lie in the second:
    20,000 x 1,000 in float32 2.12 ms on one thread, and 1.86 so; 200,000 x 100 in float64 5.6 and 4.95. */
 #define ROWS_BYTES (24 * 1024)
 
-#if (defined(__GNUC__) && __GNUC__ >= 9) || defined(__clang__)
+/* The same of sweeps for several outputs, which do more with a row: they read it again in the second-level cache. */
+#define OUTPUT_BYTES (192 * 1024)
 /* Bytes of a cache line. */
 #define LINE 64
 /* How far ahead rows are asked for, in bytes: their lines are not all in one page, before which the processor's own prefetching
@@ -31,7 +30,6 @@
 /* Columns whose sums of products are kept in registers while rows go by: 1,000,000 x 20 in float32 7.7 ms instead of 9.2. Of more
    columns the rows are too far apart. */
 #define FEW_COLUMNS 64
-#endif
 
 /* Stored values of a sparse row from which its product is made of several sums. */
 #define SHORT_ROW 16
@@ -39,20 +37,30 @@
 /* Rows that are turned into columns at once: their cache lines stay while the columns are gone through. */
 #define STRIP 16
 
-#ifdef LINE
-/* Eight numbers in double precision, and the same and four wherever they begin: the compiler makes of them what the level has. */
-typedef double vector __attribute__((vector_size(64), may_alias));
-typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
-typedef double four __attribute__((vector_size(32), aligned(8), may_alias));
+/* As many numbers as a register of the level holds, and what is left of eight; both wherever they begin. */
+#define LANES ((Py_ssize_t)(BYTES / sizeof(double)))
+#define REST (LANES < 8 ? LANES : 4)
+#if BYTES > 8
+#define ANYWHERE(type) aligned(sizeof(type)), may_alias
+typedef double vec __attribute__((vector_size(BYTES), ANYWHERE(double)));
+typedef double rest __attribute__((vector_size(BYTES < 64 ? BYTES : 32), ANYWHERE(double)));
+#define CONVERT(x, to) __builtin_convertvector(x, to)
+#define PREFETCH(...) __builtin_prefetch(__VA_ARGS__)
+#else
+typedef double vec, rest;
+#define CONVERT(x, to) ((to)(x))
+#define PREFETCH(...) (void)0
 #endif
+/* The level's vectors of eight numbers. */
+#define EIGHT (8 / (int)LANES)
 
 #if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector) && defined(LINE)
-/* Some numbers of two vectors. */
+#if __has_builtin(__builtin_shufflevector) && BYTES >= 32
+/* Four numbers, and some of two such. */
+typedef double four __attribute__((vector_size(32), ANYWHERE(double)));
 #define SWAP(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #endif
 #endif
-
 
 /* exp(-t) for t >= 0: 2^k e^r with |r| <= ln(2)/2 and Taylor's polynomial of degree 13, whose remainder 0.35^14/14! is 4e-18. */
 INLINE double exp_minus(double t)
@@ -159,12 +167,12 @@ static const char *stretch(const struct ahead *next, Py_ssize_t j)
 #define SIDE 5
 
 /* Products of r columns by SIDE others, or by each other: those on and below the diagonal. */
-INLINE void add_tile(const int r, const int diagonal, const vector *x, const vector *y, Py_ssize_t m,
-                          const char *const *ahead, Py_ssize_t line, vector *sum)
+INLINE void add_tile(const int r, const int diagonal, const vec *x, const vec *y, Py_ssize_t m,
+                     const char *const *ahead, Py_ssize_t line, vec *sum)
 {
     const Py_ssize_t next = GRAM_ROWS / 8; /* column */
     const char *p0 = ahead[0], *p1 = ahead[1], *p2 = ahead[2];
-    vector s[SIDE * SIDE] = {0};
+    vec s[SIDE * SIDE] = {0};
     for (Py_ssize_t i = 0; i < m; i++) {
         __builtin_prefetch(p0 + i * line);
         __builtin_prefetch(p1 + i * line);
@@ -182,11 +190,11 @@ INLINE void add_tile(const int r, const int diagonal, const vector *x, const vec
    rows are asked for meanwhile: 57 instead of 69 with what gathers them. */
 static void add_tiles(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, const struct ahead *next, double *restrict sums)
 {
-    vector *sum = (vector *)sums;
+    vec *sum = (vec *)sums;
     Py_ssize_t side = (k + SIDE - 1) / SIDE, tiles = side * (side + 1) / 2, tile = 0, count = next->count[0] + next->count[1];
     for (Py_ssize_t a = 0; a < k; a += SIDE) {
-        const vector *x = (const vector *)(Z + a * GRAM_ROWS);
-        const vector *y = (const vector *)Z;
+        const vec *x = (const vec *)(Z + a * GRAM_ROWS);
+        const vec *y = (const vec *)Z;
         int r = k - a < SIDE ? (int)(k - a) : SIDE;
 /* loops of known length, which the compiler unrolls into registers */
 #define ADD(R, DIAGONAL) add_tile(R, DIAGONAL, x, y, m / 8, ahead, next->line, sum)
@@ -237,6 +245,9 @@ static void add_nine(const double *restrict Z, Py_ssize_t k, Py_ssize_t m, const
     }
 }
 #endif
+
+/* From one output's predictions to the next's. */
+INLINE Py_ssize_t lane_of(Py_ssize_t k) { return CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE; }
 
 /* Each output's row times one factor a sample. */
 static void scaled(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *w, double *restrict r)
@@ -362,22 +373,20 @@ static void class_trial(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64
     out[1] += g0, out[2] += g1, out[3] += h00, out[4] += h01, out[5] += h11;
 }
 
-#ifdef LINE
-/* s and the sum of both vectors. */
-INLINE double sum_of(const eight *v, const four *q, double s)
+/* s and the sum of vectors of eight numbers and of one of the rest. */
+INLINE double sum_of(const vec *v, const rest *q, double s)
 {
     double a[8], b[4];
     memcpy(a, v, sizeof a);
-    memcpy(b, q, sizeof b);
-    for (int k = 0; k < 4; k++) s += b[k] + (a[k] + a[k + 4]);
-    return s;
+    memcpy(b, q, sizeof *q);
+    for (int k = 0; k < REST; k++) s += b[k];
+    return s + (((a[0] + a[4]) + (a[1] + a[5])) + ((a[2] + a[6]) + (a[3] + a[7])));
 }
 
-/* Eight rows times their factors; `numbers` reads some of a row. */
-#define EIGHT_ROWS(numbers, x)                                                                                   \
-    (((f[0] * numbers(x) + f[1] * numbers((x) + p)) + (f[2] * numbers((x) + 2 * p) + f[3] * numbers((x) + 3 * p))) + \
+/* Eight rows times their factors f; `numbers` reads some of a row. */
+#define EIGHT_ROWS(numbers, x)                                                                                          \
+    (((f[0] * numbers(x) + f[1] * numbers((x) + p)) + (f[2] * numbers((x) + 2 * p) + f[3] * numbers((x) + 3 * p))) +    \
      ((f[4] * numbers((x) + 4 * p) + f[5] * numbers((x) + 5 * p)) + (f[6] * numbers((x) + 6 * p) + f[7] * numbers((x) + 7 * p))))
-#endif
 
 #include "_kernels_outputs.h"
 

@@ -32,48 +32,61 @@ static double NAME(outcome)(int kind, Py_ssize_t start, Py_ssize_t m, Py_ssize_t
     return 0;
 }
 
-/* m rows in double precision: the rows themselves, or a copy in `room`, whose rows are then `*row` apart. */
-INLINE const double *NAME(doubled)(const REAL *X, Py_ssize_t *row, Py_ssize_t m, Py_ssize_t p, double *room)
+/* Columns of a block's rows that are multiplied at once: with the coefficients of ten outputs they lie in the first-level cache, those of
+   float32 with their copy. */
+#define COLUMNS (sizeof(REAL) == sizeof(double) ? (Py_ssize_t)128 : 64)
+
+/* Some columns of m rows in double precision: where they are, or a copy in `room`, whose rows are then COLUMNS apart. */
+INLINE const double *NAME(doubled)(const REAL *X, Py_ssize_t row, Py_ssize_t m, Py_ssize_t columns, double *room)
 {
     if (sizeof(REAL) == sizeof(double)) return (const double *)(const void *)X;
     for (Py_ssize_t i = 0; i < m; i++) {
-        const REAL *x = X + i * *row;
-        double *restrict to = room + i * p;
+        const REAL *x = X + i * row;
+        double *restrict to = room + i * COLUMNS;
 #pragma omp simd
-        for (Py_ssize_t j = 0; j < p; j++) to[j] = x[j];
+        for (Py_ssize_t j = 0; j < columns; j++) to[j] = x[j];
     }
-    *row = p;
     return room;
 }
 
 /* One read of X: predictions at W, unless NULL, kept in `predictions`; what `kind` makes of them; adds their product with X' to
    gradient, unless NULL, and their sums to totals. Returns the sum of the losses. `cells` holds the probabilities of CURVED, and the
-   slopes of GIVEN; `room` is for output_rows(p, k) rows in double precision. At most CELLS / 8 outputs. */
+   slopes of GIVEN. At most CELLS / 8 outputs. */
 static double NAME(outputs)(int kind, const REAL *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p, Py_ssize_t k, const double *W,
                             const double *intercepts, const int64_t *y, const REAL *weight, const REAL *cells,
-                            double *gradient, double *totals, REAL *predictions, double *room)
+                            double *gradient, double *totals, REAL *predictions)
 {
-    double r[CELLS], q[CELLS], value = 0;
-    Py_ssize_t lane = lane_of(k), rows = output_rows(p, k);
+    double r[CELLS], q[CELLS], room[sizeof(REAL) == sizeof(double) ? 1 : LANE * COLUMNS], value = 0;
+    Py_ssize_t lane = lane_of(k), rows = p ? OUTPUT_BYTES / (p * (Py_ssize_t)sizeof(REAL)) : lane;
+    Py_ssize_t apart = sizeof(REAL) == sizeof(double) ? row : COLUMNS;
+    rows = rows < 8 ? 8 : rows > lane ? lane : rows & ~(Py_ssize_t)7;
     for (Py_ssize_t start = 0; start < n; start += rows) {
-        Py_ssize_t m = n - start < rows ? n - start : rows, apart = row;
-        const double *block = NAME(doubled)(X + start * row, &apart, m, p, room);
+        Py_ssize_t m = n - start < rows ? n - start : rows;
+        const REAL *block = X + start * row;
         if (W) {
             for (Py_ssize_t c = 0; c < k; c++)
                 for (Py_ssize_t i = 0; i < lane; i++) r[c * lane + i] = intercepts[c];
-            predict(block, apart, m, p, k, W, lane, r);
+            for (Py_ssize_t j = 0; j < p; j += COLUMNS) {
+                Py_ssize_t columns = p - j < COLUMNS ? p - j : COLUMNS;
+                predict(NAME(doubled)(block + j, row, m, columns, room), apart, m, columns, p, k, W + j * WIDTH, lane, r);
+            }
             if (predictions) NAME(bring_in)(r, m, k, lane, predictions + start * k);
         } else {
             NAME(spread_out)(cells + start * k, m, k, lane, r);
         }
         if (!gradient) continue;
         value += NAME(outcome)(kind, start, m, k, lane, y, weight, cells, q, r);
-        back(block, apart, m, p, k, lane, r, gradient);
+        for (Py_ssize_t j = 0; j < p; j += COLUMNS) {
+            Py_ssize_t columns = p - j < COLUMNS ? p - j : COLUMNS;
+            back(NAME(doubled)(block + j, row, m, columns, room), apart, m, columns, p, k, lane, r, gradient + j);
+        }
         for (Py_ssize_t c = 0; c < k; c++)
             for (Py_ssize_t i = 0; i < m; i++) totals[c] += r[c * lane + i];
     }
     return value;
 }
+
+#undef COLUMNS
 
 /* The multinomial loss at base + a first + b second, as NAME(trial) has the binomial one; y holds the classes, bend gets the
    probabilities, and no row has more than CELLS entries. */

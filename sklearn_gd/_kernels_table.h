@@ -16,7 +16,7 @@ struct NAME(loops) {
                   const REAL *weight, double *gradient, REAL *bend, double *out);
     double (*outputs)(int kind, const REAL *X, Py_ssize_t row, Py_ssize_t n, Py_ssize_t p, Py_ssize_t k, const double *W,
                       const double *intercepts, const int64_t *y, const REAL *weight, const REAL *cells, double *gradient,
-                      double *totals, REAL *predictions, double *room);
+                      double *totals, REAL *predictions);
     void (*evaluate)(const struct NAME(plane) * s, const double *a, double *out);
     void (*search)(const struct NAME(plane) * s, double *a, double origin, double noise, double accuracy, double parallel,
                    double *promised, double *match, double *out);

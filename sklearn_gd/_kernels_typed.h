@@ -1,22 +1,29 @@
 /* Loops for arrays of REAL; included by _kernels_loops.h once for each type. */
 
-#ifdef LINE
-/* Numbers of X, wherever they begin, and the same in double precision. */
-typedef REAL NAME(eight_of) __attribute__((vector_size(8 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-typedef REAL NAME(four_of) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-#define EIGHT(x) __builtin_convertvector(*(const NAME(eight_of) *)(x), eight)
-#define FOUR(x) __builtin_convertvector(*(const NAME(four_of) *)(x), four)
+#if BYTES > 8
+/* As many numbers of X as a register holds in double precision, and what is left of eight. */
+typedef REAL NAME(vec) __attribute__((vector_size(LANES * sizeof(REAL)), ANYWHERE(REAL)));
+typedef REAL NAME(rest) __attribute__((vector_size(REST * sizeof(REAL)), ANYWHERE(REAL)));
+#else
+typedef REAL NAME(vec), NAME(rest);
+#endif
+/* Such of X, in double precision. */
+#define VEC(x) CONVERT(*(const NAME(vec) *)(x), vec)
+#define FEW(x) CONVERT(*(const NAME(rest) *)(x), rest)
 
-#define FETCH(x) (far ? __builtin_prefetch(x, 0, 2) : __builtin_prefetch(x))
-/* Eight columns of four rows, from j on. */
-#define ADD_EIGHT(j)                          \
-    {                                         \
-        eight v = *(const eight *)(w + (j));  \
-        s0 += EIGHT(x0 + (j)) * v;            \
-        s1 += EIGHT(x1 + (j)) * v;            \
-        s2 += EIGHT(x2 + (j)) * v;            \
-        s3 += EIGHT(x3 + (j)) * v;            \
+#define FETCH(x) (far ? PREFETCH(x, 0, 2) : PREFETCH(x))
+
+/* Adds eight columns of four rows times those of a vector. */
+INLINE void NAME(add_eight)(const REAL *x0, const REAL *x1, const REAL *x2, const REAL *x3, const double *w, vec *s)
+{
+    for (int k = 0; k < EIGHT; k++) {
+        vec v = *(const vec *)(w + k * LANES);
+        s[k] += VEC(x0 + k * LANES) * v;
+        s[k + EIGHT] += VEC(x1 + k * LANES) * v;
+        s[k + 2 * EIGHT] += VEC(x2 + k * LANES) * v;
+        s[k + 3 * EIGHT] += VEC(x3 + k * LANES) * v;
     }
+}
 
 /* Four rows times a vector at once: the vector is read once for them. Memory is asked for numbers that are `ahead`; `far` ones come
    into the second cache, so that they do not displace the rows that are read again. */
@@ -27,8 +34,9 @@ INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const
     for (Py_ssize_t i = 0; i < rows; i += 4) {
         Py_ssize_t m = rows - i; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
         const REAL *x0 = X + i * p, *x1 = m > 1 ? x0 + p : x0, *x2 = m > 2 ? x1 + p : x1, *x3 = m > 3 ? x2 + p : x2;
-        eight s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
-        four q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
+        vec s[4 * EIGHT];
+        for (int k = 0; k < 4 * EIGHT; k++) s[k] = (vec){0};
+        rest q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
         double t0 = 0, t1 = 0, t2 = 0, t3 = 0;
         Py_ssize_t j = 0;
         for (; j + N <= p; j += N) {
@@ -36,15 +44,15 @@ INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const
             FETCH(x1 + j + ahead);
             FETCH(x2 + j + ahead);
             FETCH(x3 + j + ahead);
-            for (int h = 0; h < N; h += 8) ADD_EIGHT(j + h)
+            for (Py_ssize_t h = j; h < j + N; h += 8) NAME(add_eight)(x0 + h, x1 + h, x2 + h, x3 + h, w + h, s);
         }
-        for (; j + 8 <= p; j += 8) ADD_EIGHT(j)
-        for (; j + 4 <= p; j += 4) {
-            four v = *(const four *)(w + j);
-            q0 += FOUR(x0 + j) * v;
-            q1 += FOUR(x1 + j) * v;
-            q2 += FOUR(x2 + j) * v;
-            q3 += FOUR(x3 + j) * v;
+        for (; j + 8 <= p; j += 8) NAME(add_eight)(x0 + j, x1 + j, x2 + j, x3 + j, w + j, s);
+        for (; j + REST <= p; j += REST) {
+            rest v = *(const rest *)(w + j);
+            q0 += FEW(x0 + j) * v;
+            q1 += FEW(x1 + j) * v;
+            q2 += FEW(x2 + j) * v;
+            q3 += FEW(x3 + j) * v;
         }
         for (; j < p; j++) {
             t0 += x0[j] * w[j];
@@ -52,12 +60,13 @@ INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const
             t2 += x2[j] * w[j];
             t3 += x3[j] * w[j];
         }
-        raw[i] = sum_of(&s0, &q0, t0) + b;
-        if (m > 1) raw[i + 1] = sum_of(&s1, &q1, t1) + b;
-        if (m > 2) raw[i + 2] = sum_of(&s2, &q2, t2) + b;
-        if (m > 3) raw[i + 3] = sum_of(&s3, &q3, t3) + b;
+        raw[i] = sum_of(s, &q0, t0) + b;
+        if (m > 1) raw[i + 1] = sum_of(s + EIGHT, &q1, t1) + b;
+        if (m > 2) raw[i + 2] = sum_of(s + 2 * EIGHT, &q2, t2) + b;
+        if (m > 3) raw[i + 3] = sum_of(s + 3 * EIGHT, &q3, t3) + b;
     }
 }
+#undef FETCH
 
 static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *w, double b, double *restrict raw)
 {
@@ -69,55 +78,17 @@ static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const doubl
     else
         NAME(dots_ahead)(X, rows, p, w, b, raw, AHEAD, 0);
 }
-#undef FETCH
-#undef ADD_EIGHT
-#else
-/* Four rows times a vector at once: the vector is read once for them. */
-static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *w, double b, double *restrict raw)
-{
-    Py_ssize_t i = 0;
-    for (; i + 4 <= rows; i += 4) {
-        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
-        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-        for (Py_ssize_t j = 0; j < p; j++) {
-            s0 += x0[j] * w[j];
-            s1 += x1[j] * w[j];
-            s2 += x2[j] * w[j];
-            s3 += x3[j] * w[j];
-        }
-        raw[i] = s0 + b;
-        raw[i + 1] = s1 + b;
-        raw[i + 2] = s2 + b;
-        raw[i + 3] = s3 + b;
-    }
-    for (; i < rows; i++) {
-        const REAL *x = X + i * p;
-        double s = 0;
-#pragma omp simd reduction(+ : s)
-        for (Py_ssize_t j = 0; j < p; j++) s += x[j] * w[j];
-        raw[i] = s + b;
-    }
-}
-#endif
 
 /* The adjoint: eight rows at once, so that the sum is read and written once for them. */
 static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
     Py_ssize_t i = 0;
-#ifdef LINE
     for (; i + 8 <= rows; i += 8) {
         const REAL *x = X + i * p;
         const double *f = r + i;
         Py_ssize_t j = 0;
-        for (; j + 8 <= p; j += 8) *(eight *)(out + j) += EIGHT_ROWS(EIGHT, x + j);
+        for (; j + LANES <= p; j += LANES) *(vec *)(out + j) += EIGHT_ROWS(VEC, x + j);
         for (; j < p; j++) out[j] += EIGHT_ROWS(*, x + j);
-    }
-#endif
-    for (; i + 4 <= rows; i += 4) {
-        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
-#pragma omp simd
-        for (Py_ssize_t j = 0; j < p; j++) out[j] += (r[i] * x0[j] + r[i + 1] * x1[j]) + (r[i + 2] * x2[j] + r[i + 3] * x3[j]);
     }
     for (; i < rows; i++) {
         const REAL *x = X + i * p;
@@ -126,7 +97,6 @@ static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const d
     }
 }
 
-#ifdef LINE
 /* So many columns at a time, from j on. */
 #define STRIPE(numbers, sums, n)                                                                           \
     for (; j + (n) <= p; j += (n)) {                                                                       \
@@ -140,25 +110,21 @@ static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const d
 static void NAME(add_columns)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
     Py_ssize_t j = 0, eights = rows & ~(Py_ssize_t)7;
-    STRIPE(EIGHT, eight, 8)
-    STRIPE(FOUR, four, 4)
+    STRIPE(VEC, vec, LANES)
+    STRIPE(FEW, rest, REST)
     STRIPE(*, double, 1)
     NAME(add_rows)(X + eights * p, rows - eights, p, r + eights, out);
 }
 #undef STRIPE
-#undef EIGHT
-#undef FOUR
-#endif
+#undef VEC
+#undef FEW
 
 static void NAME(adjoint)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
-#ifdef LINE
-    if (p <= FEW_COLUMNS) {
+    if (p <= FEW_COLUMNS)
         NAME(add_columns)(X, rows, p, r, out);
-        return;
-    }
-#endif
-    NAME(add_rows)(X, rows, p, r, out);
+    else
+        NAME(add_rows)(X, rows, p, r, out);
 }
 
 /* Weights, or ones: a choice within the loops below would keep the compiler from vectorising them. */
@@ -477,13 +443,15 @@ INLINE void NAME(place)(const REAL *x, Py_ssize_t row, Py_ssize_t m, double c, c
 }
 
 #ifdef SWAP
+typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), ANYWHERE(REAL)));
+
 /* The same of four columns, whose rows are contiguous, four rows at a time. */
 INLINE void NAME(place_four)(const REAL *x, Py_ssize_t row, const double *c, const double *root, double *restrict z)
 {
     four r[4], t[4], shift;
     memcpy(&shift, c, sizeof shift);
     for (Py_ssize_t i = 0; i < STRIP; i += 4) {
-        for (int k = 0; k < 4; k++) r[k] = __builtin_convertvector(*(const NAME(four_of) *)(x + (i + k) * row), four) - shift;
+        for (int k = 0; k < 4; k++) r[k] = __builtin_convertvector(*(const NAME(four) *)(x + (i + k) * row), four) - shift;
         for (int k = 0; k < 4; k += 2) {
             t[k] = SWAP(r[k], r[k + 1], 0, 4, 2, 6);
             t[k + 1] = SWAP(r[k], r[k + 1], 1, 5, 3, 7);

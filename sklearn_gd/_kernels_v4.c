@@ -7,6 +7,7 @@
 #define LEVEL_NAME "x86-64-v4"
 /* There are registers for the sums of a tile. */
 #define TILES 1
+#define BYTES 64
 /* behind the headers, whose own functions stay as they are; what is named here is what _kernels.c asks the processor for */
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), apply_to = function)
