@@ -14,7 +14,8 @@
 #include <string.h>
 
 /* Whether there are levels above the compiler's own. */
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(LEVELS)
+#elif defined(__x86_64__) && defined(__GNUC__)
 #define LEVELS 1
 #else
 #define LEVELS 0

@@ -1,4 +1,8 @@
-"""The compiled kernels do what NumPy does."""
+"""The compiled kernels do what NumPy does, at every level of instructions."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -41,8 +45,7 @@ def test_a_sweep_is_numpys(loss, shape, weighted, dtype, monkeypatch):
     monkeypatch.setattr(compiled, "kernels", None)
     results.append((*model.value_and_gradient(coef), model.design.normal(coef, model.weight)))
     for ours, numpys in zip(*results, strict=True):
-        size = np.abs(numpys).max()
-        np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+        np.testing.assert_allclose(ours, numpys, rtol=0, atol=1e-12 * np.abs(numpys).max())
 
 
 def _sparse(n, p, density, dtype):
@@ -87,7 +90,7 @@ def test_sparse_sweeps_and_moments_are_numpys(loss, shape, fit_intercept, weight
     for one, expected in zip(ours, everything()[0], strict=True):
         assert np.shape(one) == np.shape(expected)
         size = np.abs(expected).max(initial=0)
-        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2e-5))
+        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2.0**-23))
 
 
 @needs_kernels
@@ -165,7 +168,7 @@ def test_a_sweep_for_several_outputs_is_numpys(shape, apart, weighted, dtype, mo
     for one, expected in zip(ours, everything(), strict=True):
         assert np.shape(one) == np.shape(expected)
         size = np.abs(expected).max()
-        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2e-5))
+        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2.0**-23))
 
 
 @needs_kernels
@@ -186,7 +189,7 @@ def test_rows_that_are_apart_are_swept_like_others(weighted, dtype):
     for one, expected in zip(*found, strict=True):
         assert one.shape == expected.shape
         size = np.abs(expected).max()
-        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+        np.testing.assert_allclose(one, expected, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2.0**-23))
 
 
 @needs_kernels
@@ -258,7 +261,7 @@ def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weigh
     for ours, numpys in zip(*results, strict=True):
         assert np.shape(ours) == np.shape(numpys)
         size = np.abs(numpys).max(initial=0.0)
-        np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 1e-5))
+        np.testing.assert_allclose(ours, numpys, rtol=0, atol=size * (1e-12 if dtype == np.float64 else 2.0**-23))
 
 
 @needs_kernels
@@ -383,17 +386,51 @@ def test_buffers_of_another_size_are_refused():
         compiled.kernels.gram(8, 2, np.ones((2, 2)), None, None, np.zeros(2), np.zeros((2, 2)))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     "model", [GDLinearRegression(), GDLogisticRegression(), GDLogisticRegression(learning_rate=0.1)]
 )
-def test_without_kernels_the_coefficients_are_the_same(model, monkeypatch):
+def test_at_every_level_the_coefficients_are_the_same(model, dtype, level, monkeypatch):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 5))
+    X = rng.normal(size=(400, 5)).astype(dtype)
     y = (X[:, 0] + rng.normal(size=400) > 0).astype(int)
-    model.set_params(tol=1e-8, max_iter=5000)
+    model.set_params(tol=1e-6, max_iter=5000)
     fitted = model.fit(X, y).coef_
+    assert compiled.level() == level
     monkeypatch.setattr(compiled, "kernels", None)
-    np.testing.assert_allclose(model.fit(X, y).coef_, fitted, rtol=1e-6)
+    np.testing.assert_allclose(model.fit(X.astype(np.float64), y).coef_, fitted, rtol=1e-5)
+
+
+def _level(cap):
+    """What a process with this cap has."""
+    code = "from sklearn_gd import compiled; print(compiled.level(), *compiled.levels())"
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, compiled.VARIABLE: cap}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("cap", ["", *compiled.LEVELS])
+def test_the_environment_caps_the_level(cap):
+    found = _level(cap).stdout.split()
+    here = list(compiled.levels())
+    assert found[1:] == here
+    highest = compiled.LEVELS.index(cap) if cap else 0
+    assert found[0] == next(level for level in here if compiled.LEVELS.index(level) >= highest)
+
+
+def test_a_level_that_there_is_not_is_refused():
+    ended = _level("x86-64-v9")
+    assert ended.returncode
+    assert "ValueError: The environment variable SKLEARN_GD_LEVEL is 'x86-64-v9', and must be one of" in ended.stderr
+    assert all(repr(level) in ended.stderr for level in compiled.LEVELS)
+
+
+@needs_kernels
+def test_the_kernels_take_no_level_that_there_is_not():
+    before = compiled.level()
+    with pytest.raises(ValueError, match="no level 'x86-64-v9' on this machine"):
+        compiled.kernels.use("x86-64-v9")
+    assert compiled.level() == before
 
 
 def test_a_low_product_is_the_same_on_any_number_of_threads():
@@ -561,7 +598,7 @@ def test_a_sparse_sweep_for_several_outputs_is_scipys(shape, fit_intercept, weig
     ours = everything()
     monkeypatch.setattr(compiled, "kernels", None)
     for mine, scipys in zip(ours, everything(), strict=True):
-        atol = np.abs(scipys).max() * (1e-13 if dtype == np.float64 else 1e-5)
+        atol = np.abs(scipys).max() * (1e-12 if dtype == np.float64 else 2.0**-23)
         np.testing.assert_allclose(mine, scipys, rtol=0, atol=atol)
 
 
@@ -576,9 +613,7 @@ def test_a_gram_matrix_of_sparse_rows_is_that_of_dense_ones(fit_intercept, weigh
     assert design.pairs == sum(m * (m + 1) / 2 for m in np.diff(X.indptr))
     ours, dense = (d.gram(weight) for d in (design, DenseDesign(X.toarray().astype(np.float64), fit_intercept)))
     for mine, theirs in zip(ours[:3], dense[:3], strict=True):
-        np.testing.assert_allclose(
-            mine, theirs, rtol=1e-5, atol=np.abs(theirs).max() * (1e-14 if dtype == np.float64 else 1e-7)
-        )
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12 * np.abs(theirs).max())
 
 
 @needs_kernels

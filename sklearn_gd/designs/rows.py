@@ -410,7 +410,7 @@ class RowBlocks:
         if self.fit_intercept:
             offset = sums / mass
             for lines in cut(total, 64):  # no matrix beside it
-                matrix[lines] -= np.multiply.outer(mass * offset[lines], offset)
+                matrix[lines] -= mass * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
         return Curvature(matrix, shift + offset, mass)
