@@ -1,10 +1,10 @@
-/* The loops of _kernels.c over compressed sparse rows of REAL, with indices of 32 bits; included once for each type. */
+/* The loops of _kernels.c over compressed sparse rows of REAL, with indices of 32 bits; included by _kernels_typed.h once for each type. */
 
 /* A row's stored values times a vector: four sums, so that none waits for the one before, but for short rows, where each loop's end
    is guessed wrong and costs as much as ten values. */
-INLINE REAL NAME(sparse_dot)(const REAL *x, const int32_t *at, Py_ssize_t count, const REAL *w)
+INLINE double NAME(sparse_dot)(const REAL *x, const int32_t *at, Py_ssize_t count, const double *w)
 {
-    REAL s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     Py_ssize_t j = 0;
     for (; count >= SHORT_ROW && j + 4 <= count; j += 4) {
         s0 += x[j] * w[at[j]];
@@ -18,7 +18,7 @@ INLINE REAL NAME(sparse_dot)(const REAL *x, const int32_t *at, Py_ssize_t count,
 
 /* A sweep over the rows from start to stop, all arrays whole; without a coefficient vector the weighted slopes are `cells`. */
 static void NAME(sparse_sweep)(int kind, Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at, const REAL *x,
-                               const REAL *coef, double intercept, const REAL *y, const REAL *weight, const REAL *cells,
+                               const double *coef, double intercept, const REAL *y, const REAL *weight, const REAL *cells,
                                double *restrict gradient, REAL *predictions, double *value, double *total)
 {
     double raw[PART];
@@ -47,7 +47,7 @@ static void NAME(sparse_sweep)(int kind, Py_ssize_t start, Py_ssize_t stop, cons
 
 /* Adds up, over the stored values of each column: the weights, the values less the column's centre, their squares and their products
    with a target; side by side, where one line of the cache has them. */
-VECTORS static void NAME(sparse_columns)(Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at, const REAL *x,
+static void NAME(sparse_columns)(Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at, const REAL *x,
                                          const REAL *weight, const double *target, const double *centre, double *restrict sums)
 {
     for (; start < stop; start++) {

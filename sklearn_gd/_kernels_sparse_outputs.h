@@ -1,26 +1,25 @@
-/* Passes over compressed sparse rows of REAL, with indices of 32 bits; included by _kernels.c once for each type.
+/* Passes over compressed sparse rows of REAL, with indices of 32 bits; included by _kernels_typed.h once for each type.
 
    Two uses: sweeps for several outputs, and symmetric products, whose cost is that of the pairs of a row's values. */
 
 /* As NAME(outputs), over the rows from start to stop; all arrays are whole. Coefficients and gradient hold a column's outputs side by
    side: a stored value meets all of them at once. */
-VECTORS static double NAME(sparse_outputs)(int kind, Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at,
-                                           const REAL *x, Py_ssize_t k, const REAL *W, const double *intercepts, const int64_t *y,
+static double NAME(sparse_outputs)(int kind, Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at,
+                                           const REAL *x, Py_ssize_t k, const double *W, const double *intercepts, const int64_t *y,
                                            const REAL *weight, const REAL *cells, double *restrict gradient, double *totals,
                                            REAL *predictions)
 {
     double r[CELLS], q[CELLS], value = 0;
-    REAL s[CELLS / 8];
-    double f[CELLS / 8];
-    Py_ssize_t lane = CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE;
+    double s[CELLS / 8], f[CELLS / 8];
+    Py_ssize_t lane = lane_of(k);
     for (; start < stop; start += lane) {
         Py_ssize_t m = stop - start < lane ? stop - start : lane;
         if (W) {
             for (Py_ssize_t i = 0; i < m; i++) {
                 for (Py_ssize_t c = 0; c < k; c++) s[c] = 0;
                 for (int32_t j = rows[start + i]; j < rows[start + i + 1]; j++) {
-                    const REAL *from = W + at[j] * k;
-                    REAL v = x[j];
+                    const double *from = W + at[j] * k;
+                    double v = x[j];
                     for (Py_ssize_t c = 0; c < k; c++) s[c] += v * from[c];
                 }
                 for (Py_ssize_t c = 0; c < k; c++) r[c * lane + i] = s[c] + intercepts[c];

@@ -1,59 +1,58 @@
-/* The loops of _kernels.c for arrays of REAL; included once for each type. */
+/* Loops for arrays of REAL; included by _kernels_loops.h once for each type. */
 
-#ifdef LINE
-/* Numbers of a line, of a quarter of it, and their sums in double precision, wherever they begin. */
-#define ANYWHERE(type) aligned(sizeof(type)), may_alias
-typedef REAL NAME(number);
-typedef REAL NAME(vector) __attribute__((vector_size(LINE), ANYWHERE(REAL)));
-typedef REAL NAME(quarter) __attribute__((vector_size(LINE / 4), ANYWHERE(REAL)));
-typedef double NAME(wide_vector) __attribute__((vector_size(LINE / sizeof(REAL) * 8), ANYWHERE(double)));
-typedef double NAME(wide_quarter) __attribute__((vector_size(LINE / 4 / sizeof(REAL) * 8), ANYWHERE(double)));
-#undef ANYWHERE
-#define AT(type, x) (*(const NAME(type) *)(x))
+#if BYTES > 8
+/* As many numbers of X as a register holds in double precision, and what is left of eight. */
+typedef REAL NAME(vec) __attribute__((vector_size(LANES * sizeof(REAL)), ANYWHERE(REAL)));
+typedef REAL NAME(rest) __attribute__((vector_size(REST * sizeof(REAL)), ANYWHERE(REAL)));
+#else
+typedef REAL NAME(vec), NAME(rest);
+#endif
+/* Such of X, in double precision. */
+#define VEC(x) CONVERT(*(const NAME(vec) *)(x), vec)
+#define FEW(x) CONVERT(*(const NAME(rest) *)(x), rest)
 
-/* s and the sum of both vectors. */
-INLINE REAL NAME(sum)(const NAME(vector) *v, const NAME(quarter) *q, REAL s)
+#define FETCH(x) (far ? PREFETCH(x, 0, 2) : PREFETCH(x))
+
+/* Adds eight columns of four rows times those of a vector. */
+INLINE void NAME(add_eight)(const REAL *x0, const REAL *x1, const REAL *x2, const REAL *x3, const double *w, vec *s)
 {
-    enum { Q = LINE / 4 / sizeof(REAL) };
-    REAL a[4 * Q], b[Q];
-    memcpy(a, v, sizeof a);
-    memcpy(b, q, sizeof b);
-    for (int k = 0; k < Q; k++) s += b[k] + ((a[k] + a[k + Q]) + (a[k + 2 * Q] + a[k + 3 * Q]));
-    return s;
+    for (int k = 0; k < EIGHT; k++) {
+        vec v = *(const vec *)(w + k * LANES);
+        s[k] += VEC(x0 + k * LANES) * v;
+        s[k + EIGHT] += VEC(x1 + k * LANES) * v;
+        s[k + 2 * EIGHT] += VEC(x2 + k * LANES) * v;
+        s[k + 3 * EIGHT] += VEC(x3 + k * LANES) * v;
+    }
 }
-
-#define FETCH(x) (far ? __builtin_prefetch(x, 0, 2) : __builtin_prefetch(x))
 
 /* Four rows times a vector at once: the vector is read once for them. Memory is asked for numbers that are `ahead`; `far` ones come
    into the second cache, so that they do not displace the rows that are read again. */
-INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw,
+INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *w, double b, double *restrict raw,
                              Py_ssize_t ahead, const int far)
 {
-    enum { N = LINE / sizeof(REAL), Q = N / 4 };
+    enum { N = LINE / sizeof(REAL) };
     for (Py_ssize_t i = 0; i < rows; i += 4) {
         Py_ssize_t m = rows - i; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
         const REAL *x0 = X + i * p, *x1 = m > 1 ? x0 + p : x0, *x2 = m > 2 ? x1 + p : x1, *x3 = m > 3 ? x2 + p : x2;
-        NAME(vector) s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
-        NAME(quarter) q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
-        REAL t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+        vec s[4 * EIGHT];
+        for (int k = 0; k < 4 * EIGHT; k++) s[k] = (vec){0};
+        rest q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
+        double t0 = 0, t1 = 0, t2 = 0, t3 = 0;
         Py_ssize_t j = 0;
         for (; j + N <= p; j += N) {
-            NAME(vector) v = AT(vector, w + j);
             FETCH(x0 + j + ahead);
             FETCH(x1 + j + ahead);
             FETCH(x2 + j + ahead);
             FETCH(x3 + j + ahead);
-            s0 += AT(vector, x0 + j) * v;
-            s1 += AT(vector, x1 + j) * v;
-            s2 += AT(vector, x2 + j) * v;
-            s3 += AT(vector, x3 + j) * v;
+            for (Py_ssize_t h = j; h < j + N; h += 8) NAME(add_eight)(x0 + h, x1 + h, x2 + h, x3 + h, w + h, s);
         }
-        for (; j + Q <= p; j += Q) {
-            NAME(quarter) v = AT(quarter, w + j);
-            q0 += AT(quarter, x0 + j) * v;
-            q1 += AT(quarter, x1 + j) * v;
-            q2 += AT(quarter, x2 + j) * v;
-            q3 += AT(quarter, x3 + j) * v;
+        for (; j + 8 <= p; j += 8) NAME(add_eight)(x0 + j, x1 + j, x2 + j, x3 + j, w + j, s);
+        for (; j + REST <= p; j += REST) {
+            rest v = *(const rest *)(w + j);
+            q0 += FEW(x0 + j) * v;
+            q1 += FEW(x1 + j) * v;
+            q2 += FEW(x2 + j) * v;
+            q3 += FEW(x3 + j) * v;
         }
         for (; j < p; j++) {
             t0 += x0[j] * w[j];
@@ -61,14 +60,15 @@ INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const
             t2 += x2[j] * w[j];
             t3 += x3[j] * w[j];
         }
-        raw[i] = NAME(sum)(&s0, &q0, t0) + b;
-        if (m > 1) raw[i + 1] = NAME(sum)(&s1, &q1, t1) + b;
-        if (m > 2) raw[i + 2] = NAME(sum)(&s2, &q2, t2) + b;
-        if (m > 3) raw[i + 3] = NAME(sum)(&s3, &q3, t3) + b;
+        raw[i] = sum_of(s, &q0, t0) + b;
+        if (m > 1) raw[i + 1] = sum_of(s + EIGHT, &q1, t1) + b;
+        if (m > 2) raw[i + 2] = sum_of(s + 2 * EIGHT, &q2, t2) + b;
+        if (m > 3) raw[i + 3] = sum_of(s + 3 * EIGHT, &q3, t3) + b;
     }
 }
+#undef FETCH
 
-VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
+static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *w, double b, double *restrict raw)
 {
     enum { AHEAD = AHEAD_BYTES / sizeof(REAL) };
     /* Of long rows the next four, each while its place in these is read: squared error of 20,000 x 1,000 in float32 2.34 ms without,
@@ -78,117 +78,53 @@ VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, con
     else
         NAME(dots_ahead)(X, rows, p, w, b, raw, AHEAD, 0);
 }
-#undef FETCH
-#else
-/* Four rows times a vector at once: the vector is read once for them. */
-VECTORS static void NAME(dots)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const REAL *w, double b, double *restrict raw)
-{
-    Py_ssize_t i = 0;
-    for (; i + 4 <= rows; i += 4) {
-        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
-        REAL s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-        for (Py_ssize_t j = 0; j < p; j++) {
-            s0 += x0[j] * w[j];
-            s1 += x1[j] * w[j];
-            s2 += x2[j] * w[j];
-            s3 += x3[j] * w[j];
-        }
-        raw[i] = s0 + b;
-        raw[i + 1] = s1 + b;
-        raw[i + 2] = s2 + b;
-        raw[i + 3] = s3 + b;
-    }
-    for (; i < rows; i++) {
-        const REAL *x = X + i * p;
-        REAL s = 0;
-#pragma omp simd reduction(+ : s)
-        for (Py_ssize_t j = 0; j < p; j++) s += x[j] * w[j];
-        raw[i] = s + b;
-    }
-}
-#endif
-
-#ifdef LINE
-/* Eight rows times their factors. */
-#define EIGHT(type, x)                                                                                                 \
-    (((f[0] * AT(type, (x)) + f[1] * AT(type, (x) + p)) + (f[2] * AT(type, (x) + 2 * p) + f[3] * AT(type, (x) + 3 * p))) + \
-     ((f[4] * AT(type, (x) + 4 * p) + f[5] * AT(type, (x) + 5 * p)) + (f[6] * AT(type, (x) + 6 * p) + f[7] * AT(type, (x) + 7 * p))))
-#endif
 
 /* The adjoint: eight rows at once, so that the sum is read and written once for them. */
-VECTORS static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
+static void NAME(add_rows)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
     Py_ssize_t i = 0;
-#ifdef LINE
-    enum { N = LINE / sizeof(REAL) };
     for (; i + 8 <= rows; i += 8) {
         const REAL *x = X + i * p;
-        REAL f[8];
-        for (int k = 0; k < 8; k++) f[k] = (REAL)r[i + k];
+        const double *f = r + i;
         Py_ssize_t j = 0;
-        for (; j + N <= p; j += N) *(NAME(wide_vector) *)(out + j) += __builtin_convertvector(EIGHT(vector, x + j), NAME(wide_vector));
-        for (; j < p; j++) out[j] += EIGHT(number, x + j);
-    }
-#endif
-    for (; i + 4 <= rows; i += 4) {
-        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
-        REAL r0 = (REAL)r[i], r1 = (REAL)r[i + 1], r2 = (REAL)r[i + 2], r3 = (REAL)r[i + 3];
-#pragma omp simd
-        for (Py_ssize_t j = 0; j < p; j++) out[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j]);
+        for (; j + LANES <= p; j += LANES) *(vec *)(out + j) += EIGHT_ROWS(VEC, x + j);
+        for (; j < p; j++) out[j] += EIGHT_ROWS(*, x + j);
     }
     for (; i < rows; i++) {
         const REAL *x = X + i * p;
-        REAL s = (REAL)r[i];
 #pragma omp simd
-        for (Py_ssize_t j = 0; j < p; j++) out[j] += s * x[j];
+        for (Py_ssize_t j = 0; j < p; j++) out[j] += r[i] * x[j];
     }
 }
 
-#ifdef LINE
 /* So many columns at a time, from j on. */
-#define STRIPE(vectors, sums, n)                                                                                         \
-    for (; j + (n) <= p; j += (n)) {                                                                                     \
-        NAME(sums) sum = AT(sums, out + j);                                                                              \
-        const REAL *x = X + j;                                                                                           \
-        for (Py_ssize_t i = 0; i < eights; i += 8, x += 8 * p) {                                                         \
-            NAME(vectors) part = (f[i] * AT(vectors, x) + f[i + 1] * AT(vectors, x + p)) +                               \
-                                (f[i + 2] * AT(vectors, x + 2 * p) + f[i + 3] * AT(vectors, x + 3 * p));                 \
-            part += (f[i + 4] * AT(vectors, x + 4 * p) + f[i + 5] * AT(vectors, x + 5 * p)) +                            \
-                    (f[i + 6] * AT(vectors, x + 6 * p) + f[i + 7] * AT(vectors, x + 7 * p));                             \
-            sum += __builtin_convertvector(part, NAME(sums));                                                            \
-        }                                                                                                                \
-        *(NAME(sums) *)(out + j) = sum;                                                                                  \
+#define STRIPE(numbers, sums, n)                                                                           \
+    for (; j + (n) <= p; j += (n)) {                                                                       \
+        sums sum = *(const sums *)(out + j);                                                               \
+        const REAL *x = X + j;                                                                             \
+        for (const double *f = r; f < r + eights; f += 8, x += 8 * p) sum += EIGHT_ROWS(numbers, x);       \
+        *(sums *)(out + j) = sum;                                                                          \
     }
 
 /* The adjoint of a few columns, some of them at a time: their sums stay in registers. */
-VECTORS static void NAME(add_columns)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
+static void NAME(add_columns)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
-    REAL f[PART];
     Py_ssize_t j = 0, eights = rows & ~(Py_ssize_t)7;
-    for (Py_ssize_t i = 0; i < rows; i++) f[i] = (REAL)r[i];
-    STRIPE(vector, wide_vector, LINE / (Py_ssize_t)sizeof(REAL))
-    STRIPE(quarter, wide_quarter, LINE / 4 / (Py_ssize_t)sizeof(REAL))
-    for (; j < p; j++) {
-        double sum = 0;
-        for (Py_ssize_t i = 0; i < eights; i++) sum += f[i] * X[i * p + j];
-        out[j] += sum;
-    }
+    STRIPE(VEC, vec, LANES)
+    STRIPE(FEW, rest, REST)
+    STRIPE(*, double, 1)
     NAME(add_rows)(X + eights * p, rows - eights, p, r + eights, out);
 }
 #undef STRIPE
-#undef AT
-#endif
+#undef VEC
+#undef FEW
 
 static void NAME(adjoint)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const double *r, double *restrict out)
 {
-#ifdef LINE
-    if (p <= FEW_COLUMNS) {
+    if (p <= FEW_COLUMNS)
         NAME(add_columns)(X, rows, p, r, out);
-        return;
-    }
-#endif
-    NAME(add_rows)(X, rows, p, r, out);
+    else
+        NAME(add_rows)(X, rows, p, r, out);
 }
 
 /* Weights, or ones: a choice within the loops below would keep the compiler from vectorising them. */
@@ -204,7 +140,7 @@ INLINE void NAME(weights)(Py_ssize_t n, const REAL *weight, double *restrict out
 }
 
 /* Predictions become weighted slopes, in place; adds to the sums of the losses and of the slopes. */
-VECTORS static void NAME(slopes)(int kind, Py_ssize_t n, const REAL *y, const REAL *weight, double *restrict raw, double *value,
+static void NAME(slopes)(int kind, Py_ssize_t n, const REAL *y, const REAL *weight, double *restrict raw, double *value,
                                  double *total)
 {
     double v = 0, t = 0, w[PART];
@@ -235,7 +171,7 @@ VECTORS static void NAME(slopes)(int kind, Py_ssize_t n, const REAL *y, const RE
     *total += t;
 }
 
-static void NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coef, double intercept,
+static void NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *coef, double intercept,
                        const REAL *y, const REAL *weight, double *gradient, REAL *predictions, double *value,
                        double *total)
 {
@@ -258,7 +194,7 @@ static void NAME(sweep)(int kind, const REAL *X, Py_ssize_t n, Py_ssize_t p, con
 
 /* The binomial loss at X coefs[0], its gradient, and its Hessian along the directions coefs[1] and coefs[2] of which there are m;
    out gets the sums of the losses, of the slopes and of the bends, and the three forms; bend, unless NULL, each row's own. */
-VECTORS static void NAME(plane)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const REAL *coefs, const double *intercepts, int m,
+static void NAME(plane)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *coefs, const double *intercepts, int m,
                                 const REAL *y, const REAL *weight, double *gradient, REAL *bend, double *out)
 {
     double r[PART], f[PART], e[PART], h[PART], w[PART];
@@ -310,7 +246,7 @@ VECTORS static void NAME(plane)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const
     }
 }
 
-VECTORS static void NAME(trial)(Py_ssize_t n, const double *a, const REAL *y, const REAL *weight, const REAL *base,
+static void NAME(trial)(Py_ssize_t n, const double *a, const REAL *y, const REAL *weight, const REAL *base,
                                 const REAL *first, const REAL *second, REAL *raw, REAL *slope, REAL *bend, double *out)
 {
     double r[PART], s[PART], h[PART], w[PART];
@@ -378,7 +314,7 @@ VECTORS static void NAME(trial)(Py_ssize_t n, const double *a, const REAL *y, co
 }
 
 /* Sums over rows of z = x - shift, of z squared and of z times a target, each times its weight; returns the sum of the weights. */
-VECTORS static double NAME(columns)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *shift, const REAL *weight,
+static double NAME(columns)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *shift, const REAL *weight,
                                     const double *target, double *restrict sums, double *restrict squares,
                                     double *restrict cross)
 {
@@ -422,7 +358,7 @@ VECTORS static double NAME(columns)(const REAL *X, Py_ssize_t n, Py_ssize_t p, c
 }
 
 /* The squared distance of each row from a centre, every column times a factor. */
-VECTORS static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *centre, const double *factor,
+static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, const double *centre, const double *factor,
                                     double *restrict out)
 {
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -437,18 +373,9 @@ VECTORS static void NAME(distances)(const REAL *X, Py_ssize_t n, Py_ssize_t p, c
     }
 }
 
-#include "_kernels_outputs.h"
+#include "_kernels_outputs_typed.h"
 #include "_kernels_sparse_outputs.h"
 #include "_kernels_sparse.h"
-
-/* What a search minimises: sums over the samples of NAME(trial) or NAME(softmax), times `mean`, and the penalty's part. */
-struct NAME(plane) {
-    Py_ssize_t n, k;
-    const void *y;
-    const REAL *weight, *base, *first, *second;
-    REAL *raw, *slope, *bend;
-    double mean, constant, along[2], forms[3];
-};
 
 static void NAME(evaluate)(const struct NAME(plane) * s, const double *a, double *out)
 {
@@ -516,7 +443,7 @@ INLINE void NAME(place)(const REAL *x, Py_ssize_t row, Py_ssize_t m, double c, c
 }
 
 #ifdef SWAP
-typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL)), ANYWHERE(REAL)));
 
 /* The same of four columns, whose rows are contiguous, four rows at a time. */
 INLINE void NAME(place_four)(const REAL *x, Py_ssize_t row, const double *c, const double *root, double *restrict z)
@@ -542,7 +469,7 @@ INLINE void NAME(place_four)(const REAL *x, Py_ssize_t row, const double *c, con
 #endif
 
 /* Rows of [X − c, T − d, 1] √w as columns of doubles, GRAM_ROWS apart; short blocks are filled up with zeros to whole vectors. */
-VECTORS static void NAME(gather)(const struct rows *X, const struct rows *T, const REAL *weight, const double *shift,
+static void NAME(gather)(const struct rows *X, const struct rows *T, const REAL *weight, const double *shift,
                                  Py_ssize_t start, Py_ssize_t m, double *restrict Z)
 {
     double ones[GRAM_ROWS], *root = weight ? ones : NULL;

@@ -1,7 +1,10 @@
 """The compiled kernels, or None where they could not be built: then NumPy does the same in more passes.
 
-Five uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, the
-trials and searches of logistic losses (`losses`, `remote`), and symmetric products for a metric in `designs.products`.
+They are compiled for several levels of instructions, of which the highest that the processor has is used: what is computed is the
+same, up to the order of sums. ``SKLEARN_GD_LEVEL`` in the environment caps it.
+
+Four uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, and the
+trials and searches of logistic losses (`losses`, `remote`).
 
 Why a small extension, measured on two threads beside one two-threaded ``X @ w`` of the same array (float64; p = 20, 100, 2,000,
 10,346 with 2·10⁷ to 4·10⁷ numbers): loss and gradient took 1.4, 1.1, 1.2 and 1.1 of it for squared error and 1.4, 1.2, 1.2 and
@@ -15,28 +18,47 @@ blocks in NumPy, on one thread, a product with the multinomial Hessian took 0.14
 A sparse sweep takes as long as SciPy's two products, 0.40 and 0.37 ms at 20,000 × 500 with 1 % stored, on one thread, but without the
 views, the copies and the calls that these need for each chunk: a fit took two thirds. The moments of the columns, one read for all, took 0.23 ms beside
 1.45 with `bincount`; with 5 % of 30,000 × 1,000 1.1 on two threads, beside 25.
-
-The symmetric products are of bfloat16 numbers, in the processor's matrix unit where `has_tiles`. 20,000 ×
-2,000 took 0.08 s on two threads, beside 0.27 in float32 BLAS and 0.57 in float64; 12,000 × 6,000 0.38 s beside 3.8; 50,000 × 500
-0.03 beside 0.14. No BLAS that NumPy and SciPy ship has that product.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from . import messages
 from .protocols import Array
 
-kernels: Any = None
-# without a compiler where it was installed, or run from the source tree, there are none
-with contextlib.suppress(ImportError):
-    kernels = importlib.import_module("sklearn_gd._kernels")
+#: Levels of instructions, the highest first: AVX-512, AVX2 with fused multiplications, those that every processor has, and no kernels.
+LEVELS = "x86-64-v4", "x86-64-v3", "baseline", "none"
+#: The variable of the environment that caps the level.
+VARIABLE = "SKLEARN_GD_LEVEL"
+
+
+def _found() -> tuple[Any, tuple[str, ...]]:
+    """The kernels at the highest level that this machine has and the environment allows, or None; and all levels that it has."""
+    cap = os.environ.get(VARIABLE) or LEVELS[0]
+    if cap not in LEVELS:
+        raise ValueError(messages.no_such_level(VARIABLE, cap, LEVELS))
+    # without a compiler where it was installed, or run from the source tree, there are none
+    module: Any = None
+    with contextlib.suppress(ImportError):
+        module = importlib.import_module("sklearn_gd._kernels")
+    if module is None:
+        return None, LEVELS[-1:]
+    here = *module.levels(), LEVELS[-1]
+    best = next(level for level in here if LEVELS.index(level) >= LEVELS.index(cap))
+    if best == LEVELS[-1]:
+        return None, here
+    module.use(best)
+    return module, here
+
+
+kernels, _here = _found()
 
 __all__ = [
     "BINOMIAL",
@@ -50,21 +72,23 @@ __all__ = [
     "Trials",
     "coded",
     "columns_of",
-    "has_tiles",
-    "has_wide",
     "kernels",
+    "level",
+    "levels",
     "takes",
     "trials",
 ]
 
-# what a sweep makes of predictions; as in _kernels.c
+# what a sweep makes of predictions; as in _kernels_levels.h
 PLAIN, SQUARED, BINOMIAL, MULTINOMIAL, CURVED, GIVEN = 0, 1, 2, 3, 4, 5
 # What sweeps for several outputs know.
 OUTPUT_KERNELS = PLAIN, MULTINOMIAL, CURVED, GIVEN
 # The kernels' kinds of numbers: as dtypes, which are the arrays' own objects as a rule and compared in no time.
 KINDS = np.dtype(np.float64), np.dtype(np.float32)
-# Outputs of a sweep at the most: CELLS / 8 of _kernels.c.
+# Outputs of a sweep at the most: CELLS / 8 of _kernels_levels.h.
 MOST_SWEPT = 256
+# Outputs whose coefficients of a feature are side by side; as in _kernels_levels.h.
+WIDTH = 8
 
 
 def takes(dtype: Any, arrays: Iterable[Any]) -> bool:
@@ -81,29 +105,23 @@ def coded(y: Any) -> bool:
 
 
 def columns_of(coef: Array) -> Array:
-    """Coefficients of several outputs as a sweep reads them: as many outputs as a vector of 64 bytes holds for each feature, then the next ones."""
+    """Coefficients of several outputs as a sweep reads them: a few outputs for each feature, then the next ones."""
     p, k = coef.shape
-    width = 64 // coef.itemsize
-    out = np.zeros((-(-k // width), p, width), dtype=coef.dtype)
-    for group, columns in enumerate(range(0, k, width)):
-        part = coef[:, columns : columns + width]
+    out = np.zeros((-(-k // WIDTH), p, WIDTH))
+    for group, columns in enumerate(range(0, k, WIDTH)):
+        part = coef[:, columns : columns + WIDTH]
         out[group, :, : part.shape[1]] = part
     return out
 
 
-@functools.cache
-def _tiles() -> bool:
-    return kernels is not None and bool(kernels.has_tiles())
+def level() -> str:
+    """The level of instructions in use, one of `LEVELS`."""
+    return LEVELS[-1] if kernels is None else str(kernels.level())
 
 
-def has_tiles() -> bool:
-    """Whether symmetric products of bfloat16 numbers can be had; the first call asks the system for them."""
-    return kernels is not None and _tiles()
-
-
-def has_wide() -> bool:
-    """Whether symmetric products are made in vectors of 512 bits."""
-    return kernels is not None and bool(kernels.has_wide())
+def levels() -> tuple[str, ...]:
+    """Those that this machine can run, the highest first."""
+    return _here
 
 
 def trials(y: Any, weight: Any, dtype: Any, y_dtype: Any) -> Trials | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "no_runs",
     "no_subplot",
     "no_such_coefficient",
+    "no_such_level",
     "not_a_gradient",
     "not_a_number",
     "not_a_pair",
@@ -278,6 +280,14 @@ def not_a_number(out: Any) -> str:
 def not_a_pair(out: Any) -> str:
     """The text for a function that does not return its gradient, too."""
     return f"With jac=True fun must return a pair (value, gradient), got {out!r}."
+
+
+def no_such_level(variable: str, value: str, levels: Sequence[str]) -> str:
+    """A cap of the kernels' instructions that there is not."""
+    return (
+        f"The environment variable {variable} is {value!r}, and must be one of {', '.join(map(repr, levels))}: the highest level of "
+        "instructions that compiled loops may use. Unset it for the highest that the processor has."
+    )
 
 
 def not_a_gradient(out: Any, shape: tuple[int, ...]) -> str:

@@ -274,8 +274,6 @@ class Moments(Protocol):
     def mass(self) -> Any: ...
     @property
     def cross(self) -> Array | None: ...
-    @property
-    def double(self) -> bool: ...
 
 
 class Design(Protocol):
@@ -314,15 +312,11 @@ class Design(Protocol):
         self,
         weight: Array | None = None,
         targets: Array | None = None,
-        dtype: Any = None,
     ) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
 
     def low_gram(self, weight: Array | None, centre: Array, unit: Array) -> Curvature:
         """Those of the columns as exact as a metric needs them, in units of their own."""
-
-    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
-        """The same for each column of weights, stacked, or None where one after the other is no slower."""
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """The multinomial Hessian over all outputs, and the centre it is about."""

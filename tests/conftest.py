@@ -1,5 +1,6 @@
 """What every test file shares."""
 
+import importlib
 import os
 
 # The libraries behind NumPy read this once, when they are loaded: two workers of
@@ -8,3 +9,22 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
+
+import pytest
+
+from sklearn_gd import compiled
+
+
+@pytest.fixture(params=compiled.levels())
+def level(request, monkeypatch):
+    """Each level of instructions that this machine has, none among them."""
+    if request.param == compiled.LEVELS[-1]:
+        monkeypatch.setattr(compiled, "kernels", None)
+        yield request.param
+        return
+    kernels = importlib.import_module("sklearn_gd._kernels")
+    before = kernels.level()
+    kernels.use(request.param)
+    monkeypatch.setattr(compiled, "kernels", kernels)
+    yield request.param
+    kernels.use(before)

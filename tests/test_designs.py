@@ -1,5 +1,6 @@
 """Every kind of storage gives the same numbers as the matrix written out, on one thread or two."""
 
+import functools
 import tempfile
 import threading
 import time
@@ -13,6 +14,9 @@ from sklearn_gd.designs import design_for
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.stored import open_rows
 from sklearn_gd.designs.threads import map_ordered, n_threads, one_blas_thread
+from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
+from sklearn_gd.objectives import LinearModel
+from sklearn_gd.penalties import L2
 
 STORAGE = {
     "C": np.ascontiguousarray,
@@ -133,7 +137,77 @@ def test_float32_sums_do_not_drift():
     X = np.full((500_000, 1), 0.1, dtype=np.float32)
     design = design_for(X, True)
     gradient = design.sweep(lambda s, raw: (0.0, np.ones(s.stop - s.start, dtype=np.float32)), np.zeros(2))[1]
-    np.testing.assert_allclose(gradient, [float(np.float32(0.1)) * 500_000, 500_000], rtol=3e-6)
+    np.testing.assert_allclose(gradient, [float(np.float32(0.1)) * 500_000, 500_000], rtol=1e-12)
+
+
+SINGLE = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "rows apart": lambda X: np.concatenate([X, X], axis=1)[:, : X.shape[1]],
+    "csr": sp.csr_array,
+    "csr, 64-bit indices": lambda X: _wide_indices(sp.csr_array(X)),
+    "in a file": lambda X: _in_file(X),
+}
+
+
+def _wide_indices(X):
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
+@functools.lru_cache(maxsize=4)
+def _exact(shape, loss, weighted):
+    """A problem in float32, and in numbers of twice the digits its sums, each with the sizes of its terms."""
+    (n, p), exact = shape, np.longdouble
+    X = _matrix(n, p, offset=30.0).astype(np.float32)
+    rng = np.random.default_rng(1)
+    outputs = (3,) if loss is Multinomial else ()
+    y = rng.integers(3, size=n) if outputs else np.where(rng.random(n) < 0.5, -1, 1).astype(np.float32)
+    weight = rng.random(n)
+    weight = (weight / weight.sum()).astype(np.float32) if weighted else None
+    coef, other = rng.normal(size=(2, p + 1, *outputs)) / np.sqrt(p) / 30
+    full = np.column_stack([X, np.ones(n, dtype=np.float32)]).astype(exact)
+    flat = np.full(n, 1 / exact(n)) if weight is None else weight.astype(exact)
+    w = flat.reshape(-1, *(1 for _ in outputs))
+    raw, size = full @ coef.astype(exact), np.abs(full) @ np.abs(coef).astype(exact)
+    # derivatives of float64 predictions: of one more rounding error, which is independent between samples
+    slope = loss().derivatives(y, raw.astype(np.float64), 1)[1]
+    gradient = full.T @ (w * slope), np.abs(full).T @ (w * (size + np.abs(slope)))
+    image, image_size = full @ other.astype(exact), np.abs(full) @ np.abs(other).astype(exact)
+    normal = full.T @ (w * image), np.abs(full).T @ (w * image_size)
+    centre = flat @ full[:, :p] / flat.sum()
+    Z = full[:, :p] - centre
+    products = Z.T @ (Z * flat[:, None])
+    far = np.sqrt(products.diagonal() + flat.sum() * centre**2) + 1e-30
+    return X, y, weight, coef, other, (raw, size), gradient, normal, (centre, far), products
+
+
+@pytest.mark.parametrize("shape", [(90, 5), (2000, 37), (20_000, 6), (30, 500)])
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial, Multinomial])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("storage", SINGLE)
+def test_products_of_float32_are_made_in_double_precision(storage, weighted, loss, shape, level):
+    """Predictions, gradient, Hessian products and second moments: exact to 1e-12 of the sums of their terms' sizes.
+
+    Products in float32 would be off by 2⁻²⁴ = 6e-8 of them, times the root of the number of terms.
+    """
+    X, y, weight, coef, other, (raw, size), gradient, normal, (centre, far), products = _exact(shape, loss, weighted)
+    design = design_for(SINGLE[storage](X), True)
+    model = LinearModel(design, loss(), y, weight, L2(0.0, shape[1]))
+
+    def close(found, exact):
+        assert np.abs(found - exact[0]).max() <= 1e-12 * exact[1].max()
+
+    close(model.value_and_gradient(coef)[1], gradient)
+    close(design.normal(other, weight), normal)
+    stored = np.spacing(np.float32(np.abs(raw).max()))  # predictions are kept in float32
+    assert np.abs(design.forward(coef) - raw).max() <= stored / 2 + 1e-12 * size.max()
+    if loss is not HalfSquaredError:
+        return
+    gram, moments = design.gram(weight), design.moments(weight)
+    assert np.abs((gram.matrix - products) / np.outer(far, far)).max() <= 1e-12
+    assert np.abs((moments.matrix - products.diagonal()) / far**2).max() <= 1e-12
+    assert np.abs((gram.centre - centre) / far).max() <= 1e-12
 
 
 def test_blas_gets_its_threads_back_from_whoever_leaves_last():

@@ -213,7 +213,7 @@ class Sample:
             sample = design if rows is None else design.take(rows)
             share = bend if rows is None else bend[rows]
             hessian, centre = sample.coupled_gram(share, share * (weight if np.ndim(weight) == 0 else weight[:, None]))
-            return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.eps))
+            return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.sums_eps))
         columns = problem.loss.hessian_diagonal(bend)
         if bend.ndim == 1:
             return self._block(columns)
@@ -255,8 +255,8 @@ class Sample:
             unseen = matrix.diagonal() < 1e-3 * total * self.moments.matrix
             matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
         if problem.design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
-            mass = max(mass, problem.eps * problem.loss.curvature)
-        return Full(matrix, gram.centre, mass, problem.alpha, problem.eps)
+            mass = max(mass, problem.sums_eps * problem.loss.curvature)
+        return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
 
 
 def needs_inner(problem: Problem) -> bool:

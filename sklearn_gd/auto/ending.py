@@ -258,4 +258,5 @@ def note_rounding(problem: Problem, run: Run) -> None:
         # in double precision it can be told what came of it
         low = as_stored(problem, coef).astype(np.float64)
         lost = max(problem.model.value_and_gradient(low)[0] - run.base.value, 0.0)
-    run.left_out = max(run.left_out, lost / (explained or lost or 1.0))
+    if lost > ROUNDING * run.base.value:
+        run.left_out = max(run.left_out, lost / (explained or lost))

@@ -84,7 +84,9 @@ class Problem:
     columns: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.eps = EPS if self.design.dtype == np.float64 else float(np.finfo(self.design.dtype).eps)
+        self.eps = float(np.finfo(self.design.dtype).eps) if self.design.dtype != np.float64 else EPS
+        # sums over samples are in double precision; a device may have none
+        self.sums_eps = self.eps if self.design.where == "device" else EPS
         model = RemoteModel if self.design.where == "workers" else LinearModel
         self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 
@@ -157,7 +159,7 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
         most = max(16, min(256, limits.SKETCH_NUMBERS // problem.design.size))
         return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
     gram = problem.design.gram(problem.weight)
-    return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.eps)
+    return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.sums_eps)
 
 
 def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:

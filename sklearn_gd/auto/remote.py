@@ -87,7 +87,7 @@ class RemoteSample(curved.Sample):
         self._next(trial.curvature)
         if problem.start.ndim == 2 and not curved.needs_inner(problem):
             (hessian,), intercept = trial.totals, problem.design.fit_intercept
-            return ZeroSum(Joint(hessian.copy(), self.moments.centre, problem.alpha, intercept, problem.eps))
+            return ZeroSum(Joint(hessian.copy(), self.moments.centre, problem.alpha, intercept, problem.sums_eps))
         metrics = [
             self._full(Curvature(matrix.copy(), centre, mass), None if self.whole else total)
             for (matrix, centre, mass, *_), total in zip(trial.grams, trial.totals, strict=True)

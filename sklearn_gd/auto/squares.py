@@ -110,8 +110,6 @@ class AtCentre:
     has_intercept : bool
     alpha : float
         The penalty's curvature.
-    eps : float
-        The precision of the arithmetic in which the matrix was computed.
 
     Attributes
     ----------
@@ -125,7 +123,7 @@ class AtCentre:
     metric : Full
     """
 
-    def __init__(self, gram: Moments, p: int, has_intercept: bool, alpha: float, eps: float) -> None:
+    def __init__(self, gram: Moments, p: int, has_intercept: bool, alpha: float) -> None:
         self.has_intercept = has_intercept
         matrix = gram.matrix
         diagonal = matrix.diagonal().copy()
@@ -135,7 +133,7 @@ class AtCentre:
         size = p + has_intercept
         self.matrix = matrix = matrix[:size, :size]
         noise = np.zeros(size)
-        noise[:p] = rounding(self.centre, gram.mass, eps)
+        noise[:p] = rounding(self.centre, gram.mass, EPS)
         if has_intercept:
             # there is a target's column at the least, whose place this takes
             matrix[p] = matrix[:, p] = 0.0
@@ -143,7 +141,7 @@ class AtCentre:
         if alpha:
             np.einsum("ii->i", matrix)[:p] += alpha
         # symmetric, so its transpose is it in LAPACK's order
-        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, eps, noise=noise)
+        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, EPS, noise=noise)
 
     def into(self, coef: Array) -> Array:
         """From the user's coordinates."""
@@ -217,14 +215,8 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     design = problem.design
     p, outputs = design.n_features, problem.start.shape[1:]
 
-    def form(dtype: Any = None) -> tuple[AtCentre, float]:
-        gram = design.gram(problem.weight, problem.y, dtype)
-        eps = EPS if gram.double else problem.eps
-        return AtCentre(gram, p, design.fit_intercept, problem.alpha, eps), eps
-
-    here, eps = form()
-    if eps > EPS and not here.metric.condition_above(SINGLE_ENOUGH):
-        here, eps = form(np.float64)[0], EPS
+    gram = design.gram(problem.weight, problem.y)
+    here = AtCentre(gram, p, design.fit_intercept, problem.alpha)
     metric = here.metric
     problem.scale = positive_root(here.variances.reshape(outputs))
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
@@ -253,7 +245,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     plane_descent(problem, run)
     if run.reason not in ENDED:
         return run
-    if metric.condition_above(eps / DIGITS_LOST):
+    if metric.condition_above(EPS / DIGITS_LOST):
         if metric.null is None:
             return run if run.iteration else settled(problem, run)
         unseen = hidden(problem, here.out(run.base.coef), here.null())
@@ -261,7 +253,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
             return run
     # in the user's coordinates, in which the data are
     stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
-    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, eps)
+    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, EPS)
     run.move(problem.model, run.base.coef, here.out)
     run.back = lambda coef: outer(here.smallest(coef, run.metric.null))
     with quiet(design):
@@ -271,8 +263,6 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
 
 # Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.
 LARGE_PRODUCTS = 1e3
-# The reciprocal condition number down to which a Gram matrix of float32 products solves for float32 coefficients.
-SINGLE_ENOUGH = 1e-4
 # The relative error of coefficients from a Gram matrix, the arithmetic's precision times its condition number, beyond
 # which the data are asked again.
 DIGITS_LOST = 1e-8

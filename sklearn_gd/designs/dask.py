@@ -210,10 +210,10 @@ class DaskDesign:
         self.passes += 1
         return self._mean(block_moments, weight, rows=[weight])
 
-    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
         self.passes += 1
-        return self._mean(block_gram, weight, None if dtype is None else np.dtype(dtype), rows=[weight, targets])
+        return self._mean(block_gram, weight, rows=[weight, targets])
 
     def _mean(self, task: Callable[..., Any], weight: Any, *args: Any, rows: Sequence[Any]) -> Curvature:
         ((matrix, centre, mass, *_),) = self.sum_over_blocks(task, *args, rows=rows, add=add_curvatures)
@@ -266,8 +266,8 @@ def block_moments(design: Any, weight: Any) -> list[Curvature]:
     return as_sum(design.moments(weight), design.n_samples, weight)
 
 
-def block_gram(design: Any, weight: Any, targets: Any, dtype: Any) -> list[Curvature]:
-    return as_sum(design.gram(weight, targets, dtype), design.n_samples, weight)
+def block_gram(design: Any, weight: Any, targets: Any) -> list[Curvature]:
+    return as_sum(design.gram(weight, targets), design.n_samples, weight)
 
 
 def block_not_finite(design: Any) -> tuple[int, int, float] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import compiled
 from ..protocols import Array
-from .products import SymmetricProduct, low_product, tile_sums
+from .products import SymmetricProduct, low_product
 from .rows import BLOCK_BYTES, CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
@@ -22,8 +22,6 @@ COLUMN_BYTES = 1 << 24
 # of 512 bits and with them. With AVX-512, two threads: 5,000 × 100 1.4 ms, and 2.7 by BLAS with the copies, in float32 1.3 and 1.4 to
 # 1.7; 16,000 × 100 3.9 and 7.5, in float32 3.9 and 4.6. Without it, one thread: 100,000 × 20 2.8, 50,000 × 64 11, by BLAS 6.4 and 12.8.
 NARROW, NARROW_WIDE = 64, 256
-# Columns up to which products with several weights share a read of X: one of their sums then lies in the second-level cache with its rows.
-SHARED_COLUMNS = 255
 # Rows times k² + 4k that make a chunk of the compiled product worth a thread: 100 to 200 µs.
 CHUNK_PRODUCTS = 4_000_000
 # The least rows of one for each of its columns.
@@ -33,9 +31,6 @@ CHUNK_ROWS = 16
 # vectors of n_samples. Of tall data the samples that metrics are made of are up to a third of X.
 COPIED_BYTES = 1 << 20
 COPIED_VECTORS = 2
-
-# Rows that `kernels.grams` multiplies at a time; as in _kernels_gram.c.
-TOGETHER = 256
 
 __all__ = ["DenseDesign"]
 
@@ -69,26 +64,27 @@ class DenseDesign(RowBlocks):
 
     @property
     def joint(self) -> bool:
-        """Whether `gram` is one compiled read, in double precision."""
+        """Whether `gram` is one compiled read."""
         aligned = not isinstance(self.X, np.ndarray) or self.X.flags.aligned
-        most = NARROW_WIDE if compiled.has_wide() else NARROW
+        most = NARROW_WIDE if compiled.level() == compiled.LEVELS[0] else NARROW
         return bool(compiled.kernels is not None and aligned and self.n_features <= most)
 
-    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
-        X = self.X[s]
-        if w.ndim == 1 or len(X) <= (rows := max(16, SMALL_PRODUCT // w.size)):
-            return np.dot(X, w, out=out)
-        if out is None:
-            out = np.empty((len(X), w.shape[1]), dtype=X.dtype)
-        for part in cut(len(X), rows):
-            np.dot(X[part], w, out=out[part])
+    def block(self, s: slice) -> Array:
+        return self.X[s].astype(np.float64, copy=False)
+
+    def block_forward(self, block: Array, w: Array) -> Array:
+        if w.ndim == 1 or len(block) <= (rows := max(16, SMALL_PRODUCT // w.size)):
+            return np.dot(block, w)
+        out = np.empty((len(block), w.shape[1]))
+        for part in cut(len(block), rows):
+            np.dot(block[part], w, out=out[part])
         return out
 
-    def block_adjoint(self, s: slice, residual: Array) -> Array:
+    def block_adjoint(self, block: Array, residual: Array) -> Array:
         if residual.ndim == 1:
-            return np.dot(self.X[s].T, residual)
+            return np.dot(block.T, residual)
         # the other way round: the long rows of X are the columns that BLAS walks along (twice as fast, 784 by 10)
-        return np.dot(residual.T, self.X[s]).T
+        return np.dot(residual.T, block).T
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s]
@@ -97,9 +93,7 @@ class DenseDesign(RowBlocks):
         """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
         if isinstance(self.X, np.ndarray):
             return [chunk]
-        # cut where `kernels.grams` cuts a copy, so that the sums are the same
-        rows = self.block_rows - self.block_rows % TOGETHER if self.block_rows > TOGETHER else self.block_rows
-        return [slice(chunk.start + s.start, chunk.start + s.stop) for s in cut(chunk.stop - chunk.start, rows)]
+        return list(self._blocks(chunk))
 
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
@@ -119,10 +113,10 @@ class DenseDesign(RowBlocks):
         y, weight, raw = what.y, what.weight, what.raw
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
-        if not self._takes(w, y, weight, raw):
+        if not self._takes(y, weight, raw):
             return super().sweep(pointwise, coef)
         self.passes += 1
-        p, size, intercept = self.n_features, w.itemsize, 0.0 if b is None else float(b)
+        p, size, intercept = self.n_features, self.dtype.itemsize, 0.0 if b is None else float(b)
 
         def task(chunk: slice) -> tuple[Any, ...]:
             value, gradient = 0.0, np.zeros(self.size)
@@ -165,7 +159,7 @@ class DenseDesign(RowBlocks):
         w, b = None, np.zeros(k)
         if coef is not None:
             w, b = self.split(coef)
-            w, b = compiled.columns_of(w.reshape(-1, k)), np.zeros(k) if b is None else np.full(k, b, dtype=np.float64)
+            w, b = compiled.columns_of(w.reshape(-1, k)), np.zeros(k) if b is None else np.full(k, b)
 
         def task(chunk: slice) -> tuple[Any, ...] | None:
             value = 0.0
@@ -190,7 +184,7 @@ class DenseDesign(RowBlocks):
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
         if not self._takes(weight) or (targets is not None and targets.ndim > 1):
             return super().column_sums(chunk, shift, weight, targets)
-        p, mass, shift = self.n_features, 0.0, shift.astype(np.float64, copy=False)
+        p, mass = self.n_features, 0.0
         sums, squares = np.zeros(p), np.zeros(p)
         cross = None if targets is None else np.zeros(p)
         for s in self._pieces(chunk):
@@ -203,13 +197,12 @@ class DenseDesign(RowBlocks):
         if not self._takes():
             super().distances(chunk, centre, factor, out)
             return
-        centre = centre.astype(np.float64, copy=False)
         for s in self._pieces(chunk):
             X = np.ascontiguousarray(self.X[s])
             compiled.kernels.distances(X.itemsize, len(X), self.n_features, X, centre, factor, out[s])
 
     def _joint_products(self, weight: Array | None, targets: Array | None) -> tuple[Array, Array] | None:
-        """ZᵀWZ with Z = [X T 1] less a shift, in double precision whatever X is, and the shift; None where NumPy has to do it."""
+        """ZᵀWZ with Z = [X T 1] less a shift, and the shift; None where NumPy has to do it."""
         if not self.joint:
             return None
         self.passes += 1
@@ -249,11 +242,11 @@ class DenseDesign(RowBlocks):
             shift[self.n_features :] = finite_mean(targets[few])
         return shift
 
-    def gram(self, weight: Array | None = None, targets: Array | None = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
         """As `RowBlocks.gram`; narrow ones in one compiled read."""
         joint = self._joint_products(weight, targets)
         if joint is None:
-            return super().gram(weight, targets, dtype)
+            return super().gram(weight, targets)
         products, shift = joint
         matrix, mass = products[:-1, :-1], 0.0
         if self.fit_intercept:
@@ -262,51 +255,7 @@ class DenseDesign(RowBlocks):
             trace = float(np.trace(matrix))
         if targets is not None and not math.isfinite(trace):  # the first pass over the data
             require_finite(matrix.diagonal())
-        return Curvature(matrix, shift, mass, double=True)
-
-    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
-        """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n_samples, k)
-        centre, unit : ndarray of shape (n_features,)
-
-        Returns
-        -------
-        Curvature
-            Its matrix of shape (k, n_features, n_features), in these units and in float32, by rows, its upper triangles alone;
-            its centre of shape (k, n_features) and its mass of shape (k,).
-        """
-        p, k = self.n_features, weights.shape[1]
-        if (
-            p > SHARED_COLUMNS
-            or not compiled.has_tiles()
-            or (isinstance(self.X, np.ndarray) and not self.X.flags.aligned)
-        ):
-            return None
-        self.passes += 1
-        inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0).astype(self.dtype)
-        centre = centre.astype(self.dtype)
-        roots = np.sqrt(weights, dtype=np.float32)
-
-        def task(chunk: slice) -> tuple[Array]:
-            sums = tile_sums(k, p + 1)
-            for s in self._pieces(chunk):
-                compiled.kernels.grams(self.X[s], centre, inverse, np.ascontiguousarray(roots[s]), sums)
-            return (sums,)
-
-        (total,), *more = self._chunks(task, max(2048, -(-self.n_samples // 4)))
-        for (part,) in more:
-            total += part
-        matrix = np.ascontiguousarray(total[:, :p, :p])
-        if not self.fit_intercept:
-            return Curvature(matrix, np.zeros((k, p)), np.zeros(k))
-        # all as rounded, so that what is left stays positive semidefinite
-        mass = total[:, p, p, None]
-        offset = total[:, :p, p] / mass
-        matrix -= (mass * offset)[:, :, None] * offset[:, None, :]
-        return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass[:, 0].astype(np.float64))
+        return Curvature(matrix, shift, mass)
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""

@@ -8,9 +8,11 @@ raw predictions (n_samples,) or (n_samples, n_outputs). "weight" is None or one 
 is meant by None, so that every sum below is a mean.
 
 Rows are cut into chunks, and chunks into blocks, by the shape of X alone. A block fits in a core's cache, so that
-several operations on it read memory once; a chunk is what one thread takes at a time, adding its blocks up in double
-precision; the chunks' sums are added in their order. So a result does not depend on the number of threads, and sums
-over many rows of float32 do not drift.
+several operations on it read memory once; a chunk is what one thread takes at a time; the chunks' sums are added in their
+order. So a result does not depend on the number of threads.
+
+Products of X are made and added up in double precision, whatever it holds: numbers in float32 are converted block by block.
+What is as long as there are samples is kept in the precision of X; its rounding errors are independent of each other.
 """
 
 from __future__ import annotations
@@ -37,8 +39,11 @@ Parts: TypeAlias = tuple[Any, ...]
 # 256 KB 1.3 to 2.3, 512 KB 1.2 to 1.6, 1 MB 1.1 to 1.5. All with np.dot: np.matmul keeps the interpreter's lock where the
 # result has fewer than 500 entries, and two threads then take turns.
 BLOCK_BYTES = 1024 * 1024
-# A block's sums are float32 where X is: of more rows their errors would show (0.1 summed 130,000 times: 1e-5 off).
+# Rows of narrow blocks: their predictions, and what a loss makes of them, are in the cache with them.
 MOST_ROWS = 1 << 14
+# Rows of a block of contiguous columns: short pieces of them waste cache lines and address translations. Those of float32 numbers are
+# copied, and fewer.
+COLUMN_ROWS, COPIED_ROWS = 1024, 256
 # Rows of a block for work on predictions alone, about ten arrays of 8 bytes a row: in 8192 the interpreter's share shows,
 # 32,768 leave the second-level cache. Fewer rows altogether are worked on at once.
 PREDICTION_ROWS = 16384
@@ -82,15 +87,12 @@ class Curvature(NamedTuple):
         Σ wᵢ with an intercept, 0 without.
     cross : ndarray of shape (p,) or (p, n_targets), or None
         Σ wᵢ xᵢ tᵢ where targets t were given, which are about zero.
-    double : bool
-        Whether the products were made in double precision, although X is not.
     """
 
     matrix: Array
     centre: Array
     mass: Any
     cross: Array | None = None
-    double: bool = False
 
 
 def require_finite(squares: Array) -> None:
@@ -109,8 +111,8 @@ def finite_mean(rows: Array) -> Array:
 class RowBlocks:
     """A design whose rows are in memory.
 
-    Subclasses give `block_forward(s, coef)`, `block_adjoint(s, residual)`, `block_dense(s)`, `take(rows)`, and may give a
-    faster `forward` or `moments`.
+    Subclasses give `block(s)`, `block_forward(block, coef)`, `block_adjoint(block, residual)`, `block_dense(s)`, `take(rows)`, and
+    may give a faster `forward` or `moments`.
     """
 
     work: float  # of one product with a vector, in operations
@@ -126,10 +128,9 @@ class RowBlocks:
         self.passes = 0.0
         self._centre: Array | None = None
         n = self.n_samples
-        rows = min(max(1, int(BLOCK_BYTES / max(row_bytes, 1))), MOST_ROWS)
+        rows = min(max(1, int(BLOCK_BYTES * X.dtype.itemsize / (8 * max(row_bytes, 1)))), MOST_ROWS)
         if X.ndim == 2 and getattr(X, "flags", None) is not None and not X.flags.c_contiguous:
-            # Columns are contiguous: short pieces of them waste cache lines and address translations.
-            rows = max(rows, 1024)
+            rows = max(rows, COLUMN_ROWS if X.dtype == np.float64 else COPIED_ROWS)
         self.block_rows = min(rows, max(n, 1))
         n_blocks = -(-n // self.block_rows)
         self.chunk_rows = self.light_rows = self.block_rows * -(-n_blocks // CHUNKS)
@@ -144,11 +145,15 @@ class RowBlocks:
 
     # -- what a storage adds ------------------------------------------------------------------------------------
 
-    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
+    def block(self, s: slice) -> Any:
+        """X[s] in double precision, as the products below take it."""
+        raise NotImplementedError
+
+    def block_forward(self, block: Any, w: Array) -> Array:
         """X[s] @ w."""
         raise NotImplementedError
 
-    def block_adjoint(self, s: slice, residual: Array) -> Array:
+    def block_adjoint(self, block: Any, residual: Array) -> Array:
         """X[s].T @ residual."""
         raise NotImplementedError
 
@@ -205,30 +210,30 @@ class RowBlocks:
     # -- the linear map -----------------------------------------------------------------------------------------
 
     def split(self, coef: Array) -> tuple[Array, Any]:
-        """Coefficients in the arithmetic of X, and the intercept or None."""
-        if self.fit_intercept:
-            return coef[:-1].astype(self.dtype, copy=False), coef[-1]
-        return coef.astype(self.dtype, copy=False), None
+        """Coefficients in double precision, and the intercept or None."""
+        coef = coef.astype(np.float64, copy=False)
+        return (coef[:-1], coef[-1]) if self.fit_intercept else (coef, None)
 
     def forward(self, coef: Array) -> Array:
         """Raw predictions X @ w + b."""
         w, b = self.split(coef)
         self.passes += 1
         if self.at_once:
-            out = self.block_forward(slice(0, self.n_samples), w)
-            if b is not None:
-                out += b
-            return out
+            return self._raw(self.block(slice(0, self.n_samples)), w, b).astype(self.dtype, copy=False)
         out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
 
         def task(chunk: slice) -> None:
             for s in self._blocks(chunk):
-                part = self.block_forward(s, w, out[s])
-                if b is not None:
-                    part += b
+                out[s] = self._raw(self.block(s), w, b)
 
         self._chunks(task)
         return out
+
+    def _raw(self, block: Any, w: Array, b: Any) -> Array:
+        raw = self.block_forward(block, w)
+        if b is not None:
+            raw += b
+        return raw
 
     def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
         """One read of X: predictions of a block, `pointwise` of them, and the adjoint of the residual it returns.
@@ -250,7 +255,7 @@ class RowBlocks:
         if coef is None and self.at_once:
             value, residual = pointwise(slice(0, self.n_samples), None)
             gradient = np.empty((self.size, *residual.shape[1:]))
-            gradient[: self.n_features] = self.block_adjoint(slice(0, self.n_samples), residual)
+            gradient[: self.n_features] = self.block_adjoint(self.block(slice(0, self.n_samples)), residual)
             if self.fit_intercept:
                 np.add.reduce(residual, axis=0, dtype=np.float64, out=gradient[self.n_features, ...])
             return value, gradient
@@ -262,18 +267,15 @@ class RowBlocks:
         def task(chunk: slice) -> Parts:
             total, gradient, count = 0.0, None, 0.0
             for s in self._blocks(chunk):
-                raw = None
-                if coef is not None:
-                    raw = self.block_forward(s, w)
-                    if b is not None:
-                        raw += b
-                value, residual = pointwise(s, raw)
+                block = self.block(s)
+                value, residual = pointwise(s, None if coef is None else self._raw(block, w, b))
                 total += value
-                part = self.block_adjoint(s, residual)
+                part = self.block_adjoint(block, residual)
                 if gradient is None:
-                    gradient = part.astype(np.float64)
+                    gradient = part
                 else:
                     gradient += part
+                del block  # before there is another
                 if self.fit_intercept:
                     count = count + residual.sum(axis=0, dtype=np.float64)
             return total, gradient, count
@@ -319,14 +321,7 @@ class RowBlocks:
         few = np.flatnonzero(weight)
         return few[:: max(1, len(few) // 64)]
 
-    def product_dtype(self) -> np.dtype[Any]:
-        """The arithmetic of products of columns: X's, unless squares of its numbers would leave the range of float32."""
-        if self.dtype == np.float64:
-            return self.dtype
-        peak = np.abs(self.block_dense(slice(0, self.n_samples, max(1, self.n_samples // 64)))).max(initial=0.0)
-        return self.dtype if 1e-12 < peak < 1e15 else np.dtype(np.float64)
-
-    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """Second moments of the rows, and of the targets with them, in one read of X.
 
         Parameters
@@ -334,8 +329,6 @@ class RowBlocks:
         weight : None or ndarray of shape (n_samples,)
         targets : None or ndarray of shape (n_samples,) or (n_samples, n_targets)
             Treated as further columns.
-        dtype : dtype or None
-            Of the products; None for X's own, as far as its range allows.
 
         Returns
         -------
@@ -343,13 +336,12 @@ class RowBlocks:
             Of the columns, and the targets behind them.
         """
         with quiet(self):
-            return self._gram(weight, targets, dtype)
+            return self._gram(weight, targets)
 
-    def _gram(self, weight: Any, targets: Any, dtype: Any) -> Curvature:
+    def _gram(self, weight: Any, targets: Any) -> Curvature:
         self.passes += 1
         n, p = self.n_samples, self.n_features
         shift = self.provisional_centre(weight)
-        dtype = np.dtype(dtype or self.product_dtype())
         if targets is not None:
             targets = targets.reshape(n, -1)
         extra = 0 if targets is None else targets.shape[1]
@@ -357,23 +349,21 @@ class RowBlocks:
             target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
             shift = np.concatenate([shift, target_shift])
         total = p + extra
-        low = shift.astype(dtype)
-        root = None if weight is None else np.sqrt(weight, dtype=dtype)
+        root = None if weight is None else np.sqrt(weight, dtype=np.float64)
 
         def prepared(s: slice, Z: Array) -> Parts:
             # the block about the shift, times the roots of the weights; with its column sums and its weight
-            Z = Z.astype(dtype, copy=False)
             if extra:
-                joined = np.empty((Z.shape[0], total), dtype=dtype)
-                np.subtract(Z, low[:p], out=joined[:, :p])
-                np.subtract(targets[s], low[p:], out=joined[:, p:], casting="same_kind")
+                joined = np.empty((Z.shape[0], total))
+                np.subtract(Z, shift[:p], out=joined[:, :p], dtype=np.float64)
+                np.subtract(targets[s], shift[p:], out=joined[:, p:], dtype=np.float64)
                 Z = joined
             elif self.fit_intercept:
-                Z = Z - low
-            elif root is not None:
-                Z = Z.copy()
+                Z = np.subtract(Z, shift, dtype=np.float64)
+            else:
+                Z = Z.astype(np.float64, copy=root is not None)
             if root is None:
-                sums = np.dot(np.ones(Z.shape[0], dtype=dtype), Z) if self.fit_intercept else 0.0
+                sums = np.dot(np.ones(Z.shape[0]), Z) if self.fit_intercept else 0.0
                 return Z, sums, float(Z.shape[0])
             w = root[s]
             Z *= w[:, None]
@@ -403,9 +393,9 @@ class RowBlocks:
             del others
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
-            for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (dtype.itemsize * total))):
+            for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (8 * total))):
                 rows = self.block_dense(s)
-                Z = np.empty((len(rows), total), dtype=dtype)
+                Z = np.empty((len(rows), total))
 
                 def place(part: slice, s: slice = s, rows: Array = rows, Z: Array = Z) -> Parts:
                     here = slice(s.start + part.start, s.start + part.stop)
@@ -417,7 +407,6 @@ class RowBlocks:
                 sums, mass = sums + more[0], mass + more[1]
                 del Z, place  # before there is another
             matrix = product.whole()
-        matrix = matrix.astype(np.float64, copy=False)
         if weight is None:
             matrix /= n
             sums = sums / n
@@ -428,10 +417,10 @@ class RowBlocks:
         if self.fit_intercept:
             offset = sums / mass
             for lines in cut(total, 64):  # no matrix beside it
-                matrix[lines] -= np.multiply.outer(mass * offset[lines], offset)
+                matrix[lines] -= mass * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
-        return Curvature(matrix, low.astype(np.float64) + offset, mass)
+        return Curvature(matrix, shift + offset, mass)
 
     def gram_along(self, basis: Array, weight: Array | None = None) -> Array:
         """Second moments about their mean of the rows' products with a few vectors, in double precision, in one read of X.
@@ -520,10 +509,6 @@ class RowBlocks:
                 matrix[part.start :, part] -= np.outer(rounded * offset[part.start :], offset[part])
         return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass)
 
-    def low_grams(self, weights: Array, centre: Array, unit: Array) -> Curvature | None:
-        """`low_gram` for each column of weights in one read of X, or None where that does not pay, or cannot be had."""
-        return None
-
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
 
@@ -540,12 +525,12 @@ class RowBlocks:
         self.passes += 1
         k, size = p.shape[1], self.size
         centre = self.provisional_centre()
-        low = centre.astype(self.dtype)
 
         def block(s: slice) -> Parts:
             Z = self.block_dense(s)
+            Z = np.subtract(Z, centre, dtype=np.float64) if self.fit_intercept else Z.astype(np.float64, copy=False)
             if self.fit_intercept:
-                Z = np.concatenate([Z - low, np.ones((Z.shape[0], 1), dtype=Z.dtype)], axis=1)
+                Z = np.concatenate([Z, np.ones((Z.shape[0], 1))], axis=1)
             out = np.empty((k, size, k, size))
             for a in range(k):
                 for b in range(a + 1):
@@ -564,10 +549,9 @@ class RowBlocks:
     def moments(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
         """The diagonal of `gram`, and products with targets of mean zero, in one read of X."""
         self.passes += 1
-        low = self.provisional_centre(weight).astype(self.dtype)
-
+        shift = self.provisional_centre(weight)
         sums, squares, mass, cross = add_up(
-            self._chunks(lambda chunk: self.column_sums(chunk, low, weight, targets), self.light_rows)
+            self._chunks(lambda chunk: self.column_sums(chunk, shift, weight, targets), self.light_rows)
         )
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
@@ -578,18 +562,17 @@ class RowBlocks:
         if not self.fit_intercept:
             return Curvature(squares, np.zeros(self.n_features), 0.0, cross)
         offset = np.asarray(sums, dtype=np.float64) / mass
-        self._centre = low + offset
+        self._centre = shift + offset
         return Curvature(np.maximum(squares - mass * offset**2, 0.0), self._centre, mass, cross)
 
     def row_spread(self, moments: Curvature) -> Array:
         """Mean square of the standardised features of each row: how far it lies from the centre."""
         self.passes += 1
-        low = moments.centre.astype(self.dtype)
         inverse = np.zeros(self.n_features)
         np.divide(1.0, self.n_features * moments.matrix, out=inverse, where=moments.matrix > 0)
         out = np.empty(self.n_samples)
 
-        self._chunks(lambda chunk: self.distances(chunk, low, inverse, out), self.light_rows)
+        self._chunks(lambda chunk: self.distances(chunk, moments.centre, inverse, out), self.light_rows)
         return out
 
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:

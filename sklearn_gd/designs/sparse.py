@@ -53,28 +53,27 @@ class SparseDesign(RowBlocks):
         parts = int(np.clip(2 * (X.nnz // (2 * max(4 * p, PART_VALUES))), 1, 16))
         self.light_rows = max(1, -(-n // parts))
 
-    def _view(self, s: slice) -> tuple[Any, Any]:
-        """A chunk of X and its transpose."""
-        if s.start not in self._views:
+    def block(self, s: slice) -> tuple[Any, Any]:
+        """A chunk of X and its transpose, in double precision."""
+        found = self._views.get(s.start)
+        if found is None:
             X, stop = self.X, min(s.start + self.block_rows, self.n_samples)
             lo, hi = X.indptr[s.start], X.indptr[stop]
             view = sp.csr_array(
-                (X.data[lo:hi], X.indices[lo:hi], X.indptr[s.start : stop + 1] - lo),
+                (X.data[lo:hi].astype(np.float64, copy=False), X.indices[lo:hi], X.indptr[s.start : stop + 1] - lo),
                 shape=(stop - s.start, self.n_features),
                 copy=False,
             )
-            self._views[s.start] = view, view.T
-        return self._views[s.start]
+            found = view, view.T
+            if self.dtype == np.float64:  # a copy otherwise, which is not kept
+                self._views[s.start] = found
+        return found
 
-    def block_forward(self, s: slice, w: Array, out: Array | None = None) -> Array:
-        part = self._view(s)[0] @ w
-        if out is None:
-            return part
-        out[...] = part
-        return out
+    def block_forward(self, block: tuple[Any, Any], w: Array) -> Array:
+        return block[0] @ w
 
-    def block_adjoint(self, s: slice, residual: Array) -> Array:
-        return self._view(s)[1] @ residual
+    def block_adjoint(self, block: tuple[Any, Any], residual: Array) -> Array:
+        return block[1] @ residual
 
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
@@ -97,7 +96,7 @@ class SparseDesign(RowBlocks):
         """The compiled sweep, or None where there is none; its arrays are y, weight, cells and raw."""
         w, b = (None, None) if coef is None else self.split(coef)
         w = None if w is None else np.ascontiguousarray(w)
-        if not self._takes(w, *arrays):
+        if not self._takes(*arrays):
             return None
         self.passes += 1
         *given, raw = arrays
@@ -143,7 +142,7 @@ class SparseDesign(RowBlocks):
         w, b = None, np.zeros(k)
         if coef is not None:
             w, given = self.split(coef)
-            w, b = np.ascontiguousarray(w), b if given is None else np.ascontiguousarray(given, dtype=np.float64)
+            w, b = np.ascontiguousarray(w), b if given is None else np.ascontiguousarray(given)
 
         def task(chunk: slice) -> tuple[float, Any]:
             out, into, totals = None, None, None
@@ -171,10 +170,10 @@ class SparseDesign(RowBlocks):
         pairs = 0.5 * float(np.vdot(counts, counts + 1))
         return pairs if pairs < DENSE_ENTRY * self.n_samples * self.n_features**2 else None
 
-    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
-        """As `RowBlocks.gram`; of few stored values by their pairs, in double precision."""
+    def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
+        """As `RowBlocks.gram`; of few stored values by their pairs."""
         if targets is not None or self.pairs is None:
-            return super().gram(weight, targets, dtype)
+            return super().gram(weight, targets)
         n, p = self.n_samples, self.n_features
         w = None if weight is None else np.ascontiguousarray(weight, dtype=self.dtype)
 
@@ -192,14 +191,14 @@ class SparseDesign(RowBlocks):
         matrix, squares, mass = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
         if not self.fit_intercept:
             self.passes += 1
-            return Curvature(symmetric(matrix), np.zeros(p), 0.0, double=True)
+            return Curvature(symmetric(matrix), np.zeros(p), 0.0)
         centre = out[p, :p] / (mass or 1.0)
         matrix -= np.multiply.outer(mass * centre, centre)
         if not (matrix.diagonal() >= LEFT * squares).all():
             # columns (almost) without a zero, far from it: what varies would be lost in rounding errors
-            return super().gram(weight, targets, dtype)
+            return super().gram(weight, targets)
         self.passes += 1
-        return Curvature(symmetric(matrix), centre, mass, double=True)
+        return Curvature(symmetric(matrix), centre, mass)
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()

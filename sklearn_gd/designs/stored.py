@@ -625,7 +625,8 @@ class StoredDesign(DenseDesign):
         super().__init__(X, fit_intercept)  # type: ignore[arg-type]
         n = self.n_samples
         self.at_once = False
-        rows = self.block_rows = max(1, min(BLOCK_BYTES // max(1, X.row_bytes), MOST_ROWS, n))
+        rows = max(1, min(BLOCK_BYTES // max(1, X.row_bytes), MOST_ROWS, n))
+        self.block_rows = max(1, rows * self.dtype.itemsize // 8)  # in double precision as many bytes
         # without a copy a result shows as well, and for less, what is not finite in the rows
         self.late = X.in_place
         if X.unit == 1:
@@ -713,7 +714,7 @@ class StoredDesign(DenseDesign):
         """Inner products of the rows, as `DenseDesign.row_products`: groups of them by all, a read of X a group."""
         n = self.n_samples
         out = np.empty((n, n))
-        for group in self.X.parts(max(1, HELD_BYTES // (2 * self.X.row_bytes))):
+        for group in self.X.parts(max(1, HELD_BYTES // (16 * max(1, self.n_features)))):
             self.passes += 1
             few = StoredDesign(PickedRows(self.X, np.arange(group.start, group.stop)), self.fit_intercept).held()
             few = (few - centre)[:, used]
