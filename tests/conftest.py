@@ -1,6 +1,5 @@
 """What every test file shares."""
 
-import importlib
 import os
 
 # The libraries behind NumPy read this once, when they are loaded: two workers of
@@ -22,7 +21,7 @@ def level(request, monkeypatch):
         monkeypatch.setattr(compiled, "kernels", None)
         yield request.param
         return
-    kernels = importlib.import_module("sklearn_gd._kernels")
+    kernels = compiled.module
     before = kernels.level()
     kernels.use(request.param)
     monkeypatch.setattr(compiled, "kernels", kernels)
