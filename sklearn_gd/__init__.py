@@ -7,6 +7,9 @@
 0.518
 """
 
+__version__ = "0.1.0"
+
+from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
@@ -22,6 +25,5 @@ __all__ = [
     "LearningRateDisplay",
     "LossCurveDisplay",
     "gradient_descent",
+    "show_versions",
 ]
-
-__version__ = "0.1.0"

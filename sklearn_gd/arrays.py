@@ -6,7 +6,8 @@ the same library on the same device.
 
 An array in the host's memory is NumPy's: it is looked at through DLPack, without a copy. On other devices the arrays of
 sample size stay where they are; sums over the samples are taken there, and `home` brings them to the host, all that belong
-together in one transfer. Sums of float32 numbers are sums of blocks, added up in double precision: they do not drift.
+together in one transfer. Products of float32 numbers are made
+and added up in double precision, where the device has that; sums of them are sums of blocks: they do not drift.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from .protocols import Array
 __all__ = ["Place", "add_times", "dot", "home", "namespace", "place_of", "settled", "total"]
 
 # Terms of a sum that are added up in the arithmetic of X, whose rounding errors in float32 reach 256 · 6e-8 at the worst
-# (of equal numbers, one by one). The products of all blocks are one batch of matrix products.
+# (of equal numbers, one by one): elementwise sums, and products where a device has no double precision.
 BLOCK_ROWS = 256
+# Numbers that are converted to double precision at a time, 256 MB of them: enough to keep a device busy, little beside X.
+CONVERTED = 1 << 25
 # Numbers of a piece that lies in a core's cache while a few operations are made with it.
 PIECE = 1 << 15
 
@@ -121,18 +124,26 @@ def less_one_at(array: Any, own: Any, in_place: bool) -> Any:
 
 
 def block_sums(a: Any, b: Any) -> Any:
-    """Aᵀ B in double precision, of arrays of shape (n, p) and (n, q) that are not NumPy's.
+    """Aᵀ B, of arrays of shape (n, p) and (n, q) that are not NumPy's, its products made and added up in double precision.
 
-    Products of blocks of rows in the arrays' arithmetic, one batch of them, added up in double precision.
+    Blocks of rows are converted. Where the device has no double precision, products of small blocks are one batch in its own.
     """
     xp = namespace(a)
     double = place_of(a).double
     n, p, q = a.shape[0], a.shape[1], b.shape[1]
+    if double == xp.float64:
+        out: Any = None
+        for start in range(0, n, rows := max(1, CONVERTED // max(1, p + q))):
+            stop = min(start + rows, n)
+            left = xp.astype(b[start:stop, :], double, copy=False)
+            # (Bᵀ A)ᵀ, so that A is walked along its rows: four times as fast on PyTorch's CPU
+            part = xp.matmul(left.T, xp.astype(a[start:stop, :], double, copy=False))
+            out = part if out is None else out + part
+        return out.T
     rows = max(BLOCK_ROWS, 4 * q)  # so that the products are much smaller than a
     k = n // rows
     if k < 2:
         return xp.astype(xp.matmul(a.T, b), double, copy=False)
-    # (Bᵀ A)ᵀ, so that A is walked along its rows: four times as fast on PyTorch's CPU
     left = xp.permute_dims(xp.reshape(b[: k * rows, :], (k, rows, q)), (0, 2, 1))
     parts = xp.matmul(left, xp.reshape(a[: k * rows, :], (k, rows, p)))
     out = xp.sum(parts, axis=0, dtype=double)

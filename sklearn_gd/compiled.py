@@ -39,8 +39,8 @@ LEVELS = "x86-64-v4", "x86-64-v3", "baseline", "none"
 VARIABLE = "SKLEARN_GD_LEVEL"
 
 
-def _found() -> tuple[Any, tuple[str, ...]]:
-    """The kernels at the highest level that this machine has and the environment allows, or None; and all levels that it has."""
+def _found() -> tuple[Any, Any, tuple[str, ...]]:
+    """The module; the kernels at the highest level that this machine has and the environment allows, or None; and all that it has."""
     cap = os.environ.get(VARIABLE) or LEVELS[0]
     if cap not in LEVELS:
         raise ValueError(messages.no_such_level(VARIABLE, cap, LEVELS))
@@ -49,16 +49,16 @@ def _found() -> tuple[Any, tuple[str, ...]]:
     with contextlib.suppress(ImportError):
         module = importlib.import_module("sklearn_gd._kernels")
     if module is None:
-        return None, LEVELS[-1:]
+        return None, None, LEVELS[-1:]
     here = *module.levels(), LEVELS[-1]
     best = next(level for level in here if LEVELS.index(level) >= LEVELS.index(cap))
     if best == LEVELS[-1]:
-        return None, here
+        return module, None, here
     module.use(best)
-    return module, here
+    return module, module, here
 
 
-kernels, _here = _found()
+module, kernels, _here = _found()
 
 __all__ = [
     "BINOMIAL",
@@ -75,6 +75,7 @@ __all__ = [
     "kernels",
     "level",
     "levels",
+    "module",
     "takes",
     "trials",
 ]

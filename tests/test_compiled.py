@@ -22,7 +22,9 @@ from sklearn_gd.remote import Draw, Picked, block_trial, compiled_plane, plane
 from sklearn_gd.steps import newton_search
 
 SHAPES = [(1, 1), (3, 5), (257, 1), (1003, 63), (517, 100), (5, 3000), (40000, 7)]
-needs_kernels = pytest.mark.skipif(compiled.kernels is None, reason="no compiler where sklearn_gd was installed")
+needs_kernels = pytest.mark.skipif(
+    compiled.kernels is None, reason="no compiler where sklearn_gd was installed, or SKLEARN_GD_LEVEL is none"
+)
 
 
 def _model(loss, n, p, dtype, weighted):
@@ -373,9 +375,8 @@ def test_what_is_not_finite_stays_so(bad):
     assert not np.isfinite(model.trial(np.full(4, bad), (), (), 2)[0].value)
 
 
+@needs_kernels
 def test_buffers_of_another_size_are_refused():
-    if compiled.kernels is None:
-        pytest.skip("no compiler where sklearn_gd was installed")
     with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
         compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3), None)
     with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):

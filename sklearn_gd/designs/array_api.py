@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import block_sums, column_sums, home, place_of, transfer
+from ..arrays import CONVERTED, block_sums, column_sums, home, place_of, transfer
 from ..protocols import Array
 from .dense import DenseDesign
 from .rows import Curvature, require_finite
@@ -62,12 +62,18 @@ class ArrayDesign:
     def forward(self, coef: Array) -> Any:
         """Raw predictions X @ w + b, on the device."""
         self.passes += 1
-        coef = self._put(coef)
-        if not self.fit_intercept:
-            return self.xp.matmul(self.X, coef)
-        out = self.xp.matmul(self.X, coef[:-1, ...])
-        out += coef[-1, ...]
-        return out
+        xp = self.xp
+        # in double precision where the device has that, block by block
+        kind = self.place.double
+        coef = self.place.put(coef)
+        w = coef[: self.n_features, ...]
+        parts = []
+        for s in cut(self.n_samples, max(1, CONVERTED // max(1, self.n_features))):
+            part = xp.matmul(xp.astype(self.X[s, :], kind, copy=False), w)
+            if self.fit_intercept:
+                part += coef[-1, ...]
+            parts.append(xp.astype(part, self.X.dtype, copy=False))
+        return parts[0] if len(parts) == 1 else xp.concat(parts)
 
     def adjoint(self, residual: Any) -> Any:
         """[X 1]ᵀ residual in double precision, on the device."""
@@ -120,11 +126,11 @@ class ArrayDesign:
             self._few = centre, scale
         return self._few
 
-    def _slabs(self, weight: Any, dtype: Any = None) -> Iterator[tuple[slice, Any, Any]]:
+    def _slabs(self, weight: Any) -> Iterator[tuple[slice, Any, Any]]:
         """Rows about the centre in units of the scale, times the roots of their weights; and the roots, or None."""
         xp = self.xp
         centre, scale = self._centre_and_scale()
-        dtype = np.dtype(dtype or self.dtype)
+        dtype = np.dtype("float64" if self.place.double == xp.float64 else "float32")
         low = self.place.put(centre, dtype) if self.fit_intercept else None
         unit = None if (scale == 1).all() else self.place.put(1 / scale, dtype)
         kind = getattr(xp, dtype.name)
@@ -145,10 +151,9 @@ class ArrayDesign:
             return column_sums(Z), float(Z.shape[0])
         return block_sums(root[:, None], Z)[0, :], column_sums(root * root)
 
-    def gram(self, weight: Any = None, targets: Any = None, dtype: Any = None) -> Curvature:
+    def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """As `rows.RowBlocks.gram`."""
-        if dtype == np.float64 and self.place.double != self.xp.float64:
-            # The device has no double precision, and the caller needs it.
+        if self.place.double != self.xp.float64:  # the device has no double precision
             host = [None if array is None else transfer(array) for array in (weight, targets)]
             return DenseDesign(transfer(self.X).astype(np.float64), self.fit_intercept).gram(*host)
         self.passes += 1
@@ -164,11 +169,11 @@ class ArrayDesign:
                 # of the first few, as the columns' own: what is left is small enough to cancel nothing
                 shift = home(targets[:: max(1, n // FEW_ROWS), :])[0].mean(axis=0)
                 shift = shift.astype(self.dtype).astype(np.float64)
-        for s, Z, root in self._slabs(weight, dtype):
+        for s, Z, root in self._slabs(weight):
             sums, mass = self._sums(Z, root)
             new = [block_sums(Z, Z), sums, mass]
             if targets is not None:
-                T = xp.astype(targets[s, :], Z.dtype, copy=False) - self.place.put(shift, np.dtype(dtype or self.dtype))
+                T = xp.astype(targets[s, :], Z.dtype, copy=False) - self.place.put(shift)
                 if root is not None:
                     T = T * root[:, None]
                 new += [block_sums(Z, T), block_sums(T, T), self._sums(T, root)[0]]
