@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_ARRAY_API_COMPAT",
     "cluster_lost",
+    "column_start",
     "diverged",
     "function_end",
     "lost",
@@ -21,6 +24,7 @@ __all__ = [
     "no_runs",
     "no_subplot",
     "no_such_coefficient",
+    "no_such_keyword",
     "not_a_gradient",
     "not_a_number",
     "not_a_pair",
@@ -34,7 +38,9 @@ __all__ = [
     "other_namespace",
     "other_objective",
     "polyak_needs_the_optimum",
+    "summary",
     "truncated",
+    "two_names",
     "unconverged",
     "unreadable",
     "unsupported",
@@ -213,6 +219,13 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
             f"tol={run.stopping.tol:.2g}. Raise max_iter or tol, or use learning_rate='auto' if this was not the choice already."
             + safe
         )
+    if run.reason == "maxfev":
+        function: Any = run.objective
+        return (
+            f"Not converged: after {function.nfev} calls of fun (maxfev={function.limit}) the gradient's norm at the best "
+            f"place is {run.norm:.2g}, tol={run.stopping.tol:.2g}. Raise maxfev or tol, or give the gradient (jac), which saves the calls of "
+            "finite differences."
+        )
     value = run.base.value
     if run.rises >= 20:
         what = f"the function rose {run.rises} times in a row"
@@ -253,7 +266,42 @@ def not_a_pair(out: Any) -> str:
 
 def not_a_gradient(out: Any, shape: tuple[int, ...]) -> str:
     """The text for a gradient of the wrong shape."""
-    return f"The gradient must be real numbers of shape {shape}, got {out!r}."
+    got = np.shape(out) if isinstance(out, np.ndarray) else None
+    return f"The gradient must be real numbers of shape {shape}, got {'' if got is None else f'shape {got}: '}{out!r}."
+
+
+def column_start(k: int) -> str:
+    """The text for a start that could be read in two ways."""
+    return (
+        f"x0 of shape ({k}, 1) could be one start of {k} numbers or {k} starts of one number each. Write x0.ravel() for one "
+        f"start: fun then gets x of shape ({k},), and x[:, None] is the column. Write n_starts={k} for {k} starts."
+    )
+
+
+def no_such_keyword(function: str, name: str, known: Sequence[str]) -> str:
+    """The text for a keyword that a function does not have."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return (
+        f"{function}() got an unexpected keyword argument {name!r}"
+        + (f": did you mean {close[0]!r}?" if close else ".")
+        + f" It knows {', '.join(known)}; arguments of fun go into args=(...)."
+    )
+
+
+def two_names(scipys: str, ours: str, first: object, second: object) -> str:
+    """The text for a parameter that is given twice."""
+    return f"{scipys}={first!r} and {ours}={second!r} are two names of one parameter, and differ: give one of them."
+
+
+def summary(result: Any) -> str:
+    """What is printed at the end, in the form that SciPy's methods have."""
+    figures = {
+        "Current function value": f"{result.fun:.6g}",
+        "Iterations": result.nit,
+        "Function evaluations": result.nfev,
+        "Gradient evaluations": result.njev,
+    }
+    return "\n".join([result.message, *(f"         {name}: {figure}" for name, figure in figures.items())])
 
 
 def unsupported(name: str, why: str) -> str:
