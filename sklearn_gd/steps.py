@@ -277,10 +277,11 @@ class Lipschitz(Rule):
                 a = coordinates(1 / smoothness, factor, space)
                 if factor or len(space.directions) > 1:
                     return a, None
-                # The descent lemma: F(w + ηd) ≤ F(w) + η/2·∇F(w)ᵀd wherever L is an upper bound; 1e-10 is rounding.
+                # The descent lemma: F(w + ηd) ≤ F(w) + η/2·∇F(w)ᵀd wherever L is an upper bound; what is added is rounding.
                 point = space.point(a)
                 value = space.origin.value
-                if not point.value > value + 0.5 * a[0] * space.slopes().sum() + 1e-10 * abs(value):
+                room = 1e-10 * abs(value) + run.noise(value)
+                if not point.value > value + 0.5 * a[0] * space.slopes().sum() + room:
                     return a, point
                 smoothness *= 2
 
