@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -190,7 +191,16 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             self.__dict__.pop("feature_names_in_", None)
             return X, *y
         if not is_stored(X):
-            return validate_data(self, X, *y, **accepted)
+            checked = validate_data(self, X, *y, **accepted)
+            X = checked[0] if y else checked
+            if issparse(X):
+                X = arrays.one_index_type(X)
+                if (
+                    y and not X.has_canonical_format
+                ):  # squares are those of whole entries, not of the parts that they may be stored in
+                    X = X.copy()
+                    X.sum_duplicates()
+            return (X, checked[1]) if y else X
         rows = open_rows(X)
         checked = validate_data(self, rows.stand_in(), *y, **{**accepted, "ensure_all_finite": False})
         return (rows, checked[1]) if y else rows
@@ -207,7 +217,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             sample_weight,
             accept_sparse=False,
             ensure_2d=False,
-            dtype=X.dtype,
+            # in X's arithmetic once they are shares: large and small ones may have no place there
+            dtype=X.dtype if arrays.is_elsewhere(X) else arrays.DTYPES,
             input_name="sample_weight",
             estimator=self,
         )

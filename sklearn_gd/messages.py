@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "column_start",
     "diverged",
     "function_end",
+    "labels_of_several_kinds",
     "lost",
     "no_matplotlib",
     "no_numbers",
@@ -39,6 +40,7 @@ __all__ = [
     "other_objective",
     "polyak_needs_the_optimum",
     "summary",
+    "too_strong",
     "truncated",
     "two_names",
     "unconverged",
@@ -268,6 +270,22 @@ def not_a_gradient(out: Any, shape: tuple[int, ...]) -> str:
     """The text for a gradient of the wrong shape."""
     got = np.shape(out) if isinstance(out, np.ndarray) else None
     return f"The gradient must be real numbers of shape {shape}, got {'' if got is None else f'shape {got}: '}{out!r}."
+
+
+def labels_of_several_kinds(types: Collection[str]) -> str:
+    """The text for classes that cannot be sorted, or are no labels."""
+    return (
+        f"y is an array of objects of type {', '.join(sorted(types))}: unknown label type. Strings alone are taken as objects; use "
+        "y.astype(int) for numbers, y.astype(str) for a mixture, and give labels that are missing a name or leave their rows out."
+    )
+
+
+def too_strong(C: float, total: float) -> str:
+    """The text for a penalty that is no number."""
+    return (
+        f"C={C!r} is too small for samples of total weight {total:.3g}: the penalty 1/(C * sum of the weights) overflows. Use a larger "
+        "C, or larger sample weights."
+    )
 
 
 def column_start(k: int) -> str:
