@@ -33,10 +33,10 @@ from .designs.rows import NotFiniteError
 from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning
-from .momentum import momentum_for
+from .momentum import MOMENTA, HeavyBall, momentum_for
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
-from .steps import PlaneSearch, rule_for
+from .steps import RULES, PlaneSearch, rule_for
 
 __all__ = ["BaseGD", "lazy_on_dask"]
 
@@ -137,10 +137,52 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     # -- parameters ---------------------------------------------------------------------------------------------------
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the rule and of the momentum included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. ``learning_rate__decay=0.1`` is that of the rule: where `learning_rate` is a name, as
+            ``"inverse-time"``, it becomes the rule of that name, with this parameter.
+
+        Returns
+        -------
+        self : estimator
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; nothing has been set then.
+        """
+        own = self.get_params(deep=False)
+        for key in params:
+            name = key.partition("__")[0]
+            if name not in own and name in messages.ELSEWHERE:
+                raise ValueError(messages.parameter_of_others(type(self).__name__, name, list(own)))
+        for name, named, kinds in (
+            ("learning_rate", RULES, list(RULES.values())),
+            ("momentum", MOMENTA, [HeavyBall, *MOMENTA.values()]),
+        ):
+            value = params.get(name, own[name])
+            inner = [key.partition("__")[2] for key in params if key.startswith(f"{name}__")]
+            if not inner or (hasattr(value, "get_params") and not isinstance(value, type)):
+                continue
+            part: Any = named[value]() if isinstance(value, str) and value in named else None
+            for key in inner:
+                if part is None or key not in part.get_params():
+                    having = [kind for kind in kinds if key in kind().get_params()]
+                    raise ValueError(messages.no_such_inner_parameter(name, value, key, having))
+            params[name] = part
+        return super().set_params(**params)
+
     def _parts(self) -> tuple[StepRule, Momentum, str | None]:
         """The rule, the momentum and the preconditioner's name, all parameters checked."""
         self._check_own_parameters()
         check_integer("max_iter", self.max_iter, 0)
+        if self.tol is None:
+            raise TypeError(messages.none_given("tol", "to run all of max_iter", "tol=0"))
         check_number("tol", self.tol, 0)
         check_boolean("fit_intercept", self.fit_intercept)
         check_boolean("warm_start", self.warm_start)

@@ -286,6 +286,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     _one_target = False
 
     def _check_own_parameters(self) -> None:
+        if self.alpha is None:
+            raise TypeError(messages.none_given("alpha", "no penalty", "alpha=0"))
         check_number("alpha", self.alpha, 0, right=False)
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
@@ -613,6 +615,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         self.class_weight = class_weight
 
     def _check_own_parameters(self) -> None:
+        if self.C is None:
+            raise TypeError(messages.none_given("C", "no penalty", "C=np.inf"))
         check_number("C", self.C, 0, left=False)
         weight = self.class_weight
         if not (weight is None or isinstance(weight, dict) or (isinstance(weight, str) and weight == "balanced")):

@@ -13,22 +13,28 @@ if TYPE_CHECKING:
     from .protocols import Array, StepRule
 
 __all__ = [
+    "ELSEWHERE",
     "NO_ARRAY_API_COMPAT",
+    "SGDS_RATES",
     "cluster_lost",
     "column_start",
     "diverged",
     "function_end",
     "labels_of_several_kinds",
     "lost",
+    "momentum_switched",
     "no_matplotlib",
     "no_numbers",
     "no_runs",
     "no_subplot",
     "no_such_coefficient",
+    "no_such_inner_parameter",
     "no_such_keyword",
+    "none_given",
     "not_a_gradient",
     "not_a_number",
     "not_a_pair",
+    "not_a_rate",
     "not_finite",
     "not_finite_at_the_start",
     "not_finite_in_block",
@@ -38,7 +44,9 @@ __all__ = [
     "not_two_coefficients",
     "other_namespace",
     "other_objective",
+    "parameter_of_others",
     "polyak_needs_the_optimum",
+    "sgds_rate",
     "summary",
     "too_strong",
     "truncated",
@@ -73,6 +81,79 @@ def other_namespace(method: str, fitted: object, given: object) -> str:
         f"{method}() must use the same namespace and the same device as fit(): the coefficients are of {told(fitted)}, X is "
         f"of {told(given)}. Convert X, or fit again on arrays like it (with array_api_dispatch=True to stay outside NumPy)."
     )
+
+
+# ------------------------------------------------------------------------------------------- parameters in other packages' words
+
+#: names of `sklearn.linear_model.SGDRegressor` for learning rates -> what they are there, and what is nearest here
+SGDS_RATES = {
+    "invscaling": (
+        "eta0 / t**power_t",
+        "a callable, learning_rate=lambda k: 0.01 / (k + 1) ** 0.25, or a schedule with a name, 'inverse-time'",
+    ),
+    "optimal": ("1 / (alpha * (t0 + t))", "'inverse-time', or sklearn_gd.steps.InverseTime(0.1, decay=0.01)"),
+    "adaptive": ("eta0, divided by 5 where the loss stops falling", "'backtracking', which halves the rate there"),
+}
+
+#: parameters of other estimators -> where here
+ELSEWHERE = {
+    "eta0": "the rate is learning_rate itself, a number, or the first parameter of a schedule, sklearn_gd.steps.InverseTime(0.1)",
+    "power_t": "learning_rate may be any callable, lambda k: 0.01 / (k + 1) ** 0.25",
+    "penalty": "the penalty is L2, and none with alpha=0 (least squares) or C=np.inf (logistic regression)",
+    "l1_ratio": "the penalty is L2",
+    "solver": "learning_rate and preconditioner say how to descend",
+    "C": "least squares has alpha, the penalty's strength: Ridge's alpha over the number of samples",
+    "alpha": "logistic regression has C, the inverse of the penalty's strength, as LogisticRegression",
+    "loss": "GDLinearRegression has squared error, GDLogisticRegression log loss",
+    "n_jobs": "the threads are those of BLAS: threadpoolctl.threadpool_limits sets their number",
+    "early_stopping": "a fit ends by tol and max_iter",
+    "n_iter_no_change": "a fit ends by tol and max_iter",
+    "batch_size": "every iteration sees all samples",
+    "shuffle": "every iteration sees all samples",
+}
+
+
+def sgds_rate(name: str) -> str:
+    """The text for a learning rate of SGDRegressor's."""
+    what, here = SGDS_RATES[name]
+    return (
+        f"learning_rate={name!r} is a name of SGDRegressor's, for {what}. The nearest here is {here}; 'auto' chooses the rate of each "
+        "iteration."
+    )
+
+
+def not_a_rate(value: object, names: Collection[str]) -> str:
+    """The text for a learning rate of a type that none has."""
+    return (
+        f"learning_rate must be a positive number, one of {', '.join(map(repr, names))}, a callable of the iteration or a rule of "
+        f"sklearn_gd.steps; got {value!r} of type {type(value).__name__}."
+    )
+
+
+def momentum_switched(value: bool) -> str:
+    """The text for a momentum that is only switched on or off."""
+    way = "momentum='nesterov', or a number as momentum=0.9" if value else "momentum=None"
+    return f"momentum must be a number in [0, 1), a name, an object of sklearn_gd.momentum or None, got {value!r}: write {way}."
+
+
+def none_given(name: str, meaning: str, instead: str) -> str:
+    """The text for None where other packages have a meaning for it."""
+    return f"{name} must be a number, got None: {meaning} is {instead}."
+
+
+def parameter_of_others(estimator: str, name: str, known: Sequence[str]) -> str:
+    """The text for a parameter that other estimators have."""
+    return f"Invalid parameter {name!r} for estimator {estimator}: {ELSEWHERE[name]}. Valid parameters are: {list(known)!r}."
+
+
+def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence[type]) -> str:
+    """The text for a rule's or momentum's parameter where there is none, and the classes that have it."""
+    text = f"{name}__{key} was given, and {name}={value!r} has no parameter {key!r}"
+    if not having:
+        return f"{text}, as all others that {name} may be."
+    names = [kind.__name__ for kind in having]
+    module = having[0].__module__
+    return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
 def _rate(rate: float) -> str:
@@ -275,7 +356,7 @@ def not_a_gradient(out: Any, shape: tuple[int, ...]) -> str:
 def labels_of_several_kinds(types: Collection[str]) -> str:
     """The text for classes that cannot be sorted, or are no labels."""
     return (
-        f"y is an array of objects of type {', '.join(sorted(types))}: unknown label type. Strings alone are taken as objects; use "
+        f"Unknown label type: y is an array of objects of type {', '.join(sorted(types))}. Strings alone are taken as objects; use "
         "y.astype(int) for numbers, y.astype(str) for a mixture, and give labels that are missing a name or leave their rows out."
     )
 

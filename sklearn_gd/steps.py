@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from . import messages
 from ._checks import check_choice, check_number
 from ._compat import Documented
 from .protocols import Array, Choose, Point, Subspace
@@ -917,6 +919,8 @@ def rule_for(rate: Any) -> Rule:
     rate : float, str, callable or rule
     """
     if isinstance(rate, str):
+        if rate in messages.SGDS_RATES:
+            raise ValueError(messages.sgds_rate(rate))
         check_choice("learning_rate", rate, RULES, ", a positive number, a callable or a rule of sklearn_gd.steps")
         return RULES[rate]()
     if isinstance(rate, Rule):
@@ -926,6 +930,9 @@ def rule_for(rate: Any) -> Rule:
         raise TypeError(f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}().")
     if callable(rate):
         return Custom(rate)
+    number = isinstance(rate, Real) and not isinstance(rate, (bool, np.bool_))
+    if not number:
+        raise TypeError(messages.not_a_rate(rate, RULES))
     rule = Constant(rate)
     rule.check()
     return rule

@@ -13,7 +13,9 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
-from sklearn.preprocessing import scale
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
 from benchmarks.time_to_accuracy import matrix_bytes
 from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, compiled, momentum, steps
@@ -113,6 +115,118 @@ def test_parameters_of_rules_are_refused_by_name(data, rule):
                 estimator = GDLinearRegression(learning_rate=steps.RULES[rule](**{name: bad}))
                 with pytest.raises((ValueError, TypeError), match=name):
                     estimator.fit(*data)
+
+
+# --- parameters of rules, and words of other packages ---------------------------------------------------
+
+
+def _set(estimator, **params):
+    """Set parameters, which leaves a clone the same."""
+    estimator.set_params(**params)
+    for name, value in params.items():
+        assert estimator.get_params()[name] == value or name == "learning_rate"
+    copy = clone(estimator)
+    assert repr(copy) == repr(estimator)
+    assert copy.get_params().keys() == estimator.get_params().keys()
+    return estimator
+
+
+@pytest.mark.parametrize("estimator_class", BOTH)
+def test_the_parameter_of_a_rule_that_is_a_name(estimator_class):
+    estimator = _set(estimator_class(learning_rate="inverse-time"), learning_rate__decay=0.1)
+    assert repr(estimator.learning_rate) == "InverseTime(decay=0.1)"
+    _set(estimator, learning_rate__learning_rate=0.5)
+    assert (estimator.learning_rate.learning_rate, estimator.learning_rate.decay) == (0.5, 0.1)
+    # a name that comes with it, in whatever order; another name forgets the old rule
+    _set(estimator, learning_rate__factor=0.2, learning_rate="step")
+    assert repr(estimator.learning_rate) == "StepDecay(factor=0.2)"
+    assert estimator.set_params(learning_rate="step").learning_rate == "step"
+    for name, rule in steps.RULES.items():
+        for key, value in rule().get_params().items():
+            assert (
+                type(_set(estimator_class(learning_rate=name), **{f"learning_rate__{key}": value}).learning_rate)
+                is rule
+            )
+
+
+def test_the_parameter_of_a_named_rule_in_a_fit_is_the_objects(data):
+    X, y = scale(data[0]), data[1]
+    named = GDLinearRegression(learning_rate="inverse-time", tol=1e-2).set_params(learning_rate__decay=0.1)
+    given = GDLinearRegression(learning_rate=steps.InverseTime(decay=0.1), tol=1e-2)
+    np.testing.assert_array_equal(named.fit(X, y).coef_, given.fit(X, y).coef_)
+    assert named.history_["learning_rate"][2] == pytest.approx(0.1 / 1.1)
+
+
+@pytest.mark.parametrize(("given", "change", "words"), [
+    ({"learning_rate": 0.1}, {"learning_rate__decay": 0.1}, r"learning_rate=0\.1 has no.*steps\.InverseTime\(decay="),
+    ({"learning_rate": len}, {"learning_rate__decay": 0.1}, r"has no parameter 'decay'.*InverseTime, Exponential"),
+    ({"learning_rate": "exact"}, {"learning_rate__shrink": 0.1}, r"learning_rate='exact'.*Backtracking\(shrink="),
+    ({"learning_rate": "step"}, {"learning_rate__decay": 0.1}, r"learning_rate='step' has no parameter 'decay'"),
+    ({"learning_rate": steps.InverseTime}, {"learning_rate__decay": 0.1}, r"has no parameter 'decay'"),
+    ({"learning_rate": None}, {"learning_rate__speed": 0.1}, r"'speed', as all others that learning_rate may be"),
+    ({}, {"learning_rate": "exponential", "learning_rate__every": 3}, r"StepDecay"),
+    ({}, {"tol": 1.0, "learning_rate__decay": 0.1}, r"learning_rate='auto' has no parameter 'decay'"),
+    ({"momentum": 0.9}, {"momentum__momentum": 0.5}, r"momentum=0\.9 has no.*HeavyBall\(momentum="),
+    ({"momentum": "nesterov"}, {"momentum__beta": 0.5}, r"momentum='nesterov' has no parameter 'beta'"),
+    ({}, {"eta0": 0.1}, r"Invalid parameter 'eta0'.*learning_rate itself.*Valid parameters are.*'learning_rate'"),
+    ({}, {"penalty": None}, r"Invalid parameter 'penalty'.*alpha=0.*C=np\.inf"),
+    ({}, {"solver__x": 1}, r"Invalid parameter 'solver'.*preconditioner"),
+    ({}, {"no_such": 1}, r"Invalid parameter 'no_such'"),
+])  # fmt: skip
+@pytest.mark.parametrize("estimator_class", BOTH)
+def test_parameters_that_are_not_there_are_refused_and_nothing_is_set(estimator_class, given, change, words):
+    estimator = estimator_class(**given)
+    before = estimator.get_params(deep=False)
+    with pytest.raises(ValueError, match=words):
+        estimator.set_params(**change)
+    assert estimator.get_params(deep=False) == before
+
+
+def test_each_estimator_names_the_others_penalty():
+    with pytest.raises(ValueError, match="least squares has alpha"):
+        GDLinearRegression().set_params(C=1.0)
+    with pytest.raises(ValueError, match="logistic regression has C"):
+        GDLogisticRegression().set_params(alpha=1.0)
+
+
+def test_a_momentum_object_is_reached_as_before():
+    estimator = _set(GDLinearRegression(learning_rate=0.1, momentum=momentum.HeavyBall()), momentum__momentum=0.5)
+    assert estimator.momentum.momentum == 0.5
+
+
+@pytest.mark.parametrize("names", [None, ["inverse-time", "exponential"], [steps.InverseTime(0.05), "exponential"]])
+def test_a_search_over_the_parameter_of_a_rule(data, names):
+    X, y = data
+    pipeline = make_pipeline(StandardScaler(), GDLinearRegression(learning_rate="inverse-time", tol=1e-2))
+    grid = {"gdlinearregression__learning_rate__decay": [0.0, 0.5]}
+    if names:
+        grid["gdlinearregression__learning_rate"] = names
+    search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
+    assert len(search.cv_results_["params"]) == 2 * len(names or [1])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    found = search.best_estimator_[-1].learning_rate
+    assert found.decay == search.best_params_["gdlinearregression__learning_rate__decay"]
+    assert pipeline[-1].learning_rate == "inverse-time"
+    momenta = {"momentum__momentum": [0.1, 0.9], "learning_rate__decay": [0.0, 0.1]}
+    estimator = GDLinearRegression(learning_rate="inverse-time", momentum=momentum.HeavyBall(), tol=1e-2)
+    assert GridSearchCV(estimator, momenta, cv=3).fit(scale(X), y).best_params_.keys() == momenta.keys()
+
+
+@pytest.mark.parametrize(("estimator_class", "given", "words"), [
+    (GDLinearRegression, {"learning_rate": "invscaling"}, r"name of SGDRegressor's.*'inverse-time'"),
+    (GDLinearRegression, {"learning_rate": "optimal"}, r"name of SGDRegressor's.*InverseTime"),
+    (GDLogisticRegression, {"learning_rate": "adaptive"}, r"name of SGDRegressor's.*'backtracking'"),
+    (GDLogisticRegression, {"learning_rate": None}, r"one of 'auto', .*got None"),
+    (GDLinearRegression, {"learning_rate": True}, r"one of 'auto', .*got True"),
+    (GDLogisticRegression, {"C": None}, r"no penalty is C=np\.inf"),
+    (GDLinearRegression, {"alpha": None}, r"no penalty is alpha=0"),
+    (GDLinearRegression, {"tol": None}, r"tol=0"),
+    (GDLinearRegression, {"momentum": True, "learning_rate": 0.1}, r"momentum='nesterov'"),
+    (GDLogisticRegression, {"momentum": False}, r"got False: write momentum=None"),
+])  # fmt: skip
+def test_other_packages_words_are_answered_with_ours(data, estimator_class, given, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        estimator_class(**given).fit(*data)
 
 
 # --- starts of the wrong shape -----------------------------------------------------------------------
