@@ -31,7 +31,6 @@ from .problem import (
     low_price,
     metric_for,
     plane_descent,
-    positive_root,
     slower_than,
     without_matrix,
 )
@@ -239,7 +238,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     if eps > EPS and not here.metric.condition_above(SINGLE_ENOUGH):
         here, eps = form(np.float64)[0], EPS
     metric = here.metric
-    problem.scale = positive_root(here.variances.reshape(outputs))
+    problem.scaled(here.variances.reshape(outputs), here.target.reshape(outputs), eps)
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
     linear[:p] = here.cross.reshape(p, *outputs)
     if design.fit_intercept:
