@@ -165,9 +165,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             ("learning_rate", RULES, list(RULES.values())),
             ("momentum", MOMENTA, [HeavyBall, *MOMENTA.values()]),
         ):
-            value = params.get(name, own[name])
             inner = [key.partition("__")[2] for key in params if key.startswith(f"{name}__")]
-            if not inner or (hasattr(value, "get_params") and not isinstance(value, type)):
+            value = params.get(name, own.get(name))
+            if not inner or name not in own or (hasattr(value, "get_params") and not isinstance(value, type)):
                 continue
             part: Any = named[value]() if isinstance(value, str) and value in named else None
             for key in inner:

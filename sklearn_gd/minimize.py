@@ -38,6 +38,8 @@ STATUS = {"gradient": 0, "max_iter": 1, "precision": 2, "diverged": 3, "unbounde
 # Iterations of the default rule that tell a run without a bottom from one that only creeps: its steps grow tenfold at
 # most, and f = 3x² + 4y − sin z takes 40 of them to −1e20.
 PROBE = 100
+# Steps in a row of a rule that looks at the function, within rounding errors of each number, that count as the end.
+STILL = 10
 #: name -> class of the metrics that need a function's gradients alone
 METRICS: dict[str | None, type[Identity]] = {None: Identity, "lbfgs": LimitedMemory}
 #: SciPy's name of an option -> ours
@@ -435,8 +437,9 @@ def _teller(callback: Callable[..., Any]) -> Callable[[OptimizeResult], Any]:
 class Recorder:
     """The places of a run, and word of them to the user's callback."""
 
-    def __init__(self, start: Any, tell: Callable[[OptimizeResult], Any] | None) -> None:
-        self.path, self.tell = [start.coef], tell
+    def __init__(self, start: Any, tell: Callable[[OptimizeResult], Any] | None, searches: bool) -> None:
+        self.path, self.tell, self.searches = [start.coef], tell, searches
+        self.still = 0
         self.best = self.flattest = start
 
     def before(self, run: Run) -> None:
@@ -449,8 +452,12 @@ class Recorder:
         self.path.append(base.coef)
         self.best = base if base.coef is run.best_coef else self.best
         self.flattest = base if base.coef is run.flattest_coef else self.flattest
+        moved = np.abs(self.path[-1] - self.path[-2]) > 4 * EPS * np.abs(base.coef)
+        self.still = 0 if moved.any() else self.still + 1
+        if self.searches and self.still >= STILL:
+            run.reason = run.reason or "precision"
         if self.tell is None:
-            return False
+            return run.reason is not None
         try:
             self.tell(OptimizeResult(x=base.coef.copy(), fun=base.value, jac=base.full.copy(), nit=run.iteration))
         except StopIteration:
@@ -463,7 +470,7 @@ def _result(
 ) -> OptimizeResult:
     """Descend from one start, and say how it ended."""
     rule, momentum = parts
-    recorder = Recorder(run.point, tell)
+    recorder = Recorder(run.point, tell, not rule.scheduled and isinstance(momentum, NoMomentum))
     differs = limit = None
     with np.errstate(all="ignore"):
         try:

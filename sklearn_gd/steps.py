@@ -403,9 +403,15 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
             a = a.copy()
             a[..., :free] = 0.0
             value, gradient, hessian = space.derivatives(a)
+    steep: Any = None  # the last step, where it has left the slope as it was
     for _ in range(20):
         g = gradient[..., :free]
         step = newton_steps(hessian[..., :free, :free], g, run.eps)
+        if free == step.size == 1 and not step[0] and g[0] < 0:
+            # a slope without curvature: as far as one unit, and further if it goes on
+            step = np.array([1 / max(1.0, float(np.linalg.norm(space.directions[0].coef)))])
+        if steep is not None and abs(step[0]) < 10 * abs(steep[0]):
+            step = 10 * steep  # whatever the Hessian says, which by differences may be all rounding errors
         decrement = -float((step * g).sum())
         if not a[..., :free].any():
             promised = decrement
@@ -417,17 +423,21 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         for _ in range(30):
             trial = a.copy()
             trial[..., :free] += t * step
-            new = space.derivatives(trial)
-            if new[0] <= value - 1e-4 * t * decrement:
-                break
-            if new[0] <= value + noise and abs(float((new[1][..., :free] * step).sum())) <= decrement:
+            order = 2 if t == 1 else 1  # a Hessian is for the next step
+            new = space.derivatives(trial, order)
+            left = float((new[1][..., :free] * step).sum())
+            # lower, or flatter by a tenth: a bounce to the same slope is none
+            if new[0] <= value - 1e-4 * t * decrement or (new[0] <= value + noise and abs(left) <= 0.9 * decrement):
                 break
             t *= 0.25
         else:
             break
+        steep = t * step if free == step.size == 1 and left < -0.9 * decrement else None
         a = trial
-        value, gradient, hessian = new
-    run.note_progress(origin, promised)
+        value, gradient, hessian = new if order == 2 else space.derivatives(trial)
+    run.note_progress(origin, max(promised, origin - value))
+    if not a[..., :free].any():  # nothing lower, nothing flatter: the next search from here would be the same
+        run.exhausted = True
     return a
 
 
@@ -653,6 +663,8 @@ class Wolfe(Rule):
                 rate = promised / slope if slope else 1.0
             else:
                 rate = 1 / max(1.0, float(np.linalg.norm(space.directions[0].coef)))
+                if slope < 0:  # what it promises can be seen in the value
+                    rate = max(rate, -100 * run.eps * abs(value) / slope)
             low, low_value, low_slope = 0.0, value, slope
             high, high_value = math.inf, math.inf
             best: Any = None

@@ -635,6 +635,65 @@ def test_verbose(capsys):
     assert lines[-1].endswith("end: gradient")
 
 
+# --- where nothing but rounding errors is left ----------------------------------------------------------------
+
+
+def steep(x):
+    return 1e12 * ((x - [1.0, 2.0]) ** 2).sum()
+
+
+def steep_gradient(x):
+    return 2e12 * (x - [1.0, 2.0])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("jac", [steep_gradient, None])
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "silver"])
+def test_rounding_errors_are_an_end_after_a_few_searches(rule, jac, offset):
+    """The gradient is never within tol, the function cannot get lower: no rule may search on to max_iter."""
+    tol = 0 if jac else 1e-6
+    result = gradient_descent(lambda x: steep(x) + offset, [0.0, 0.0], jac=jac, learning_rate=rule, tol=tol)
+    assert result.stop_reason in ("precision", "gradient")
+    assert result.nit < 250
+    np.testing.assert_allclose(result.x, [1, 2], rtol=1e-9)
+    if rule == "exact":
+        assert result.nfev < 500
+
+
+@pytest.mark.parametrize("rule", ["auto", "exact", "wolfe", "backtracking", "barzilai-borwein"])
+@pytest.mark.parametrize(("fun", "minimum"), [
+    (lambda x: 1e8 + ((x - [1.0, 2.0]) ** 2).sum(), [1, 2]),  # whose digits end at differences of x of 1e-4
+    (lambda x: ((x - 1e8) ** 2).sum(), [1e8, 1e8]),
+    (lambda x: 1e8 * ((x - [1.0, 2.0]) ** 4).sum(), [1, 2]),
+])  # fmt: skip
+def test_differences_full_of_rounding_errors_do_not_end_a_run_early(rule, fun, minimum):
+    """Second differences of such values are all noise; the slopes along a step tell that it was too short."""
+    result = gradient_descent(fun, [0.0, 0.0], learning_rate=rule)
+    assert result.success
+    np.testing.assert_allclose(result.x, minimum, atol=1e-3)
+
+
+def test_an_exact_search_along_a_slope_without_curvature():
+    result = gradient_descent(lambda x: np.abs(x - [1.0, 2.0]).sum(), [0.0, 0.3], learning_rate="exact")
+    np.testing.assert_allclose(result.x, [1, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["exact", "backtracking", "wolfe"])
+def test_a_search_that_finds_nothing_is_not_repeated(rule):
+    """Uphill all the way: the gradient has the wrong sign."""
+    result = gradient_descent(sphere, [1.0, 1.0], jac=lambda x: -2 * x, learning_rate=rule, check_gradient=False)
+    assert result.stop_reason == "precision"
+    assert result.nfev < 1000
+
+
+def test_a_step_of_one_number_is_a_step():
+    """1e12 beside 1e-3: what moves the small one alone is no rounding error."""
+    result = gradient_descent(lambda x: (x[1] - 2e-3) ** 2, [1e12, 1e-3], jac=lambda x: np.array([0, 2 * (x[1] - 2e-3)]),
+                              learning_rate="lipschitz", tol=1e-12)  # fmt: skip
+    assert result.success
+    assert result.x[1] == pytest.approx(2e-3, rel=1e-9)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------
 
 

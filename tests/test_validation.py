@@ -149,10 +149,13 @@ def test_the_parameter_of_a_rule_that_is_a_name(estimator_class):
             )
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*max_iter:sklearn.exceptions.ConvergenceWarning"
+)  # a few iterations are enough here
 def test_the_parameter_of_a_named_rule_in_a_fit_is_the_objects(data):
     X, y = scale(data[0]), data[1]
-    named = GDLinearRegression(learning_rate="inverse-time", tol=1e-2).set_params(learning_rate__decay=0.1)
-    given = GDLinearRegression(learning_rate=steps.InverseTime(decay=0.1), tol=1e-2)
+    named = GDLinearRegression(learning_rate="inverse-time", max_iter=5).set_params(learning_rate__decay=0.1)
+    given = GDLinearRegression(learning_rate=steps.InverseTime(decay=0.1), max_iter=5)
     np.testing.assert_array_equal(named.fit(X, y).coef_, given.fit(X, y).coef_)
     assert named.history_["learning_rate"][2] == pytest.approx(0.1 / 1.1)
 
@@ -194,10 +197,13 @@ def test_a_momentum_object_is_reached_as_before():
     assert estimator.momentum.momentum == 0.5
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*max_iter:sklearn.exceptions.ConvergenceWarning"
+)  # a few iterations are enough here
 @pytest.mark.parametrize("names", [None, ["inverse-time", "exponential"], [steps.InverseTime(0.05), "exponential"]])
 def test_a_search_over_the_parameter_of_a_rule(data, names):
     X, y = data
-    pipeline = make_pipeline(StandardScaler(), GDLinearRegression(learning_rate="inverse-time", tol=1e-2))
+    pipeline = make_pipeline(StandardScaler(), GDLinearRegression(learning_rate="inverse-time", max_iter=20))
     grid = {"gdlinearregression__learning_rate__decay": [0.0, 0.5]}
     if names:
         grid["gdlinearregression__learning_rate"] = names
@@ -208,7 +214,7 @@ def test_a_search_over_the_parameter_of_a_rule(data, names):
     assert found.decay == search.best_params_["gdlinearregression__learning_rate__decay"]
     assert pipeline[-1].learning_rate == "inverse-time"
     momenta = {"momentum__momentum": [0.1, 0.9], "learning_rate__decay": [0.0, 0.1]}
-    estimator = GDLinearRegression(learning_rate="inverse-time", momentum=momentum.HeavyBall(), tol=1e-2)
+    estimator = GDLinearRegression(learning_rate="inverse-time", momentum=momentum.HeavyBall(), max_iter=20)
     assert GridSearchCV(estimator, momenta, cv=3).fit(scale(X), y).best_params_.keys() == momenta.keys()
 
 
