@@ -237,9 +237,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             X = checked[0] if y else checked
             if issparse(X):
                 X = arrays.one_index_type(X)
-                if (
-                    y and not X.has_canonical_format
-                ):  # squares are those of whole entries, not of the parts that they may be stored in
+                if y and not X.has_canonical_format:
+                    # a column's squares are those of entries, not of the parts that these may be stored in
                     X = X.copy()
                     X.sum_duplicates()
             return (X, checked[1]) if y else X

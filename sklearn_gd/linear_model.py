@@ -62,7 +62,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
-        searches reach its parameters.
+        searches reach its parameters, and those of a name, which becomes its rule.
 
     momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
         How much of the last step is repeated.
@@ -383,7 +383,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
-        searches reach its parameters.
+        searches reach its parameters, and those of a name, which becomes its rule.
 
     momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
         How much of the last step is repeated.
