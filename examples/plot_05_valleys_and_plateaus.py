@@ -21,7 +21,7 @@ def valleys(p):
 
 
 starts = np.array([[-3.1], [-0.9], [0.55], [1.1], [3.1]])
-found = gradient_descent(valleys, starts, learning_rate=0.02)
+found = gradient_descent(valleys, starts, n_starts=len(starts), learning_rate=0.02)
 print("lowest:", found.x, "of", sorted({round(float(run.x[0]), 2) for run in found.starts}))
 
 # %%

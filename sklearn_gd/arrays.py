@@ -12,6 +12,7 @@ and added up in double precision, where the device has that; sums of them are su
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -248,6 +249,36 @@ def mean(values: Any, weight: Any = None) -> Any:
         return np.asarray(home(column_sums(values))[0]) / values.shape[0]
     sums, mass = home(column_sums(values * (weight if values.ndim == 1 else weight[:, None])), column_sums(weight))
     return np.asarray(sums) / mass
+
+
+# Powers of two up to which weights are taken as they are: beyond, sums over 2^64 samples or products with the weights of classes could
+# leave the range of float32.
+PLAIN_WEIGHTS = 60
+
+
+def in_units(weight: Any) -> tuple[Any, int]:
+    """Weights divided by the power of two above the largest, where that is far from 1, and its exponent: only ratios count.
+
+    A power of two changes no digit.
+    """
+    if weight is None:
+        return None, 0
+    largest = float(weight.max() if not is_elsewhere(weight) else namespace(weight).max(weight))
+    exponent = math.frexp(largest)[1]
+    if abs(exponent) <= PLAIN_WEIGHTS:
+        return weight, 0
+    half = -exponent // 2  # the power itself may be no number
+    return weight * 2.0**half * 2.0 ** (-exponent - half), exponent
+
+
+def one_index_type(X: Any) -> Any:
+    """Compressed sparse rows whose two arrays of indices are of one type, as SciPy's products want them; their values are not copied."""
+    kinds = {X.indices.dtype, X.indptr.dtype}
+    if len(kinds) == 1 and kinds <= {np.dtype(np.int32), np.dtype(np.int64)}:
+        return X
+    kind = np.int32 if max(X.nnz, *X.shape) <= np.iinfo(np.int32).max else np.int64
+    indices, indptr = X.indices.astype(kind, copy=False), X.indptr.astype(kind, copy=False)
+    return type(X)((X.data, indices, indptr), shape=X.shape)
 
 
 def class_totals(index: Any, weight: Any, k: int) -> Array:

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -32,10 +33,10 @@ from .designs.rows import NotFiniteError
 from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
-from .momentum import momentum_for
+from .momentum import MOMENTA, HeavyBall, momentum_for
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
-from .steps import PlaneSearch, rule_for
+from .steps import RULES, PlaneSearch, rule_for
 
 __all__ = ["BaseGD", "lazy_on_dask"]
 
@@ -136,10 +137,52 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     # -- parameters ---------------------------------------------------------------------------------------------------
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the rule and of the momentum included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. ``learning_rate__decay=0.1`` is that of the rule: where `learning_rate` is a name, as
+            ``"inverse-time"``, it becomes the rule of that name, with this parameter.
+
+        Returns
+        -------
+        self : estimator
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; nothing has been set then.
+        """
+        own = self.get_params(deep=False)
+        for key in params:
+            name = key.partition("__")[0]
+            if name not in own and name in messages.ELSEWHERE:
+                raise ValueError(messages.parameter_of_others(type(self).__name__, name, list(own)))
+        for name, named, kinds in (
+            ("learning_rate", RULES, list(RULES.values())),
+            ("momentum", MOMENTA, [HeavyBall, *MOMENTA.values()]),
+        ):
+            inner = [key.partition("__")[2] for key in params if key.startswith(f"{name}__")]
+            value = params.get(name, own.get(name))
+            if not inner or name not in own or (hasattr(value, "get_params") and not isinstance(value, type)):
+                continue
+            part: Any = named[value]() if isinstance(value, str) and value in named else None
+            for key in inner:
+                if part is None or key not in part.get_params():
+                    having = [kind for kind in kinds if key in kind().get_params()]
+                    raise ValueError(messages.no_such_inner_parameter(name, value, key, having))
+            params[name] = part
+        return super().set_params(**params)
+
     def _parts(self) -> tuple[StepRule, Momentum, str | None]:
         """The rule, the momentum and the preconditioner's name, all parameters checked."""
         self._check_own_parameters()
         check_integer("max_iter", self.max_iter, 0)
+        if self.tol is None:
+            raise TypeError(messages.none_given("tol", "to run all of max_iter", "tol=0"))
         check_number("tol", self.tol, 0)
         check_boolean("fit_intercept", self.fit_intercept)
         check_boolean("warm_start", self.warm_start)
@@ -190,7 +233,15 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             self.__dict__.pop("feature_names_in_", None)
             return X, *y
         if not is_stored(X):
-            return validate_data(self, X, *y, **accepted)
+            checked = validate_data(self, X, *y, **accepted)
+            X = checked[0] if y else checked
+            if issparse(X):
+                X = arrays.one_index_type(X)
+                if y and not X.has_canonical_format:
+                    # a column's squares are those of entries, not of the parts that these may be stored in
+                    X = X.copy()
+                    X.sum_duplicates()
+            return (X, checked[1]) if y else X
         rows = open_rows(X)
         checked = validate_data(self, rows.stand_in(), *y, **{**accepted, "ensure_all_finite": False})
         return (rows, checked[1]) if y else rows
@@ -207,7 +258,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             sample_weight,
             accept_sparse=False,
             ensure_2d=False,
-            dtype=X.dtype,
+            # in X's arithmetic once they are shares: large and small ones may have no place there
+            dtype=X.dtype if arrays.is_elsewhere(X) else arrays.DTYPES,
             input_name="sample_weight",
             estimator=self,
         )

@@ -32,6 +32,9 @@ RISES = 20
 BOTTOM = -1e20
 # Iterations without a smaller gradient, where its square is at the rounding errors of the loss, that count as the end.
 STAGNATION = 50
+# And the rounding errors of a gradient within which it may be then: those of an intercept, far above its target's spread, are not
+# independent between samples, as the others are (√n is 1000 at the most here), and a step shorter than them is none.
+LOST = 1000
 # Predictions carried along as sums of steps are computed afresh after so many iterations: their rounding errors add up
 # like a random walk, so 32 steps cost at most a digit.
 REFRESH = 32
@@ -56,14 +59,22 @@ class Stopping:
         The norm that the rounding errors of a gradient at `coef` have.
     eps : float
         The precision of the arithmetic.
+    null_loss : float or None
+        The loss of the best constant prediction; None where it is half the square of the scale.
     """
 
     def __init__(
-        self, metric: Norm, scale: float | Array, tol: float, floor: Callable[[Array], float], eps: float
+        self,
+        metric: Norm,
+        scale: float | Array,
+        tol: float,
+        floor: Callable[[Array], float],
+        eps: float,
+        null_loss: float | None = None,
     ) -> None:
         self.metric, self.scale, self.tol, self.floor = metric, scale, tol, floor
         self.exact = math.sqrt(eps)
-        self.null_loss = 0.5 * float(np.vdot(scale, scale))
+        self.null_loss = 0.5 * float(np.vdot(scale, scale)) if null_loss is None else null_loss
 
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The norm of a gradient, and that of its rounding errors (0 where that decides nothing)."""
@@ -73,6 +84,10 @@ class Stopping:
         norm = math.sqrt(np.vdot(half, half))
         floor = self.floor(coef) / part if norm < 0.01 and norm > self.tol * part else 0.0
         return norm / part, floor
+
+    def rounding(self, value: float, coef: Array) -> float:
+        """The norm of a gradient's rounding errors, wherever it is."""
+        return self.floor(coef) / math.sqrt(max(value / self.null_loss, self.exact))
 
 
 class GradientNorm:
@@ -91,6 +106,10 @@ class GradientNorm:
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The Euclidean norm of a gradient; its rounding errors are not known."""
         return math.sqrt(float(np.vdot(gradient, gradient))), 0.0
+
+    def rounding(self, value: float, coef: Array) -> float:
+        """Nothing is known."""
+        return 0.0
 
 
 class Run:
@@ -156,6 +175,10 @@ class Run:
         grown = self.rises >= RISES and value > 10 * abs(losses[0])
         if finite:
             if value < self.best_value:
+                if value < self.best_value - self.noise(value):
+                    self.flattest_norm = (
+                        math.inf
+                    )  # norms are relative to losses, and those of higher ones count no longer
                 self.best_value, self.best_coef = value, base.coef
             shrunk = norm < 0.5 * self.flattest_norm
             if norm < self.flattest_norm:
@@ -195,8 +218,10 @@ class Run:
             )
 
     def _stagnates(self, norm: float) -> bool:
-        """Whether the gradient has stopped shrinking where the objective's gap is below its rounding errors."""
-        return self.iteration - self.improved >= STAGNATION and norm * norm <= 100 * self.eps
+        """Whether the gradient has stopped shrinking where the objective's gap, or the steps made of it, are rounding errors."""
+        if self.iteration - self.improved < STAGNATION:
+            return False
+        return norm * norm <= 100 * self.eps or norm <= LOST * self.stopping.rounding(self.base.value, self.base.coef)
 
     def forget(self) -> None:
         """Take the last row of the history back: the point will be observed again."""

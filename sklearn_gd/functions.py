@@ -19,12 +19,16 @@ from . import messages
 from .objectives import Direction, Point, Subspace
 from .protocols import Array
 
-__all__ = ["SCHEMES", "Function"]
+__all__ = ["SCHEMES", "EvaluationsSpentError", "Function"]
 
 EPS = float(np.finfo(np.float64).eps)
 #: scheme -> the step of its differences, relative to max(1, |x|): where its own error and the rounding errors of the
 #: values (for a complex step there are none) are of one size.
 SCHEMES = {"2-point": EPS ** (1 / 2), "3-point": EPS ** (1 / 3), "cs": EPS}
+
+
+class EvaluationsSpentError(Exception):
+    """No call of the function is left; caught where the run's result is made."""
 
 
 class Function:
@@ -43,6 +47,8 @@ class Function:
     ----------
     nfev, njev : int
         Evaluations of the function, those of finite differences included, and of the gradient.
+    limit : float
+        What `nfev` may come to.
     trusted : bool
         Whether the gradient rests on the user's word.
     """
@@ -55,6 +61,7 @@ class Function:
     ) -> None:
         self.fun, self.args, self.jac, self.low, self.high, self.errors = fun, args, jac, low, high, errors
         self.nfev = self.njev = 0
+        self.limit = math.inf
         # real arithmetic on the way (abs, float) loses a complex step's derivative
         self.trusted = jac is True or jac == "cs" or callable(jac)
         self.anchor = low
@@ -83,9 +90,14 @@ class Function:
         with np.errstate(**self.errors):
             return function(x.copy(), *self.args)  # a copy: what the user does to it stays there
 
+    def _count_call(self) -> None:
+        if self.nfev >= self.limit:
+            raise EvaluationsSpentError
+        self.nfev += 1
+
     def evaluate(self, x: Array) -> tuple[float, Any]:
         """The value and, where the function returns it too, the gradient."""
-        self.nfev += 1
+        self._count_call()
         out = self._call(self.fun, x)
         gradient = None
         if self.jac is True:
@@ -118,7 +130,7 @@ class Function:
             for k, h in zip(free, step, strict=True):
                 shifted = x.astype(complex)
                 shifted[k] += 1j * h
-                self.nfev += 1
+                self._count_call()
                 out[k] = self._vector(np.imag(self._call(self.fun, shifted)), np.empty(1))[0] / h
             return out
         above, below = self.high[free] - x[free], x[free] - self.low[free]

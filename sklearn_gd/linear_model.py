@@ -14,8 +14,9 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from . import messages
 from ._checks import check_number
-from .arrays import beside, cast, class_totals, home, is_elsewhere, looked_up, namespace, on_host
+from .arrays import beside, cast, class_totals, in_units, is_elsewhere, looked_up, namespace, on_host
 from .base import BaseGD, Target, lazy_on_dask
 from .designs.dask import accuracy, encode_blocks, is_dask, r2
 from .losses import Binomial, HalfSquaredError, Multinomial
@@ -61,7 +62,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
-        searches reach its parameters.
+        searches reach its parameters, and those of a name, which becomes its rule.
 
     momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
         How much of the last step is repeated.
@@ -285,6 +286,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     _one_target = False
 
     def _check_own_parameters(self) -> None:
+        if self.alpha is None:
+            raise TypeError(messages.none_given("alpha", "no penalty", "alpha=0"))
         check_number("alpha", self.alpha, 0, right=False)
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Array]:
@@ -293,7 +296,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         return self._validated(X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
-        y = cast(beside(y, X), X.dtype)
+        y, weight = cast(beside(y, X), X.dtype), in_units(weight)[0]
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), None, n_outputs, {}
 
@@ -380,7 +383,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
-        searches reach its parameters.
+        searches reach its parameters, and those of a name, which becomes its rule.
 
     momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
         How much of the last step is repeated.
@@ -612,6 +615,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         self.class_weight = class_weight
 
     def _check_own_parameters(self) -> None:
+        if self.C is None:
+            raise TypeError(messages.none_given("C", "no penalty", "C=np.inf"))
         check_number("C", self.C, 0, left=False)
         weight = self.class_weight
         if not (weight is None or isinstance(weight, dict) or (isinstance(weight, str) and weight == "balanced")):
@@ -622,6 +627,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         index: Any
+        weight, unit = in_units(weight)
         classes, index, counts = encode_blocks(y, weight, encode) if is_dask(y) else encode(y, weight, X)
         k = len(classes)
         if k < 2:
@@ -643,7 +649,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             weight = factor if weight is None else weight * factor
             counts = counts * per_class
         total = float(counts.sum())
-        alpha = 0.0 if math.isinf(self.C) else 1.0 / (float(self.C) * total)
+        alpha = 0.0 if math.isinf(self.C) else strength(float(self.C), total, unit)
         share = counts / total
         present = share[share > 0]
         # the loss of the constant prediction: log k without an intercept
@@ -761,6 +767,15 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         return xp.stack([xp.zeros_like(raw), raw], axis=1)
 
 
+def strength(C: float, total: float, unit: int) -> float:
+    """1/(C·S) with S = total·2^unit, of which the products on the way may leave the range of numbers."""
+    (c, c_unit), (t, t_unit) = math.frexp(C), math.frexp(total)
+    try:
+        return math.ldexp(1.0 / (c * t), -(c_unit + t_unit + unit))
+    except OverflowError as error:
+        raise ValueError(messages.too_strong(C, math.ldexp(total, min(unit, 0)))) from error
+
+
 # Labels that are counted one by one on a device, a pass over them each; sorting them costs about as much as so many.
 FEW_LABELS = 32
 
@@ -779,22 +794,26 @@ def indexed(y: Array) -> tuple[Array, Array]:
         if not xp.isdtype(y.dtype, ("bool", "integral")):
             check_classification_targets(y)
         elif xp.isdtype(y.dtype, "integral"):
-            low, high = (int(number) for number in home(xp.min(y), xp.max(y)))
+            low, high = int(xp.min(y)), int(xp.max(y))  # as doubles, large ones would lose digits
             k = high - low + 1
             # a few labels without a gap: subtracted, not sorted
-            if k <= FEW_LABELS and class_totals(y - low, None, k).all():
-                return on_host(xp.arange(low, high + 1, dtype=y.dtype)), y - low
+            if k <= FEW_LABELS and high < 2**63:
+                shifted = cast(y, xp.int64) - low
+                if class_totals(shifted, None, k).all():
+                    return on_host(cast(xp.arange(low, high + 1, dtype=xp.int64), y.dtype)), shifted
         classes, index = xp.unique_inverse(y)
         return on_host(classes), index
     if y.dtype.kind in "iub" and len(y):
         low, high = int(y.min()), int(y.max())
         if high - low < max(len(y), 256):
-            # small integers, as most labels are: counted in one pass, not sorted
-            shifted = np.subtract(y, low, dtype=np.intp)
+            # integers near each other, as most labels are: counted in one pass, not sorted; in a type that holds all of them
+            wide: Any = np.uint64 if y.dtype.kind == "u" else np.int64
+            shifted = np.subtract(y, wide(low), dtype=wide).astype(np.intp, copy=False)
             present = np.flatnonzero(np.bincount(shifted, minlength=high - low + 1))
-            if len(present) == high - low + 1:
-                return (present + low).astype(y.dtype), shifted
-            return (present + low).astype(y.dtype), np.searchsorted(present, shifted)
+            classes = (present.astype(wide) + wide(low)).astype(y.dtype)
+            return classes, shifted if len(present) == high - low + 1 else np.searchsorted(present, shifted)
     else:
+        if y.dtype == object and not all(isinstance(label, str) for label in y):
+            raise ValueError(messages.labels_of_several_kinds({type(label).__name__ for label in y}))
         check_classification_targets(y)
     return np.unique(y, return_inverse=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +13,30 @@ if TYPE_CHECKING:
     from .protocols import Array, StepRule
 
 __all__ = [
+    "ELSEWHERE",
     "NO_ARRAY_API_COMPAT",
+    "SGDS_RATES",
     "cluster_lost",
+    "column_start",
     "diverged",
     "function_end",
     "imprecise",
+    "labels_of_several_kinds",
     "lost",
+    "momentum_switched",
     "no_matplotlib",
     "no_numbers",
     "no_runs",
     "no_subplot",
     "no_such_coefficient",
+    "no_such_inner_parameter",
+    "no_such_keyword",
     "no_such_level",
+    "none_given",
     "not_a_gradient",
     "not_a_number",
     "not_a_pair",
+    "not_a_rate",
     "not_finite",
     "not_finite_at_the_start",
     "not_finite_in_block",
@@ -36,9 +46,14 @@ __all__ = [
     "not_two_coefficients",
     "other_namespace",
     "other_objective",
+    "parameter_of_others",
     "polyak_needs_the_optimum",
     "separated",
+    "sgds_rate",
+    "summary",
+    "too_strong",
     "truncated",
+    "two_names",
     "unconverged",
     "unreadable",
     "unsupported",
@@ -69,6 +84,79 @@ def other_namespace(method: str, fitted: object, given: object) -> str:
         f"{method}() must use the same namespace and the same device as fit(): the coefficients are of {told(fitted)}, X is "
         f"of {told(given)}. Convert X, or fit again on arrays like it (with array_api_dispatch=True to stay outside NumPy)."
     )
+
+
+# ------------------------------------------------------------------------------------------- parameters in other packages' words
+
+#: names of `sklearn.linear_model.SGDRegressor` for learning rates -> what they are there, and what is nearest here
+SGDS_RATES = {
+    "invscaling": (
+        "eta0 / t**power_t",
+        "a callable, learning_rate=lambda k: 0.01 / (k + 1) ** 0.25, or a schedule with a name, 'inverse-time'",
+    ),
+    "optimal": ("1 / (alpha * (t0 + t))", "'inverse-time', or sklearn_gd.steps.InverseTime(0.1, decay=0.01)"),
+    "adaptive": ("eta0, divided by 5 where the loss stops falling", "'backtracking', which halves the rate there"),
+}
+
+#: parameters of other estimators -> where here
+ELSEWHERE = {
+    "eta0": "the rate is learning_rate itself, a number, or the first parameter of a schedule, sklearn_gd.steps.InverseTime(0.1)",
+    "power_t": "learning_rate may be any callable, lambda k: 0.01 / (k + 1) ** 0.25",
+    "penalty": "the penalty is L2, and none with alpha=0 (least squares) or C=np.inf (logistic regression)",
+    "l1_ratio": "the penalty is L2",
+    "solver": "learning_rate and preconditioner say how to descend",
+    "C": "least squares has alpha, the penalty's strength: Ridge's alpha over the number of samples",
+    "alpha": "logistic regression has C, the inverse of the penalty's strength, as LogisticRegression",
+    "loss": "GDLinearRegression has squared error, GDLogisticRegression log loss",
+    "n_jobs": "the threads are those of BLAS: threadpoolctl.threadpool_limits sets their number",
+    "early_stopping": "a fit ends by tol and max_iter",
+    "n_iter_no_change": "a fit ends by tol and max_iter",
+    "batch_size": "every iteration sees all samples",
+    "shuffle": "every iteration sees all samples",
+}
+
+
+def sgds_rate(name: str) -> str:
+    """The text for a learning rate of SGDRegressor's."""
+    what, here = SGDS_RATES[name]
+    return (
+        f"learning_rate={name!r} is a name of SGDRegressor's, for {what}. The nearest here is {here}; 'auto' chooses the rate of each "
+        "iteration."
+    )
+
+
+def not_a_rate(value: object, names: Collection[str]) -> str:
+    """The text for a learning rate of a type that none has."""
+    return (
+        f"learning_rate must be a positive number, one of {', '.join(map(repr, names))}, a callable of the iteration or a rule of "
+        f"sklearn_gd.steps; got {value!r} of type {type(value).__name__}."
+    )
+
+
+def momentum_switched(value: bool) -> str:
+    """The text for a momentum that is only switched on or off."""
+    way = "momentum='nesterov', or a number as momentum=0.9" if value else "momentum=None"
+    return f"momentum must be a number in [0, 1), a name, an object of sklearn_gd.momentum or None, got {value!r}: write {way}."
+
+
+def none_given(name: str, meaning: str, instead: str) -> str:
+    """The text for None where other packages have a meaning for it."""
+    return f"{name} must be a number, got None: {meaning} is {instead}."
+
+
+def parameter_of_others(estimator: str, name: str, known: Sequence[str]) -> str:
+    """The text for a parameter that other estimators have."""
+    return f"Invalid parameter {name!r} for estimator {estimator}: {ELSEWHERE[name]}. Valid parameters are: {list(known)!r}."
+
+
+def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence[type]) -> str:
+    """The text for a rule's or momentum's parameter where there is none, and the classes that have it."""
+    text = f"{name}__{key} was given, and {name}={value!r} has no parameter {key!r}"
+    if not having:
+        return f"{text}, as all others that {name} may be."
+    names = [kind.__name__ for kind in having]
+    module = having[0].__module__
+    return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
 def _rate(rate: float) -> str:
@@ -244,6 +332,13 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
             f"tol={run.stopping.tol:.2g}. Raise max_iter or tol, or use learning_rate='auto' if this was not the choice already."
             + safe
         )
+    if run.reason == "maxfev":
+        function: Any = run.objective
+        return (
+            f"Not converged: after {function.nfev} calls of fun (maxfev={function.limit}) the gradient's norm at the best "
+            f"place is {run.norm:.2g}, tol={run.stopping.tol:.2g}. Raise maxfev or tol, or give the gradient (jac), which saves the calls of "
+            "finite differences."
+        )
     value = run.base.value
     if run.rises >= 20:
         what = f"the function rose {run.rises} times in a row"
@@ -292,7 +387,58 @@ def no_such_level(variable: str, value: str, levels: Sequence[str]) -> str:
 
 def not_a_gradient(out: Any, shape: tuple[int, ...]) -> str:
     """The text for a gradient of the wrong shape."""
-    return f"The gradient must be real numbers of shape {shape}, got {out!r}."
+    got = np.shape(out) if isinstance(out, np.ndarray) else None
+    return f"The gradient must be real numbers of shape {shape}, got {'' if got is None else f'shape {got}: '}{out!r}."
+
+
+def labels_of_several_kinds(types: Collection[str]) -> str:
+    """The text for classes that cannot be sorted, or are no labels."""
+    return (
+        f"Unknown label type: y is an array of objects of type {', '.join(sorted(types))}. Strings alone are taken as objects; use "
+        "y.astype(int) for numbers, y.astype(str) for a mixture, and give labels that are missing a name or leave their rows out."
+    )
+
+
+def too_strong(C: float, total: float) -> str:
+    """The text for a penalty that is no number."""
+    return (
+        f"C={C!r} is too small for samples of total weight {total:.3g}: the penalty 1/(C * sum of the weights) overflows. Use a larger "
+        "C, or larger sample weights."
+    )
+
+
+def column_start(k: int) -> str:
+    """The text for a start that could be read in two ways."""
+    return (
+        f"x0 of shape ({k}, 1) could be one start of {k} numbers or {k} starts of one number each. Write x0.ravel() for one "
+        f"start: fun then gets x of shape ({k},), and x[:, None] is the column. Write n_starts={k} for {k} starts."
+    )
+
+
+def no_such_keyword(function: str, name: str, known: Sequence[str]) -> str:
+    """The text for a keyword that a function does not have."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return (
+        f"{function}() got an unexpected keyword argument {name!r}"
+        + (f": did you mean {close[0]!r}?" if close else ".")
+        + f" It knows {', '.join(known)}; arguments of fun go into args=(...)."
+    )
+
+
+def two_names(scipys: str, ours: str, first: object, second: object) -> str:
+    """The text for a parameter that is given twice."""
+    return f"{scipys}={first!r} and {ours}={second!r} are two names of one parameter, and differ: give one of them."
+
+
+def summary(result: Any) -> str:
+    """What is printed at the end, in the form that SciPy's methods have."""
+    figures = {
+        "Current function value": f"{result.fun:.6g}",
+        "Iterations": result.nit,
+        "Function evaluations": result.nfev,
+        "Gradient evaluations": result.njev,
+    }
+    return "\n".join([result.message, *(f"         {name}: {figure}" for name, figure in figures.items())])
 
 
 def unsupported(name: str, why: str) -> str:

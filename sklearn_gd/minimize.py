@@ -6,22 +6,25 @@ Two uses: by itself, to see what a learning rate or a start does on a function o
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 import math
+import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import Bounds, OptimizeResult
+from scipy.optimize import Bounds, OptimizeResult, OptimizeWarning
 from sklearn.utils import check_random_state
 
 from . import messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
 from .descent import GradientNorm, Run, descend
 from .exceptions import DivergenceError, DivergenceWarning
-from .functions import EPS, SCHEMES, Function
+from .functions import EPS, SCHEMES, EvaluationsSpentError, Function
 from .momentum import NoMomentum, momentum_for
 from .preconditioners import Identity
 from .protocols import Array, Momentum, StepRule
@@ -31,14 +34,52 @@ from .steps import Polyak, Wolfe, rule_for
 __all__ = ["gradient_descent"]
 
 #: stop_reason -> status; SciPy's own figures where it has one
-STATUS = {"gradient": 0, "max_iter": 1, "precision": 2, "diverged": 3, "unbounded": 4, "callback": 99}
+STATUS = {"gradient": 0, "max_iter": 1, "precision": 2, "diverged": 3, "unbounded": 4, "maxfev": 5, "callback": 99}
 # Iterations of the default rule that tell a run without a bottom from one that only creeps: its steps grow tenfold at
 # most, and f = 3x² + 4y − sin z takes 40 of them to −1e20.
 PROBE = 100
+# Steps in a row of a rule that looks at the function, within rounding errors of each number, that count as the end.
+STILL = 10
 #: name -> class of the metrics that need a function's gradients alone
 METRICS: dict[str | None, type[Identity]] = {None: Identity, "lbfgs": LimitedMemory}
+#: SciPy's name of an option -> ours
+SCIPYS_NAMES = {"maxiter": "max_iter", "maxfun": "maxfev", "gtol": "tol"}
+#: what `scipy.optimize.minimize` hands to every method by name, and nobody else does
+MINIMIZE = {"args", "jac", "hess", "hessp", "bounds", "constraints", "callback"}
+
+M = TypeVar("M", bound=Callable[..., Any])
 
 
+def scipys_options(method: M) -> M:
+    """Treat the options that do not exist, and those given under two names, as their caller expects.
+
+    `scipy.optimize.minimize` warns of options that a method does not know, whoever calls a function gets a TypeError. And
+    SciPy's ``tol`` is the default of a method's ``gtol``, which is no contradiction to it.
+    """
+    known = inspect.signature(method).parameters
+
+    @functools.wraps(method)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        by_minimize = kwargs.keys() >= MINIMIZE
+        unknown = [name for name in kwargs if name not in known]
+        if unknown and not by_minimize:
+            raise TypeError(messages.no_such_keyword(method.__name__, unknown[0], list(known)))
+        if unknown:
+            warnings.warn(f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=3)
+        for scipys, ours in SCIPYS_NAMES.items():
+            values = [kwargs.get(name) for name in (scipys, ours)]
+            if any(value is None for value in values) or (by_minimize and scipys == "gtol"):
+                continue
+            for name, value in zip((scipys, ours), values, strict=True):
+                check_number(name, value, 0)
+            if values[0] != values[1]:
+                raise ValueError(messages.two_names(scipys, ours, *values))
+        return method(*args, **{name: value for name, value in kwargs.items() if name in known})
+
+    return cast(M, called)
+
+
+@scipys_options
 def gradient_descent(
     fun: Callable[..., Any],
     x0: ArrayLike | None,
@@ -60,16 +101,28 @@ def gradient_descent(
     check_gradient: bool = True,
     on_divergence: str = "warn",
     verbose: int = 0,
+    maxiter: float | None = None,
+    gtol: float | None = None,
+    maxfev: float | None = None,
+    maxfun: float | None = None,
+    disp: bool | int = False,
+    return_all: bool = False,
 ) -> OptimizeResult:
     """Minimise a differentiable function by gradient descent.
+
+    By itself, or as a method of SciPy's, ``scipy.optimize.minimize(fun, x0, method=gradient_descent, options={...})``: all
+    parameters from `learning_rate` on are options then.
 
     Parameters
     ----------
     fun : callable
-        ``fun(x, *args) -> float``, x of shape (n,); with ``jac=True`` it returns the pair (value, gradient).
+        ``fun(x, *args) -> float``, x of shape (n,); with ``jac=True`` it returns the pair (value, gradient). Arrays of one
+        number are values, too, and arrays of n numbers gradients, whatever their shapes.
     x0 : array-like of shape (n,) or (n_starts, n), or None
         Where to start. Every row of a matrix is a start: all are run, and the best end is the result. None with
-        `n_starts`. A start outside of `bounds` is projected on them.
+        `n_starts`. A start outside of `bounds` is projected on them. A column, of shape (k, 1), could be one start of k
+        numbers as well as k starts of one number, and is refused: write ``x0.ravel()`` for the first, ``n_starts=k`` or
+        `bounds` of one pair for the second. `fun` gets x of shape (n,) always.
     args : tuple, default=()
         Further arguments of `fun` and `jac`.
     jac : callable, True, {"2-point", "3-point", "cs"} or None, default=None
@@ -102,7 +155,8 @@ def gradient_descent(
         The Euclidean norm of the gradient at which a run ends; the gradient is taken without the components that
         `bounds` hold.
     n_starts : int or None, default=None
-        As many starts, drawn uniformly in the box that `bounds` must then be; `x0`, if given, is the first of them.
+        As many starts, drawn uniformly in the box that `bounds` must then be; `x0`, if given, is the first of them. If `x0`
+        has as many rows, these are the starts, and none is drawn.
     random_state : int, RandomState instance or None, default=None
         Draws the starts.
     check_gradient : bool, default=True
@@ -112,6 +166,18 @@ def gradient_descent(
         What to do where the result comes from a run that diverged: warn, or raise `DivergenceError`.
     verbose : int, default=0
         1 prints a line at iterations 1, 2, ..., 10, 20, ... and at the end, 2 at every one.
+    maxiter : int or None, default=None
+        SciPy's name of `max_iter`; whole numbers of type float, and inf, are allowed.
+    gtol : float or None, default=None
+        SciPy's name of `tol`. It is the Euclidean norm here, which is never less than the largest component that SciPy's methods
+        look at. In `scipy.optimize.minimize` it goes before ``tol``, as for SciPy's own methods.
+    maxfev, maxfun : int or None, default=None
+        Calls of `fun` at the most, of each start, those of finite differences included; but a start is always evaluated with its
+        gradient. The result is the best place whose gradient was found. Both names mean the same. None is no limit.
+    disp : bool or int, default=False
+        Whether to print at the end why it ended, the value, and what it took.
+    return_all : bool, default=False
+        Whether the result has ``allvecs``, too: the rows of ``path`` as a list, SciPy's name of it.
 
     Returns
     -------
@@ -122,7 +188,7 @@ def gradient_descent(
           best it has seen.
         - ``success``: whether the gradient is within `tol`.
         - ``stop_reason``, ``status``, ``message``: why the run ended, as a word (``"gradient"`` 0, ``"max_iter"`` 1,
-          ``"precision"`` 2, ``"diverged"`` 3, ``"unbounded"`` 4, ``"callback"`` 99), a number and a sentence.
+          ``"precision"`` 2, ``"diverged"`` 3, ``"unbounded"`` 4, ``"maxfev"`` 5, ``"callback"`` 99), a number and a sentence.
         - ``nit``; ``nfev``, ``njev``: iterations; calls of `fun` and gradients, of all starts together.
         - ``history``: as the estimators' ``history_``: a dict of lists, one entry for the start and each iteration; "passes"
           counts the calls of `fun` and `jac`.
@@ -132,8 +198,9 @@ def gradient_descent(
     Raises
     ------
     ValueError, TypeError
-        For parameters that are not allowed, and for what is not supported; where `fun` or its gradient is not finite at any
-        start; where the gradient disagrees with `fun` at a start.
+        For parameters that are not allowed or do not exist, and for what is not supported; where one is given under both of its
+        names with different values; where `fun` or its gradient is not finite at any start; where the gradient disagrees with
+        `fun` at a start.
     DivergenceError
         If the run diverges and ``on_divergence="raise"``.
 
@@ -141,6 +208,8 @@ def gradient_descent(
     -----
     DivergenceWarning
         If the run diverges and ``on_divergence="warn"``.
+    OptimizeWarning
+        Of `scipy.optimize`, if ``minimize`` hands over options that do not exist; they are ignored, as by SciPy's methods.
 
     See Also
     --------
@@ -175,7 +244,7 @@ def gradient_descent(
     >>> result = gradient_descent(lambda x: x @ x, [3.0, 4.0], learning_rate=0.1, tol=1e-3)
     >>> [round(norm, 2) for norm in result.history["gradient_norm"][:3]]
     [10.0, 8.0, 6.4]
-    >>> options = {"learning_rate": 0.1, "tol": 1e-3}
+    >>> options = {"learning_rate": 0.1, "maxiter": 1000, "gtol": 1e-3}
     >>> again = minimize(lambda x: x @ x, [3.0, 4.0], method=gradient_descent, options=options)
     >>> bool(np.all(again.x == result.x))
     True
@@ -198,7 +267,16 @@ def gradient_descent(
         raise ValueError(messages.unsupported("constraints", "knows bounds, and no other constraints"))
     jac = _scheme(jac)
     check_integer("max_iter", max_iter, 0)
+    if maxiter is not None:
+        max_iter = _count("maxiter", maxiter, 0)
     check_number("tol", tol, 0)
+    if gtol is not None:
+        check_number("gtol", gtol, 0)
+        tol = gtol
+    limits = [_count(name, value, 1) for name, value in (("maxfev", maxfev), ("maxfun", maxfun)) if value is not None]
+    if not isinstance(disp, (bool, np.bool_)):
+        check_integer("disp", disp, 0)
+    check_boolean("return_all", return_all)
     check_boolean("check_gradient", check_gradient)
     check_choice("on_divergence", on_divergence, ("warn", "raise"))
     if not isinstance(verbose, (bool, np.bool_)):
@@ -233,6 +311,7 @@ def gradient_descent(
             differs = function.disagreement(place)
             if differs is not None:
                 raise ValueError(messages.wrong_gradient("x0", *differs))
+        function.limit = min(limits, default=math.inf)
         run = Run(function, start, GradientNorm(tol), max_iter, EPS, int(verbose))
         run.metric = METRICS[preconditioner]()
         run.point = place  # its value is known
@@ -245,9 +324,25 @@ def gradient_descent(
     if best.stop_reason == "diverged":
         if on_divergence == "raise":
             raise DivergenceError(best.message)
-        warnings.warn(best.message, DivergenceWarning, stacklevel=2)
+        warnings.warn(best.message, DivergenceWarning, stacklevel=3)
     totals = {name: sum(result[name] for result in results) for name in ("nfev", "njev")}
-    return Result({**best, **totals, "starts": results})
+    out = Result({**best, **totals, "starts": results})
+    if return_all:
+        out.allvecs = list(best.path)
+    if disp:
+        print(messages.summary(out))
+    return out
+
+
+def _count(name: str, value: Any, low: int) -> int:
+    """A number of iterations or calls as SciPy's options have them: 1e4 and inf are numbers, too."""
+    if isinstance(value, (float, np.floating)):
+        if value == math.inf:
+            return sys.maxsize
+        if float(value).is_integer():
+            value = int(value)
+    check_integer(name, value, low)
+    return int(value)
 
 
 class Result(OptimizeResult):
@@ -255,7 +350,9 @@ class Result(OptimizeResult):
 
     def __repr__(self) -> str:
         """The fields without those that are as long as the run."""
-        return repr(OptimizeResult({k: v for k, v in self.items() if k not in ("history", "path", "starts")}))
+        return repr(
+            OptimizeResult({k: v for k, v in self.items() if k not in ("history", "path", "starts", "allvecs")})
+        )
 
 
 def _scheme(jac: Any) -> Any:
@@ -279,12 +376,17 @@ def _starts(x0: Any, n_starts: int | None, bounds: Any, random_state: Any) -> tu
         if starts.ndim > 2 or not starts.size or not np.isfinite(starts).all():
             raise ValueError(f"x0 must be finite numbers of shape (n,) or (n_starts, n), got {x0!r}.")
         starts = np.atleast_2d(starts.astype(np.float64))
+        one_pair = isinstance(bounds, (list, tuple, np.ndarray)) and len(bounds) == 1
+        if starts.shape[1] == 1 < len(starts) and not one_pair and n_starts is None:
+            raise ValueError(messages.column_start(len(starts)))
     low, high = _box(bounds, None if starts is None else starts.shape[1])
     if n_starts is None:
         if starts is None:
             raise ValueError("x0 must be given, or n_starts and bounds to draw starts from.")
         return np.clip(starts, low, high), low, high
     check_integer("n_starts", n_starts, 1)
+    if starts is not None and len(starts) == n_starts:
+        return np.clip(starts, low, high), low, high
     if starts is not None and len(starts) > 1:
         raise ValueError(f"n_starts={n_starts} and an x0 of {len(starts)} starts: give one of them.")
     if not np.isfinite([low, high]).all():
@@ -335,8 +437,10 @@ def _teller(callback: Callable[..., Any]) -> Callable[[OptimizeResult], Any]:
 class Recorder:
     """The places of a run, and word of them to the user's callback."""
 
-    def __init__(self, start: Array, tell: Callable[[OptimizeResult], Any] | None) -> None:
-        self.path, self.tell = [start], tell
+    def __init__(self, start: Any, tell: Callable[[OptimizeResult], Any] | None, searches: bool) -> None:
+        self.path, self.tell, self.searches = [start.coef], tell, searches
+        self.still = 0
+        self.best = self.flattest = start
 
     def before(self, run: Run) -> None:
         """Nothing: the history has its row already."""
@@ -344,10 +448,16 @@ class Recorder:
     def after(self, run: Run) -> bool:
         if len(self.path) == len(run.history["loss"]):
             return False  # a place that is not finite
-        self.path.append(run.base.coef)
-        if self.tell is None:
-            return False
         base = run.base
+        self.path.append(base.coef)
+        self.best = base if base.coef is run.best_coef else self.best
+        self.flattest = base if base.coef is run.flattest_coef else self.flattest
+        moved = np.abs(self.path[-1] - self.path[-2]) > 4 * EPS * np.abs(base.coef)
+        self.still = 0 if moved.any() else self.still + 1
+        if self.searches and self.still >= STILL:
+            run.reason = run.reason or "precision"
+        if self.tell is None:
+            return run.reason is not None
         try:
             self.tell(OptimizeResult(x=base.coef.copy(), fun=base.value, jac=base.full.copy(), nit=run.iteration))
         except StopIteration:
@@ -360,24 +470,35 @@ def _result(
 ) -> OptimizeResult:
     """Descend from one start, and say how it ended."""
     rule, momentum = parts
-    recorder = Recorder(run.point.coef, tell)
+    recorder = Recorder(run.point, tell, not rule.scheduled and isinstance(momentum, NoMomentum))
+    differs = limit = None
     with np.errstate(all="ignore"):
-        descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=recorder)
-        if run.reason == "max_iter" and _falls_forever(run, function):
-            run.reason = "unbounded"
-        place = run.base if run.coef is run.base.coef else function.at(run.coef)
-        differs = None
-        if check_gradient and function.trusted and run.reason in ("max_iter", "precision", "diverged"):
-            differs = function.disagreement(place)
-        limit = None
-        if rule.scheduled and run.reason in ("diverged", "max_iter"):
-            function.at(run.coef)  # the curvature there
-            largest = run.smoothness()
-            limit = 2 / largest if largest > 0 else None
+        try:
+            descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=recorder)
+        except EvaluationsSpentError:
+            _end_at_limit(run, recorder.best)
+        with contextlib.suppress(EvaluationsSpentError):  # what the message could have said besides
+            if run.reason == "max_iter" and _falls_forever(run, function):
+                run.reason = "unbounded"
+        place = next(seen for seen in (run.base, recorder.best, recorder.flattest) if seen.coef is run.coef)
+        with contextlib.suppress(EvaluationsSpentError):
+            if check_gradient and function.trusted and run.reason in ("max_iter", "precision", "diverged"):
+                differs = function.disagreement(place)
+            if rule.scheduled and run.reason in ("diverged", "max_iter"):
+                function.at(run.coef)  # the curvature there
+                largest = run.smoothness()
+                limit = 2 / largest if largest > 0 else None
     message = messages.function_end(run, rule, limit)
     if differs is not None:
         message += " " + messages.wrong_gradient("its end", *differs)
     return _as_result(function, place, run.reason, message, run.iteration, run.history, recorder.path)
+
+
+def _end_at_limit(run: Run, best: Any) -> None:
+    """End a run whose next place could not be evaluated any more."""
+    run.reason, run.base, run.iteration = "maxfev", best, len(run.history["loss"]) - 1
+    run.norm = run.stopping.measure(best.gradient, best.value, best.coef)[0]
+    run.report()
 
 
 def _falls_forever(run: Run, function: Function) -> bool:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
+from . import messages
 from ._checks import check_choice, check_number
 from ._compat import Documented
 
@@ -127,6 +129,8 @@ def momentum_for(momentum: Any, rule: StepRule, rate: Any) -> Momentum:
         check_choice("momentum", momentum, ("auto", *MOMENTA), ", None, or a number in [0, 1)")
         momentum = MOMENTA[momentum]()
     elif not isinstance(momentum, (HeavyBall, *MOMENTA.values())):
+        if isinstance(momentum, (bool, np.bool_)):
+            raise TypeError(messages.momentum_switched(bool(momentum)))
         momentum = HeavyBall(momentum)
     momentum.check()
     if not rule.momentum:

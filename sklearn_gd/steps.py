@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from . import messages
 from ._checks import check_choice, check_number
 from ._compat import Documented
 from .protocols import Array, Choose, Point, Subspace
@@ -277,10 +279,11 @@ class Lipschitz(Rule):
                 a = coordinates(1 / smoothness, factor, space)
                 if factor or len(space.directions) > 1:
                     return a, None
-                # The descent lemma: F(w + ηd) ≤ F(w) + η/2·∇F(w)ᵀd wherever L is an upper bound; 1e-10 is rounding.
+                # The descent lemma: F(w + ηd) ≤ F(w) + η/2·∇F(w)ᵀd wherever L is an upper bound; what is added is rounding.
                 point = space.point(a)
                 value = space.origin.value
-                if not point.value > value + 0.5 * a[0] * space.slopes().sum() + 1e-10 * abs(value):
+                room = 1e-10 * abs(value) + run.noise(value)
+                if not point.value > value + 0.5 * a[0] * space.slopes().sum() + room:
                     return a, point
                 smoothness *= 2
 
@@ -400,9 +403,15 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
             a = a.copy()
             a[..., :free] = 0.0
             value, gradient, hessian = space.derivatives(a)
+    steep: Any = None  # the last step, where it has left the slope as it was
     for _ in range(20):
         g = gradient[..., :free]
         step = newton_steps(hessian[..., :free, :free], g, run.eps)
+        if free == step.size == 1 and not step[0] and g[0] < 0:
+            # a slope without curvature: as far as one unit, and further if it goes on
+            step = np.array([1 / max(1.0, float(np.linalg.norm(space.directions[0].coef)))])
+        if steep is not None and abs(step[0]) < 10 * abs(steep[0]):
+            step = 10 * steep  # whatever the Hessian says, which by differences may be all rounding errors
         decrement = -float((step * g).sum())
         if not a[..., :free].any():
             promised = decrement
@@ -414,17 +423,21 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         for _ in range(30):
             trial = a.copy()
             trial[..., :free] += t * step
-            new = space.derivatives(trial)
-            if new[0] <= value - 1e-4 * t * decrement:
-                break
-            if new[0] <= value + noise and abs(float((new[1][..., :free] * step).sum())) <= decrement:
+            order = 2 if t == 1 else 1  # a Hessian is for the next step
+            new = space.derivatives(trial, order)
+            left = float((new[1][..., :free] * step).sum())
+            # lower, or flatter by a tenth: a bounce to the same slope is none
+            if new[0] <= value - 1e-4 * t * decrement or (new[0] <= value + noise and abs(left) <= 0.9 * decrement):
                 break
             t *= 0.25
         else:
             break
+        steep = t * step if free == step.size == 1 and left < -0.9 * decrement else None
         a = trial
-        value, gradient, hessian = new
-    run.note_progress(origin, promised)
+        value, gradient, hessian = new if order == 2 else space.derivatives(trial)
+    run.note_progress(origin, max(promised, origin - value))
+    if not a[..., :free].any():  # nothing lower, nothing flatter: the next search from here would be the same
+        run.exhausted = True
     return a
 
 
@@ -650,6 +663,8 @@ class Wolfe(Rule):
                 rate = promised / slope if slope else 1.0
             else:
                 rate = 1 / max(1.0, float(np.linalg.norm(space.directions[0].coef)))
+                if slope < 0:  # what it promises can be seen in the value
+                    rate = max(rate, -100 * run.eps * abs(value) / slope)
             low, low_value, low_slope = 0.0, value, slope
             high, high_value = math.inf, math.inf
             best: Any = None
@@ -916,6 +931,8 @@ def rule_for(rate: Any) -> Rule:
     rate : float, str, callable or rule
     """
     if isinstance(rate, str):
+        if rate in messages.SGDS_RATES:
+            raise ValueError(messages.sgds_rate(rate))
         check_choice("learning_rate", rate, RULES, ", a positive number, a callable or a rule of sklearn_gd.steps")
         return RULES[rate]()
     if isinstance(rate, Rule):
@@ -925,6 +942,9 @@ def rule_for(rate: Any) -> Rule:
         raise TypeError(f"learning_rate must be an instance, got the class {rate.__name__}: write {rate.__name__}().")
     if callable(rate):
         return Custom(rate)
+    number = isinstance(rate, Real) and not isinstance(rate, (bool, np.bool_))
+    if not number:
+        raise TypeError(messages.not_a_rate(rate, RULES))
     rule = Constant(rate)
     rule.check()
     return rule

@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
-from scipy.optimize import Bounds, OptimizeResult, minimize, rosen, rosen_der
+from scipy.optimize import Bounds, OptimizeResult, OptimizeWarning, basinhopping, minimize, rosen, rosen_der
 
 from sklearn_gd import DivergenceError, DivergenceWarning, GDLinearRegression, gradient_descent, steps
 from sklearn_gd.descent import HISTORY
@@ -313,7 +313,7 @@ def test_the_start_decides_which_valley_is_found():
 
 @pytest.mark.parametrize("rule", ["auto", 0.05, "adgd"])
 def test_several_starts_find_the_lower_valley(rule):
-    result = gradient_descent(valleys, [[2.0], [0.5], [-0.5]], learning_rate=rule)
+    result = gradient_descent(valleys, [[2.0], [0.5], [-0.5]], n_starts=3, learning_rate=rule)
     assert result.fun == min(start.fun for start in result.starts)
     assert [start.path[0, 0] for start in result.starts] == [2.0, 0.5, -0.5]
     assert result.x[0] < -1
@@ -413,7 +413,7 @@ def test_a_start_without_a_value():
         gradient_descent(log_squared, [-1.0])
     with pytest.raises(ValueError, match="the gradient is not finite"):
         gradient_descent(sphere, [1.0], jac=lambda x: x * np.nan)
-    result = gradient_descent(log_squared, [[-1.0], [3.0]])
+    result = gradient_descent(log_squared, [[-1.0], [3.0]], n_starts=2)
     assert result.success
     assert [start.stop_reason for start in result.starts] == ["diverged", "gradient"]
     assert result.starts[0].fun == np.inf
@@ -581,6 +581,42 @@ def test_args_shapes_and_types():
     assert result.jac.shape == (2,)
 
 
+def test_a_column_of_starts_and_a_column_of_numbers_are_told_apart():
+    target = np.array([[1.0], [2.0]])
+
+    def squares(theta):  # broadcasts whatever it gets
+        return ((theta.reshape(-1, 1) - target) ** 2).sum()
+
+    column = np.zeros((2, 1))
+    with pytest.raises(ValueError, match="one start of 2 numbers or 2 starts"):
+        gradient_descent(squares, column)
+    # both ways that the message names, and the pair of bounds that leaves one reading
+    result = gradient_descent(squares, column.ravel())
+    np.testing.assert_allclose(result.x, [1, 2], atol=1e-6)
+    assert len(result.starts) == 1
+    for given in ({"n_starts": 2}, {"bounds": [(None, None)]}, {"bounds": [(-3, 3)], "n_starts": 2}):
+        result = gradient_descent(squares, column, **given)
+        assert [start.x.shape for start in result.starts] == [(1,), (1,)]
+    # neither a row nor a single number leaves a doubt
+    np.testing.assert_allclose(gradient_descent(squares, [[0.0, 0.0]]).x, [1, 2], atol=1e-6)
+    assert gradient_descent(valleys, [[0.5]]).x.shape == (1,)
+
+
+def test_values_and_gradients_of_any_shape():
+    """As matrix products of columns leave them."""
+
+    def square(x):
+        column = x[:, None] - np.array([[1.0], [2.0]])
+        return column.T @ column  # (1, 1)
+
+    for gradient in (lambda x: 2 * (x[:, None] - [[1.0], [2.0]]), lambda x: 2 * (x - [1.0, 2.0])[None]):
+        for fun, jac in ((square, gradient), (lambda x: (square(x), gradient(x)), True), (square, None)):  # noqa: B023
+            result = gradient_descent(fun, [0.0, 0.0], jac=jac)
+            np.testing.assert_allclose(result.x, [1, 2], atol=1e-6)
+            assert isinstance(result.fun, float)
+            assert result.jac.shape == (2,)
+
+
 def test_a_result_is_pickled_and_printed_on_a_screen():
     result = gradient_descent(rosen, [[-1.2, 1.0], [0.0, 0.0]], learning_rate=1e-3)
     again = pickle.loads(pickle.dumps(result))
@@ -597,6 +633,65 @@ def test_verbose(capsys):
     for word in ("iteration", "loss", "gradient norm", "learning rate", "passes", " s"):
         assert word in lines[5]
     assert lines[-1].endswith("end: gradient")
+
+
+# --- where nothing but rounding errors is left ----------------------------------------------------------------
+
+
+def steep(x):
+    return 1e12 * ((x - [1.0, 2.0]) ** 2).sum()
+
+
+def steep_gradient(x):
+    return 2e12 * (x - [1.0, 2.0])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("jac", [steep_gradient, None])
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "silver"])
+def test_rounding_errors_are_an_end_after_a_few_searches(rule, jac, offset):
+    """The gradient is never within tol, the function cannot get lower: no rule may search on to max_iter."""
+    tol = 0 if jac else 1e-6
+    result = gradient_descent(lambda x: steep(x) + offset, [0.0, 0.0], jac=jac, learning_rate=rule, tol=tol)
+    assert result.stop_reason in ("precision", "gradient")
+    assert result.nit < 250
+    np.testing.assert_allclose(result.x, [1, 2], rtol=1e-9)
+    if rule == "exact":
+        assert result.nfev < 500
+
+
+@pytest.mark.parametrize("rule", ["auto", "exact", "wolfe", "backtracking", "barzilai-borwein"])
+@pytest.mark.parametrize(("fun", "minimum"), [
+    (lambda x: 1e8 + ((x - [1.0, 2.0]) ** 2).sum(), [1, 2]),  # whose digits end at differences of x of 1e-4
+    (lambda x: ((x - 1e8) ** 2).sum(), [1e8, 1e8]),
+    (lambda x: 1e8 * ((x - [1.0, 2.0]) ** 4).sum(), [1, 2]),
+])  # fmt: skip
+def test_differences_full_of_rounding_errors_do_not_end_a_run_early(rule, fun, minimum):
+    """Second differences of such values are all noise; the slopes along a step tell that it was too short."""
+    result = gradient_descent(fun, [0.0, 0.0], learning_rate=rule)
+    assert result.success
+    np.testing.assert_allclose(result.x, minimum, atol=1e-3)
+
+
+def test_an_exact_search_along_a_slope_without_curvature():
+    result = gradient_descent(lambda x: np.abs(x - [1.0, 2.0]).sum(), [0.0, 0.3], learning_rate="exact")
+    np.testing.assert_allclose(result.x, [1, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["exact", "backtracking", "wolfe"])
+def test_a_search_that_finds_nothing_is_not_repeated(rule):
+    """Uphill all the way: the gradient has the wrong sign."""
+    result = gradient_descent(sphere, [1.0, 1.0], jac=lambda x: -2 * x, learning_rate=rule, check_gradient=False)
+    assert result.stop_reason == "precision"
+    assert result.nfev < 1000
+
+
+def test_a_step_of_one_number_is_a_step():
+    """1e12 beside 1e-3: what moves the small one alone is no rounding error."""
+    result = gradient_descent(lambda x: (x[1] - 2e-3) ** 2, [1e12, 1e-3], jac=lambda x: np.array([0, 2 * (x[1] - 2e-3)]),
+                              learning_rate="lipschitz", tol=1e-12)  # fmt: skip
+    assert result.success
+    assert result.x[1] == pytest.approx(2e-3, rel=1e-9)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------
@@ -616,6 +711,22 @@ def test_verbose(capsys):
     ({"x0": None, "n_starts": 3, "bounds": [(0, None)] * 2}, ValueError, "finite on both sides"),
     ({"x0": [[0, 0], [1, 1]], "n_starts": 3, "bounds": [(0, 1)] * 2}, ValueError, "one of them"),
     ({"n_starts": 0}, ValueError, "n_starts"),
+    ({"x0": np.zeros((2, 1))}, ValueError, r"shape \(2, 1\) could be one start of 2 numbers or 2 starts.*ravel.*n_starts=2"),
+    ({"x0": np.zeros((2, 1)), "bounds": [(0, 1)] * 2}, ValueError, r"x0\.ravel"),
+    ({"x0": np.zeros((2, 1)), "bounds": Bounds(0, 1)}, ValueError, r"x0\.ravel"),
+    ({"x0": np.zeros((2, 1)), "n_starts": 3, "bounds": [(0, 1)]}, ValueError, "one of them"),
+    ({"jac": lambda x: np.ones((2, 2))}, TypeError, r"of shape \(2,\), got shape \(2, 2\)"),
+    ({"maxiter": -1}, ValueError, "maxiter must be at least 0"),
+    ({"maxiter": 5.5}, TypeError, "maxiter must be an integer"),
+    ({"maxiter": np.nan}, TypeError, "maxiter must be an integer"),
+    ({"maxiter": "5"}, TypeError, "maxiter must be an integer"),
+    ({"maxiter": True}, TypeError, "maxiter must be an integer"),
+    ({"maxiter": np.array([5, 6]), "max_iter": 5}, TypeError, "maxiter must be a number"),
+    ({"maxfev": 0}, ValueError, "maxfev must be at least 1"),
+    ({"maxfun": "many"}, TypeError, "maxfun must be an integer"),
+    ({"gtol": -1.0}, ValueError, "gtol"),
+    ({"disp": "yes"}, TypeError, "disp"),
+    ({"return_all": 1}, TypeError, "return_all"),
     ({"x0": [np.nan, 1]}, ValueError, "x0 must be finite"),
     ({"x0": []}, ValueError, "x0 must be finite"),
     ({"x0": np.zeros((2, 2, 2))}, ValueError, "x0"),
@@ -652,9 +763,110 @@ def test_scipy_hands_on_what_is_refused(name):
         minimize(rosen, [0.0, 0.0], method=gradient_descent, **{name: value})
 
 
-def test_options_that_do_not_exist_are_refused():
-    with pytest.raises(TypeError, match="maxiter"):
-        minimize(rosen, [0.0, 0.0], method=gradient_descent, options={"maxiter": 3})
+def test_a_keyword_that_does_not_exist_is_refused_with_the_one_that_is_meant():
+    with pytest.raises(TypeError, match="'learning_rat': did you mean 'learning_rate'"):
+        gradient_descent(rosen, [0.0, 0.0], learning_rat=0.1)
+    with pytest.raises(TypeError, match=r"'eps'.*maxfev"):
+        gradient_descent(rosen, [0.0, 0.0], eps=0.1)
+
+
+def test_minimize_warns_of_options_that_do_not_exist_as_for_its_own_methods():
+    heard = []
+    for method in ("BFGS", gradient_descent):
+        with pytest.warns(OptimizeWarning) as record:
+            result = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"eta": 3, "lr": 0.1})
+        assert result.success
+        assert record[0].filename == __file__
+        heard.append([str(warning.message) for warning in record])
+    assert heard[0] == heard[1] == ["Unknown solver options: eta, lr"]
+
+
+@pytest.mark.parametrize("fewest", [7, np.int64(7), 7.0])
+@pytest.mark.parametrize("jac", [rosen_der, True, None])
+def test_scipys_options(jac, fewest):
+    asked = (lambda x: (rosen(x), rosen_der(x))) if jac is True else rosen
+    result = minimize(asked, [-1.2, 1.0], jac=jac, method=gradient_descent, options={"maxiter": fewest})
+    ours = gradient_descent(asked, [-1.2, 1.0], jac=jac, max_iter=7)
+    assert (result.nit, result.status, result.stop_reason) == (7, 1, "max_iter")
+    np.testing.assert_array_equal(result.x, ours.x)
+    everything = {"maxiter": np.inf, "maxfev": None, "gtol": 1e-3, "return_all": True}
+    result = minimize(asked, [-1.2, 1.0], jac=jac, method=gradient_descent, options=everything)
+    assert 1e-6 < np.linalg.norm(rosen_der(result.x)) <= 1e-3
+    np.testing.assert_array_equal(result.allvecs, result.path)
+    assert "allvecs" not in gradient_descent(asked, [-1.2, 1.0], jac=jac)
+
+
+def test_the_tolerance_of_minimize_is_the_default_of_gtol():
+    """As for SciPy's own methods, whichever is the smaller."""
+    for method in ("BFGS", gradient_descent):
+        exact = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, tol=1e-1, options={"gtol": 1e-6})
+        rough = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, tol=1e-6, options={"gtol": 1e-1})
+        assert np.linalg.norm(exact.jac) < 1e-6 < np.linalg.norm(rough.jac)
+
+
+@pytest.mark.parametrize("change", [
+    {"maxiter": 5, "max_iter": 6}, {"maxiter": 5.0, "max_iter": 1000}, {"gtol": 1e-3, "tol": 1e-6}, {"maxfun": 5, "maxfev": 6},
+])  # fmt: skip
+def test_one_parameter_under_two_names(change):
+    first, second = change
+    with pytest.raises(ValueError, match=f"{first}=.* and {second}=.* are two names of one parameter"):
+        gradient_descent(rosen, [-1.2, 1.0], **change)
+    assert gradient_descent(rosen, [-1.2, 1.0], **dict.fromkeys(change, 5)).nit <= 5
+
+
+@pytest.mark.parametrize("jac", [rosen_der, True, None, "2-point", "cs"])
+@pytest.mark.parametrize("rule", ["auto", "backtracking", "exact", "lipschitz", 1e-3])
+@pytest.mark.parametrize("most", [20, 41])
+def test_maxfev_is_never_exceeded_and_keeps_the_best_place(most, rule, jac):
+    seen = []
+
+    def fun(x):
+        seen.append(x.copy())
+        return (rosen(x), rosen_der(x)) if jac is True else rosen(x)
+
+    result = gradient_descent(fun, [-1.2, 1.0], jac=jac, learning_rate=rule, maxfev=most)
+    assert result.nfev == len(seen) == most
+    assert (result.stop_reason, result.status, result.success) == ("maxfev", 5, False)
+    assert f"maxfev={most}" in result.message
+    assert result.fun == rosen(result.x) == min(result.history["loss"])
+    np.testing.assert_allclose(result.jac, rosen_der(result.x), rtol=1e-4, atol=1e-4)
+    assert {len(column) for column in result.history.values()} == {len(result.path)} == {result.nit + 1}
+
+
+def test_maxfev_leaves_the_start_its_gradient_and_each_start_its_calls():
+    result = gradient_descent(rosen, [-1.2, 1.0], maxfev=1)
+    np.testing.assert_allclose(result.jac, rosen_der([-1.2, 1.0]), rtol=1e-6)
+    assert (result.nit, result.stop_reason) == (0, "maxfev")
+    assert gradient_descent(rosen, [1.0, 1.0], maxfev=1).success
+    both = gradient_descent(rosen, [[-1.2, 1.0], [3.0, 0.0]], jac=rosen_der, maxfun=10)
+    assert [start.nfev for start in both.starts] == [10, 10]
+    # a run that ends by itself does not look further than it may
+    result = gradient_descent(rosen, [-1.2, 1.0], jac=rosen_der, learning_rate=1e-3, max_iter=6, maxfev=10)
+    assert (result.stop_reason, result.nfev) == ("max_iter", 10)
+
+
+@pytest.mark.parametrize("end", ["gradient", "max_iter", "maxfev", "diverged", "unbounded"])
+@pytest.mark.filterwarnings("ignore::sklearn_gd.DivergenceWarning")
+def test_disp_says_at_the_end_what_it_took(capsys, end):
+    given = {"max_iter": {"max_iter": 3}, "maxfev": {"maxfev": 20}, "diverged": {"learning_rate": 9.0}}.get(end, {})
+    result = minimize(
+        falling if end == "unbounded" else rosen,
+        [-1.2, 1.0, 1.0],
+        method=gradient_descent,
+        options={"disp": True, **given},
+    )
+    assert result.stop_reason == end
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == result.message
+    words = ["Current function value", "Iterations", "Function evaluations", "Gradient evaluations"]
+    assert [line.split(":")[0].strip() for line in lines[1:]] == words
+    assert [line.split(": ")[1] for line in lines[2:]] == [str(result[name]) for name in ("nit", "nfev", "njev")]
+
+
+def test_in_a_global_method_of_scipys():
+    minimizer = {"method": gradient_descent, "options": {"maxiter": 100}}
+    found = basinhopping(valleys, [1.0], niter=2, minimizer_kwargs=minimizer, take_step=lambda x: -x)
+    assert found.x[0] == pytest.approx(np.roots([4, 0, -4, 0.3]).real.min(), abs=1e-5)
 
 
 def test_the_parameters_are_those_of_the_estimators():

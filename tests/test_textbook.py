@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler, scale
@@ -448,6 +449,88 @@ def test_the_tolerance_means_the_same_for_every_rule(rule):
     ends = model.history_["gradient_norm"]
     assert ends[-1] <= 1e-4 * max(1.0, ends[0])
     assert len(ends) < 3 or ends[-2] > 1e-4 * min(1.0, ends[0])
+
+
+# --- targets that hardly vary, or not at all ------------------------------------------------------------
+
+EVERY_RULE = [0.5, "auto", "lipschitz", "backtracking", "wolfe", "exact", "barzilai-borwein", "polyak", "adgd"]
+
+
+@pytest.fixture
+def five_columns():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    return X, X @ [1.0, -2.0, 3.0, 0.0, 0.5], rng.normal(size=200), rng.uniform(0.5, 2, size=200)
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse", "weighted", "float32"])
+@pytest.mark.parametrize("constant", [0.5, 1.1, -0.1, 1e5 / 3, 1.1e-12, 1.1e12])
+@pytest.mark.parametrize("rule", EVERY_RULE)
+def test_a_constant_target_is_predicted_after_some_tens_of_iterations(five_columns, rule, constant, form):
+    """Most constants are no binary fractions: what their mean leaves of them is no spread to be explained."""
+    X, _, _, weight = five_columns
+    X = {"sparse": sparse.csr_array(X), "float32": X.astype(np.float32)}.get(form, X)
+    model = GDLinearRegression(learning_rate=rule).fit(
+        X, np.full(200, constant), weight if form == "weighted" else None
+    )
+    assert model.stop_reason_ in ("gradient", "precision")
+    assert model.n_iter_ < 70
+    precision = 1e-4 if form == "float32" else 1e-9
+    assert model.intercept_ == pytest.approx(constant, rel=precision)
+    assert np.abs(model.coef_).max() <= precision * abs(constant)
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE)
+def test_a_constant_target_beside_others(five_columns, rule):
+    X, line, noise, weight = five_columns
+    Y = np.c_[np.full(200, 1.1), line + noise, np.full(200, 7e5 / 3)]
+    for w in (None, weight):
+        model = GDLinearRegression(learning_rate=rule).fit(X, Y, w)
+        assert model.stop_reason_ in ("gradient", "precision")
+        assert model.n_iter_ < 100
+        alone = GDLinearRegression().fit(X, Y[:, 1], w)
+        np.testing.assert_allclose(model.coef_[1], alone.coef_, atol=1e-5)
+        np.testing.assert_allclose(model.intercept_[[0, 2]], [1.1, 7e5 / 3], rtol=1e-6)
+        assert np.abs(model.coef_[[0, 2]].T / [1.1, 7e5 / 3]).max() < 1e-6
+
+
+@pytest.mark.parametrize("rule", [rule for rule in EVERY_RULE if rule != "lipschitz"])
+@pytest.mark.parametrize(("level", "spread"), [(1e6, 1.0), (1e9, 1.0), (1e12, 1.0), (1.1, 1e-9), (1.1, 2e-13)])
+def test_a_target_far_from_zero_ends_within_rounding_errors(five_columns, rule, level, spread):
+    """An exact line as far away as that: no rate makes steps of less than the intercept's last digit."""
+    X, line, _, _ = five_columns
+    y = level + spread * line
+    model = GDLinearRegression(learning_rate=rule).fit(X, y)
+    assert model.stop_reason_ in ("gradient", "precision")
+    assert model.n_iter_ < 300
+    # 4 of those digits, or as close as tol asks for
+    assert np.abs(model.predict(X) - y).max() <= max(4 * np.spacing(level), 1e-8 * spread)
+
+
+def test_the_best_place_is_no_earlier_one_of_higher_loss(five_columns):
+    """A perfect fit that is far away: the relative gradient stays 1 all the way down, and rounding errors are the end of it."""
+    X, line, _, _ = five_columns
+    for rule in ("adgd", 0.5):
+        model = GDLinearRegression(learning_rate=rule).fit(X, 1e12 + line)
+        assert model.loss_curve_[0] > 1e23
+        assert model.intercept_ == pytest.approx(1e12, rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_lipschitz_rule_is_not_misled_by_rounding_errors_of_the_loss(dtype):
+    X = sparse.csr_array((10, 2), dtype=dtype)
+    model = GDLinearRegression(learning_rate="lipschitz").fit(X, np.arange(10.0), np.arange(1.0, 11))
+    assert (model.n_iter_, model.stop_reason_) == (1, "gradient")
+    assert model.intercept_ == pytest.approx(6, rel=1e-6)
+
+
+def test_a_rate_without_effect_is_said_to_be_too_small(five_columns):
+    """Steps that are lost in rounding errors far from the optimum are no end within them."""
+    X, line, noise, _ = five_columns
+    for rate in (1e-9, 1e-20):
+        model = GDLinearRegression(learning_rate=rate, init=np.ones(5), max_iter=200)
+        with pytest.warns(ConvergenceWarning, match="too small"):
+            model.fit(X, line + noise)
 
 
 # --- 9: gradient descent against the normal equation -----------------------------------------------------

@@ -13,7 +13,9 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
-from sklearn.preprocessing import scale
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
 from benchmarks.time_to_accuracy import matrix_bytes
 from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, momentum, steps
@@ -115,6 +117,124 @@ def test_parameters_of_rules_are_refused_by_name(data, rule):
                     estimator.fit(*data)
 
 
+# --- parameters of rules, and words of other packages ---------------------------------------------------
+
+
+def _set(estimator, **params):
+    """Set parameters, which leaves a clone the same."""
+    estimator.set_params(**params)
+    for name, value in params.items():
+        assert estimator.get_params()[name] == value or name == "learning_rate"
+    copy = clone(estimator)
+    assert repr(copy) == repr(estimator)
+    assert copy.get_params().keys() == estimator.get_params().keys()
+    return estimator
+
+
+@pytest.mark.parametrize("estimator_class", BOTH)
+def test_the_parameter_of_a_rule_that_is_a_name(estimator_class):
+    estimator = _set(estimator_class(learning_rate="inverse-time"), learning_rate__decay=0.1)
+    assert repr(estimator.learning_rate) == "InverseTime(decay=0.1)"
+    _set(estimator, learning_rate__learning_rate=0.5)
+    assert (estimator.learning_rate.learning_rate, estimator.learning_rate.decay) == (0.5, 0.1)
+    # a name that comes with it, in whatever order; another name forgets the old rule
+    _set(estimator, learning_rate__factor=0.2, learning_rate="step")
+    assert repr(estimator.learning_rate) == "StepDecay(factor=0.2)"
+    assert estimator.set_params(learning_rate="step").learning_rate == "step"
+    for name, rule in steps.RULES.items():
+        for key, value in rule().get_params().items():
+            assert (
+                type(_set(estimator_class(learning_rate=name), **{f"learning_rate__{key}": value}).learning_rate)
+                is rule
+            )
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*max_iter:sklearn.exceptions.ConvergenceWarning"
+)  # a few iterations are enough here
+def test_the_parameter_of_a_named_rule_in_a_fit_is_the_objects(data):
+    X, y = scale(data[0]), data[1]
+    named = GDLinearRegression(learning_rate="inverse-time", max_iter=5).set_params(learning_rate__decay=0.1)
+    given = GDLinearRegression(learning_rate=steps.InverseTime(decay=0.1), max_iter=5)
+    np.testing.assert_array_equal(named.fit(X, y).coef_, given.fit(X, y).coef_)
+    assert named.history_["learning_rate"][2] == pytest.approx(0.1 / 1.1)
+
+
+@pytest.mark.parametrize(("given", "change", "words"), [
+    ({"learning_rate": 0.1}, {"learning_rate__decay": 0.1}, r"learning_rate=0\.1 has no.*steps\.InverseTime\(decay="),
+    ({"learning_rate": len}, {"learning_rate__decay": 0.1}, r"has no parameter 'decay'.*InverseTime, Exponential"),
+    ({"learning_rate": "exact"}, {"learning_rate__shrink": 0.1}, r"learning_rate='exact'.*Backtracking\(shrink="),
+    ({"learning_rate": "step"}, {"learning_rate__decay": 0.1}, r"learning_rate='step' has no parameter 'decay'"),
+    ({"learning_rate": steps.InverseTime}, {"learning_rate__decay": 0.1}, r"has no parameter 'decay'"),
+    ({"learning_rate": None}, {"learning_rate__speed": 0.1}, r"'speed', as all others that learning_rate may be"),
+    ({}, {"learning_rate": "exponential", "learning_rate__every": 3}, r"StepDecay"),
+    ({}, {"tol": 1.0, "learning_rate__decay": 0.1}, r"learning_rate='auto' has no parameter 'decay'"),
+    ({"momentum": 0.9}, {"momentum__momentum": 0.5}, r"momentum=0\.9 has no.*HeavyBall\(momentum="),
+    ({"momentum": "nesterov"}, {"momentum__beta": 0.5}, r"momentum='nesterov' has no parameter 'beta'"),
+    ({}, {"eta0": 0.1}, r"Invalid parameter 'eta0'.*learning_rate itself.*Valid parameters are.*'learning_rate'"),
+    ({}, {"penalty": None}, r"Invalid parameter 'penalty'.*alpha=0.*C=np\.inf"),
+    ({}, {"solver__x": 1}, r"Invalid parameter 'solver'.*preconditioner"),
+    ({}, {"no_such": 1}, r"Invalid parameter 'no_such'"),
+])  # fmt: skip
+@pytest.mark.parametrize("estimator_class", BOTH)
+def test_parameters_that_are_not_there_are_refused_and_nothing_is_set(estimator_class, given, change, words):
+    estimator = estimator_class(**given)
+    before = estimator.get_params(deep=False)
+    with pytest.raises(ValueError, match=words):
+        estimator.set_params(**change)
+    assert estimator.get_params(deep=False) == before
+
+
+def test_each_estimator_names_the_others_penalty():
+    with pytest.raises(ValueError, match="least squares has alpha"):
+        GDLinearRegression().set_params(C=1.0)
+    with pytest.raises(ValueError, match="logistic regression has C"):
+        GDLogisticRegression().set_params(alpha=1.0)
+
+
+def test_a_momentum_object_is_reached_as_before():
+    estimator = _set(GDLinearRegression(learning_rate=0.1, momentum=momentum.HeavyBall()), momentum__momentum=0.5)
+    assert estimator.momentum.momentum == 0.5
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*max_iter:sklearn.exceptions.ConvergenceWarning"
+)  # a few iterations are enough here
+@pytest.mark.parametrize("names", [None, ["inverse-time", "exponential"], [steps.InverseTime(0.05), "exponential"]])
+def test_a_search_over_the_parameter_of_a_rule(data, names):
+    X, y = data
+    pipeline = make_pipeline(StandardScaler(), GDLinearRegression(learning_rate="inverse-time", max_iter=20))
+    grid = {"gdlinearregression__learning_rate__decay": [0.0, 0.5]}
+    if names:
+        grid["gdlinearregression__learning_rate"] = names
+    search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
+    assert len(search.cv_results_["params"]) == 2 * len(names or [1])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    found = search.best_estimator_[-1].learning_rate
+    assert found.decay == search.best_params_["gdlinearregression__learning_rate__decay"]
+    assert pipeline[-1].learning_rate == "inverse-time"
+    momenta = {"momentum__momentum": [0.1, 0.9], "learning_rate__decay": [0.0, 0.1]}
+    estimator = GDLinearRegression(learning_rate="inverse-time", momentum=momentum.HeavyBall(), max_iter=20)
+    assert GridSearchCV(estimator, momenta, cv=3).fit(scale(X), y).best_params_.keys() == momenta.keys()
+
+
+@pytest.mark.parametrize(("estimator_class", "given", "words"), [
+    (GDLinearRegression, {"learning_rate": "invscaling"}, r"name of SGDRegressor's.*'inverse-time'"),
+    (GDLinearRegression, {"learning_rate": "optimal"}, r"name of SGDRegressor's.*InverseTime"),
+    (GDLogisticRegression, {"learning_rate": "adaptive"}, r"name of SGDRegressor's.*'backtracking'"),
+    (GDLogisticRegression, {"learning_rate": None}, r"one of 'auto', .*got None"),
+    (GDLinearRegression, {"learning_rate": True}, r"one of 'auto', .*got True"),
+    (GDLogisticRegression, {"C": None}, r"no penalty is C=np\.inf"),
+    (GDLinearRegression, {"alpha": None}, r"no penalty is alpha=0"),
+    (GDLinearRegression, {"tol": None}, r"tol=0"),
+    (GDLinearRegression, {"momentum": True, "learning_rate": 0.1}, r"momentum='nesterov'"),
+    (GDLogisticRegression, {"momentum": False}, r"got False: write momentum=None"),
+])  # fmt: skip
+def test_other_packages_words_are_answered_with_ours(data, estimator_class, given, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        estimator_class(**given).fit(*data)
+
+
 # --- starts of the wrong shape -----------------------------------------------------------------------
 
 
@@ -209,6 +329,135 @@ def test_bad_data_are_refused_by_name(data, case, estimator_class):
     with pytest.raises((ValueError, TypeError), match=words):
         estimator.fit(X, y, sample_weight=weights)
     assert not [attribute for attribute in vars(estimator) if attribute.endswith("_")]
+
+
+U64, I64 = np.iinfo(np.uint64), np.iinfo(np.int64)
+LABELS = {
+    "beyond int64": np.array([2**63 + 5, 2**63 + 6, 2**63 + 9], np.uint64),
+    "the last of uint64": np.array([U64.max - 1, U64.max], np.uint64),
+    "all of uint64": np.array([0, 5, U64.max], np.uint64),
+    "the first of int64": np.array([I64.min, I64.min + 1, I64.min + 200]),
+    "the last of int64": np.array([I64.max - 3, I64.max]),
+    "all of int64": np.array([I64.min, 0, I64.max]),
+    "all of int8": np.array([-128, 0, 127], np.int8),
+    "all of uint8": np.array([0, 1, 255], np.uint8),
+    "the last of uint32": np.array([2**32 - 2, 2**32 - 1], np.uint32),
+    "both of bool": np.array([False, True]),
+    "whole floats": np.array([-1.0, 2.0, 5.0]),
+    "strings": np.array(["a", "b", "c"]),
+    "strings as objects": np.array(["a", "b", "c"], dtype=object),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_up_to_the_ends_of_their_types(data, name):
+    X, y = scale(data[0]), data[1]
+    labels = LABELS[name]
+    index = y % len(labels)
+    model = GDLogisticRegression().fit(X, labels[index], sample_weight=np.linspace(1, 2, len(y)))
+    np.testing.assert_array_equal(model.classes_, labels)
+    assert model.classes_.dtype == labels.dtype
+    plain = GDLogisticRegression().fit(X, index, sample_weight=np.linspace(1, 2, len(y)))
+    np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-12)
+    np.testing.assert_array_equal(model.predict(X), labels[plain.predict(X)])
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3], [2**70, 1, 2], [1, "a", 2], ["a", None, "b"], [True, False, True]])
+def test_objects_that_are_no_strings_are_no_labels(data, labels):
+    X, y = data
+    kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+    with pytest.raises(ValueError, match=rf"objects of type {kinds}.*y\.astype\(int\)"):
+        GDLogisticRegression().fit(X, np.array(labels, dtype=object)[y])
+
+
+# --- sparse X of every make --------------------------------------------------------------------------------
+
+
+def _typed(X, indices, indptr):
+    X.indices, X.indptr = X.indices.astype(indices), X.indptr.astype(indptr)
+    return X
+
+
+def _unsorted(X):
+    """The values of each row from the last to the first."""
+    order = np.concatenate([np.arange(a, b)[::-1] for a, b in zip(X.indptr[:-1], X.indptr[1:], strict=True)])
+    return sparse.csr_array((X.data[order], X.indices[order], X.indptr), shape=X.shape)
+
+
+def _in_parts(X):
+    """Every value as two that add up to it."""
+    parts = np.stack([0.25 * X.data, 0.75 * X.data], axis=1).ravel()
+    return sparse.csr_array((parts, np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape)
+
+
+MAKES = {
+    "indices of 32 bits, pointers of 64": lambda X: _typed(X, np.int32, np.int64),
+    "indices of 64 bits, pointers of 32": lambda X: _typed(X, np.int64, np.int32),
+    "64 bits": lambda X: _typed(X, np.int64, np.int64),
+    "unsigned": lambda X: _typed(X, np.uint32, np.uint32),
+    "a matrix": lambda X: _typed(sparse.csr_matrix(X), np.int32, np.int64),
+    "columns": lambda X: _typed(X.tocsc(), np.int32, np.int64),
+    "blocks": lambda X: _typed(X.tobsr((2, 2)), np.int32, np.int64),
+    "unsorted": _unsorted,
+    "in parts": _in_parts,
+    "in parts, of two types": lambda X: _typed(_in_parts(X), np.int32, np.int64),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(200, 6), (50, 300)], ids=["tall", "wide"])
+@pytest.mark.parametrize("make", MAKES)
+def test_sparse_rows_of_every_make_are_the_dense_array(make, shape, dtype):
+    rng = np.random.default_rng(0)
+    X = sparse.csr_array(sparse.random(*shape, density=0.2, format="csr", random_state=0, dtype=dtype))
+    dense, y, weight = X.toarray(), rng.normal(size=shape[0]), rng.uniform(0.5, 2, size=shape[0])
+    given = MAKES[make](X)
+    before = given.data.copy()
+    for estimator, target in (
+        (GDLinearRegression(alpha=0.1), y),
+        (GDLinearRegression(alpha=0.1, preconditioner="diagonal"), np.c_[y, y**2]),
+        (GDLinearRegression(alpha=0.1, preconditioner="nystrom"), y),
+        (GDLinearRegression(alpha=0.1, learning_rate="lipschitz", tol=1e-5), np.c_[y, y**2]),
+        (GDLogisticRegression(), y > 0),
+        (GDLogisticRegression(fit_intercept=False), np.digitize(y, [-0.5, 0.5])),
+    ):
+        for w in (None, weight):
+            expected = clone(estimator).fit(dense, target, w)
+            model = clone(estimator).fit(given, target, w)
+            # the criterion is the same, too: the metric's columns are those of whole values
+            assert abs(model.n_iter_ - expected.n_iter_) <= 1
+            size = np.abs(expected.coef_).max()
+            np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-3 * size)
+            np.testing.assert_allclose(model.predict(given), model.predict(dense), atol=1e-5)
+    np.testing.assert_array_equal(given.data, before)
+
+
+def test_the_values_of_rows_with_indices_of_two_types_are_not_copied():
+    X = sparse.random(20_000, 200, density=0.1, format="csr", random_state=0)
+    X.indptr = X.indptr.astype(np.int64)
+    y = np.arange(20_000.0)
+    GDLinearRegression(learning_rate=0.1, max_iter=1, tol=1e3).fit(X[:100], y[:100])
+    peak = _peak_of(lambda: GDLinearRegression(learning_rate=0.1, max_iter=1, tol=1e3).fit(X, y))
+    assert peak < X.data.nbytes / 2
+
+
+@pytest.mark.parametrize("rate", ["auto", "exact", "lipschitz"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", [int, float, np.float32])
+def test_sparse_rows_without_a_value(kind, weighted, rate):
+    """Nothing but the intercepts is left: the weighted means, and the log-odds of the classes."""
+    X, weight = sparse.csr_array((10, 2), dtype=np.float32 if kind is np.float32 else float), np.arange(1.0, 11)
+    both = np.c_[np.arange(10), np.ones(10)].astype(kind)
+    w = weight if weighted else None
+    for alpha in (0.0, 1.0):
+        for y in (both, both[:, 0], both[:, :1]):
+            model = GDLinearRegression(alpha=alpha, learning_rate=rate).fit(X, y, w)
+            assert not model.coef_.any()
+            np.testing.assert_allclose(model.intercept_, np.average(y, axis=0, weights=w), rtol=1e-5)
+    model = GDLogisticRegression(learning_rate=rate).fit(X, both[:, 0] > 3, w)
+    share = np.average(both[:, 0] > 3, weights=w)
+    np.testing.assert_allclose(model.intercept_, np.log(share / (1 - share)), rtol=1e-5)
+    assert not model.coef_.any()
 
 
 def test_one_class_is_refused(data):

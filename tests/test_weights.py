@@ -86,6 +86,50 @@ def test_least_squares_knows_no_total_of_the_weights(factor):
     _assert_same(_clone(estimator, alpha=0.1).fit(X, y, sample_weight=factor * weights), plain)
 
 
+@pytest.mark.parametrize("size", [5e307, 1e300, 5e37, 1e30, 1e-30, 1e-44, 1e-300, 1e-322])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("task", TASKS)
+def test_weights_at_the_ends_of_the_range_of_numbers(task, container, dtype, size):
+    """Their sum overflows, their products underflow, float32 has none of them: but their ratios are the same."""
+    X, y, estimator = TASKS[task]()
+    X, base = scale(X).astype(dtype), np.random.default_rng(6).choice([1.0, 2.0, 3.0], size=len(X))
+    weights = base * size
+    estimator = _clone(
+        estimator, **({"C": np.inf, "class_weight": "balanced"} if task in ("binary", "multinomial") else {})
+    )
+    model = _clone(estimator, max_iter=5, tol=1e3).fit(container(X), y, sample_weight=weights)
+    # the first iteration is the same, whatever the exact weights are worth
+    ratios = weights / weights.max()
+    _assert_same(model, _clone(estimator, max_iter=5, tol=1e3).fit(container(X), y, sample_weight=ratios))
+    if task == "regression":
+        _assert_same(
+            _clone(estimator).fit(container(X), y, weights), _clone(estimator).fit(container(X), y, ratios), 1e-4
+        )
+    if 1e-38 < size < 1e38:
+        single = _clone(estimator, max_iter=5, tol=1e3).fit(container(X), y, weights.astype(np.float32))
+        _assert_same(model, single, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+@pytest.mark.parametrize("task", ["binary", "multinomial"])
+def test_the_penalty_knows_weights_of_any_size(task, size):
+    X, y, estimator = TASKS[task]()
+    heavy = _clone(estimator, C=1 / size).fit(X, y, sample_weight=np.full(len(X), size))
+    _assert_same(heavy, estimator.fit(X, y))
+
+
+@pytest.mark.parametrize(("C", "weight"), [(5e-324, None), (1e-200, 1e-150), (1.0, 1e-315)])
+def test_a_penalty_that_overflows_is_refused_by_name(C, weight):
+    X, y, _ = _binary()
+    with pytest.raises(ValueError, match=rf"C={C} is too small.*overflows"):
+        GDLogisticRegression(C=C).fit(X, y, sample_weight=weight)
+    # a little less: the coefficients are nothing, the intercept is the log-odds
+    model = GDLogisticRegression(C=1e-300).fit(X, y)
+    assert np.abs(model.coef_).max() < 1e-290
+    assert model.intercept_[0] == pytest.approx(-np.log(2), rel=1e-5)
+
+
 @pytest.mark.parametrize("task", ["binary", "multinomial"])
 def test_weights_are_worth_a_penalty(task):
     """C multiplies the sum over samples: doubling all weights is doubling C."""

@@ -64,6 +64,8 @@ class Problem:
         The columns', once `stopping` has been asked for, where the criterion is made of them.
     columns : Moments
         The columns', whatever the criterion.
+    null_loss : float or None
+        The loss of the best constant prediction, where `scale` does not say it.
     """
 
     design: Design
@@ -82,6 +84,7 @@ class Problem:
     model: LinearModel = field(init=False)
     moments: Moments | None = field(default=None, init=False)
     columns: Any = field(default=None, init=False)
+    null_loss: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.eps = float(np.finfo(self.design.dtype).eps) if self.design.dtype != np.float64 else EPS
@@ -95,8 +98,30 @@ class Problem:
         """The root of twice the loss of the best constant prediction, an output; who knows it already sets it."""
         if self.entropy is not None:
             return positive_root(2 * self.entropy)
-        about = self.y - alike(mean(self.y, self.weight), self.y) if self.design.fit_intercept else self.y
-        return positive_root(mean(about * about, self.weight))
+        if not self.design.fit_intercept:
+            return positive_root(mean(self.y * self.y, self.weight))
+        centre = mean(self.y, self.weight)
+        about = self.y - alike(centre, self.y)
+        # a mean has rounding errors of its own, which a constant target would be left with
+        left = mean(about, self.weight)
+        return self.scaled(mean(about * about, self.weight) - left * left, centre, self.eps)
+
+    def scaled(self, variance: Any, centre: Any, eps: float) -> float | Array:
+        """The scale of targets of some variance about their centre, set; of one that is constant but for rounding errors, its size.
+
+        Such a target adds nothing to the loss that is to be explained, unless there is no other.
+        """
+        if self.design.where == "workers":
+            variance, centre = np.asarray(np.stack([variance, centre]))  # in one go
+        square = centre * centre
+        varies = variance > (4 * eps) ** 2 * square
+        if varies.all():
+            self.scale = positive_root(variance)
+        else:
+            self.scale = positive_root(np.where(varies, variance, square))
+            if varies.any():
+                self.null_loss = 0.5 * float(np.sum(variance[varies]))
+        return self.scale
 
     def stopping(self, moments: Moments, norm: Norm | None = None) -> Stopping:
         """The one criterion, from the columns' moments; the norm is theirs, too, where none is given."""
@@ -105,19 +130,23 @@ class Problem:
             return self.criterion
         self.moments = moments
         norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
-        return Stopping(norm, self.scale, self.tol, self.floor, self.eps)
+        return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
 
     def floor(self, coef: Array) -> float:
         """The norm of a gradient's rounding errors, once `stopping` has been asked for.
 
-        Those of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that are far from zero;
-        both are independent between samples, hence 1/√n, and add up over p columns.
+        Those of the predictions, whose terms are w_j x_ij, and of the sums of residuals over columns that are far from zero, in the
+        arithmetic of sums; and those of predictions as they are stored, in X's own. They are independent between samples, hence 1/√n,
+        and add up over p columns.
         """
         n, p = self.design.n_samples, self.design.n_features
-        w = coef[:p]
-        terms = math.sqrt(np.vdot(scaled := (self._rms * w.T).T, scaled)) + math.sqrt(np.vdot(coef[p:], coef[p:]))
-        size = float(np.asarray(self.scale).min())
-        return self.eps * math.sqrt((p + 1) / n) * (self.amplified + terms / size)
+        w, b = (self._rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
+        terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
+        stored = 1.0
+        if self.eps > self.sums_eps and len(coef) > p:
+            middle = (coef[p] + self.columns.centre @ coef[:p]) / self.scale
+            stored += math.sqrt(np.vdot(middle, middle))
+        return math.sqrt((p + 1) / n) * (self.sums_eps * (self.amplified + terms) + self.eps * stored)
 
     @functools.cached_property
     def _rms(self) -> Array:

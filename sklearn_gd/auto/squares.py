@@ -29,7 +29,6 @@ from .problem import (
     low_price,
     metric_for,
     plane_descent,
-    positive_root,
     slower_than,
     without_matrix,
 )
@@ -218,7 +217,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     gram = design.gram(problem.weight, problem.y)
     here = AtCentre(gram, p, design.fit_intercept, problem.alpha)
     metric = here.metric
-    problem.scale = positive_root(here.variances.reshape(outputs))
+    problem.scaled(here.variances.reshape(outputs), here.target.reshape(outputs), EPS)
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
     linear[:p] = here.cross.reshape(p, *outputs)
     if design.fit_intercept:

@@ -292,7 +292,11 @@ class SparseDesign(RowBlocks):
         cross = None if targets is None else (X.T @ (targets.T * w).T).astype(np.float64, copy=False)
         w = np.repeat(w, np.diff(X.indptr))
         Z = X.data.astype(np.float64, copy=False) if centre is None else X.data - centre[X.indices]
-        sums = *(np.bincount(X.indices, part, p) for part in (w, w * Z, w * Z * Z)), cross
+        # of no values at all NumPy counts in integers
+        sums = (
+            *(np.bincount(X.indices, part, p).astype(np.float64, copy=False) for part in (w, w * Z, w * Z * Z)),
+            cross,
+        )
         # whole numbers of rows up to here, so that a column that is stored everywhere is known to be
         return sums if weight is not None else tuple(None if total is None else total / n for total in sums)
 
