@@ -611,8 +611,10 @@ class Renewed(Identity):
         self.poor = False  # whether the metric, when new, mistook the curvature along its direction
 
     def adapt(self, run: Run) -> None:
+        norms = run.history["gradient_norm"]
+        if self.metric is not None and len(norms) == 1:
+            return  # made for the start
         if self.metric is not None:
-            norms = run.history["gradient_norm"]
             shrink = norms[-1] / norms[-2]
             if self.age == 1:
                 self.poor = not 1 / self.GOOD < run.match < self.GOOD

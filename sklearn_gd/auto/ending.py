@@ -22,8 +22,7 @@ from .problem import Problem, plane_descent
 __all__ = ["NOTICED", "as_stored", "finer_metric", "hidden", "note_rounding", "separated", "settled"]
 
 ENDED = "gradient", "precision"
-# The part of the explained loss that is told to the user where it is left out; a fit with a smaller `tol` aims at that, and at no
-# less than what squares to the rounding errors of a float64 number.
+# The part of the explained loss that is told to the user where it is left out, and what a fit aims at whose `tol` is smaller.
 NOTICED, AIM = 1e-3, 1e-6
 # Iterations in a metric of the Hessian that are not worth more: it takes some ten where rounding errors do not drown the gradient.
 MOST_ITERATIONS = 50
@@ -61,7 +60,7 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
     finer : callable () -> preconditioner, or None
         A metric that sees directions which the run's does not.
     """
-    criterion, aim = run.stopping, min(max(problem.tol, AIM), NOTICED)
+    criterion, aim = run.stopping, max(problem.tol, AIM)
     if run.reason in ENDED and not run.iteration:
         run.metric.prepare(run)
     for tries in (2, 1, 0):
@@ -155,19 +154,28 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     null = null[..., real]
     point: Any = model.at(coef)
     gradient = point.gradient
-    if null.ndim == 2:
-        bend = 1.0 if isinstance(problem.loss, HalfSquaredError) else point.known(2).bend
-        share = np.broadcast_to(bend * (model.mean if weight is None else weight), design.n_samples)
-        forms = design.gram_along(null[:p], share) + problem.alpha * (null[:p].T @ null[:p])
-        slopes = (null.T @ gradient).reshape(len(forms), -1)
-    else:
+    if null.ndim == 3:
         null = null[..., :MOST_DIRECTIONS]
-        slopes = np.tensordot(null, gradient, axes=((0, 1), (0, 1)))[:, None]
+        slopes = np.tensordot(null, gradient, axes=((0, 1), (0, 1)))
         images = np.stack([point.hessian_product(null[..., k]) for k in range(null.shape[-1])], axis=-1)
-        forms = np.tensordot(null, images, axes=((0, 1), (0, 1)))
+        return gain(np.tensordot(null, images, axes=((0, 1), (0, 1))), slopes)
+    base: Any = model.mean if weight is None else weight
+    slopes = null.T @ gradient
+    penalty = problem.alpha * (null[:p].T @ null[:p])
+    if isinstance(problem.loss, HalfSquaredError):
+        return gain(design.gram_along(null[:p], np.broadcast_to(base, design.n_samples)) + penalty, slopes)
+    bends = problem.loss.hessian_diagonal(point.known(2).bend)
+    if coef.ndim == 1:
+        return gain(design.gram_along(null[:p], bends * base) + penalty, slopes)
+    each = range(coef.shape[1])
+    return sum(gain(design.gram_along(null[:p], bends[:, k] * base) + penalty, slopes[:, k]) for k in each)
+
+
+def gain(forms: Array, slopes: Array) -> float:
+    """What a quadratic has to gain along directions, from its second derivatives along them and its slopes, in one column or in several."""
     root = root_of(forms.diagonal(), 0.0)
-    solved = scipy.linalg.pinvh(forms * root * root[:, None], rtol=1e-10) @ (root[:, None] * slopes)
-    return 0.5 * float(np.vdot(root[:, None] * slopes, solved))
+    slopes = (root * slopes.T).T
+    return 0.5 * float(np.vdot(slopes, scipy.linalg.pinvh(forms * root * root[:, None], rtol=1e-10) @ slopes))
 
 
 def finer_metric(problem: Problem, weight: Array | None, factor: float) -> Composed:
