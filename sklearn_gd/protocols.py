@@ -193,6 +193,9 @@ class Preconditioner(Norm, Protocol):
     def adapt(self, run: Run) -> None:
         """Renew the metric where that pays."""
 
+    def prepare(self, run: Run) -> None:
+        """Be the metric of where the run is."""
+
     def direction(self, gradient: Array) -> Array:
         """−P gradient."""
 
@@ -314,6 +317,9 @@ class Design(Protocol):
         targets: Array | None = None,
     ) -> Curvature:
         """All second moments of the columns, and of the targets behind them."""
+
+    def gram_along(self, basis: Array, weight: Array | None = None) -> Array:
+        """Second moments of the rows' products with a few vectors."""
 
     def low_gram(self, weight: Array | None, centre: Array, unit: Array) -> Curvature:
         """Those of the columns as exact as a metric needs them, in units of their own."""

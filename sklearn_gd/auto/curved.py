@@ -14,7 +14,7 @@ from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut
-from ..preconditioners import Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
+from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
 from .ending import finer_metric, settled
@@ -36,7 +36,8 @@ def model_search(problem: Problem, preconditioner: str | None) -> Run:
         metric: Preconditioner = run.metric
         return metric
 
-    return settled(problem, run, finer if isinstance(source, Sample) else None)
+    # what float32 data do not tell apart, no metric does
+    return settled(problem, run, finer if isinstance(source, Sample) and problem.eps == EPS else None)
 
 
 def search(problem: Problem, preconditioner: str | None) -> Run:

@@ -7,6 +7,8 @@ the criterion is met before the first step.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +32,8 @@ MOST_ITERATIONS = 50
 ROUNDING = 100 * EPS
 # Rounding errors of the terms of a product with a row, up to which the product is taken for zero.
 DEPENDENT = 64
+# How much more than by chance directions must have to gain that may be noise: the gain of one is the square of a normal number.
+CHANCE = 4
 # Null directions whose Hessian is asked for one by one, where outputs are coupled.
 MOST_DIRECTIONS = 32
 
@@ -85,7 +89,8 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         run.move(run.objective, run.base.coef)
         run.flattest_norm, begin = np.inf, run.iteration
         run.best_value, run.best_coef = value, run.base.coef  # by the data, not by what a matrix made of them
-        plane_descent(problem, run, until=lambda run, begin=begin: run.iteration - begin >= MOST_ITERATIONS)
+        last = begin + MOST_ITERATIONS
+        plane_descent(problem, run, until=functools.partial(reached, last))
         if run.reason is None:
             run.reason = "precision"
     if run.stopping is not criterion:
@@ -99,6 +104,11 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
             run.flattest_coef = places[lowest]
             run.left_out = max(run.left_out, (values[lowest] - run.best_value) / whole)
     return run
+
+
+def reached(last: int, run: Run) -> bool:
+    """Whether a run has come to an iteration."""
+    return run.iteration >= last
 
 
 def null_of(metric: Any) -> Array | None:
@@ -133,6 +143,9 @@ def null_of(metric: Any) -> Array | None:
 def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     """What directions have to gain that a metric takes for none, as the data tell; nothing where their columns do depend on each other.
 
+    Columns that would depend on each other but for the rounding of X's own numbers, in float32, have directions that are noise. With n
+    samples and p columns, k of them explain k/(n − p) of any loss by chance: that is no gain either.
+
     Parameters
     ----------
     problem : Problem
@@ -140,10 +153,10 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
         Where; in the problem's coordinates.
     null : ndarray of shape (size, k) or (size, n_outputs, k), or None
     """
-    design, model = problem.design, problem.model
+    design = problem.design
     if null is None or not null.size or design.where != "memory":
         return 0.0
-    p, weight = design.n_features, problem.weight
+    p = design.n_features
     features = null[:p].reshape(p, -1)
     # products with rows about their centre: about zero those of columns far from there would be rounding errors
     variation = design.gram_along(features).diagonal()
@@ -151,9 +164,21 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     real = real.reshape(-1, null.shape[-1]).any(axis=0)
     if not real.any():
         return 0.0
+    noise = variation <= np.square(4 * problem.eps) * (problem.columns.matrix @ np.square(features))
     null = null[..., real]
-    point: Any = model.at(coef)
-    gradient = point.gradient
+    point: Any = problem.model.at(coef)
+    found = to_gain(problem, point, null)
+    count, free = null.shape[-1], design.n_samples - p
+    by_chance = (
+        CHANCE * count / free * point.value if problem.eps > EPS and noise.all() and free > CHANCE * count else 0.0
+    )
+    return max(found - by_chance, 0.0)
+
+
+def to_gain(problem: Problem, point: Any, null: Array) -> float:
+    """What there is to gain along directions, as their slopes and second derivatives tell."""
+    design, model, weight = problem.design, problem.model, problem.weight
+    p, gradient, coef = design.n_features, point.gradient, point.coef
     if null.ndim == 3:
         null = null[..., :MOST_DIRECTIONS]
         slopes = np.tensordot(null, gradient, axes=((0, 1), (0, 1)))
@@ -168,7 +193,7 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     if coef.ndim == 1:
         return gain(design.gram_along(null[:p], bends * base) + penalty, slopes)
     each = range(coef.shape[1])
-    return sum(gain(design.gram_along(null[:p], bends[:, k] * base) + penalty, slopes[:, k]) for k in each)
+    return math.fsum(gain(design.gram_along(null[:p], bends[:, k] * base) + penalty, slopes[:, k]) for k in each)
 
 
 def gain(forms: Array, slopes: Array) -> float:

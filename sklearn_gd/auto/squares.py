@@ -18,7 +18,7 @@ from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import quiet, whole_blas
 from ..objectives import Quadratic
-from ..preconditioners import EPS, Diagonal, Full, Rounded, rounding, spread
+from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, rounding, spread
 from ..protocols import Array, Moments, Norm
 from . import limits
 from .ending import AIM, ENDED, finer_metric, hidden, settled
@@ -255,9 +255,13 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, EPS)
     run.move(problem.model, run.base.coef, here.out)
     run.back = lambda coef: outer(here.smallest(coef, run.metric.null))
+
+    def finer() -> Composed:
+        return finer_metric(problem, problem.weight, 1.0)
+
     with quiet(design):
         plane_descent(problem, run)
-        return settled(problem, run, lambda: finer_metric(problem, problem.weight, 1.0))
+        return settled(problem, run, finer if problem.eps == EPS else None)
 
 
 # Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.
