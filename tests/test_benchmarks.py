@@ -7,6 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip(
+    "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
+)
+
 from benchmarks import breakdown, growth
 from benchmarks.__main__ import main
 from benchmarks.exact import exact, refined

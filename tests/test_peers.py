@@ -6,6 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+pytest.importorskip(
+    "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
+)
+pytest.importorskip("benchopt", reason="the extra bench is not installed")
+
 from benchopt import run_benchmark
 
 from benchmarks import growth, report

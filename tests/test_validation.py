@@ -15,7 +15,6 @@ from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.preprocessing import scale
 
-from benchmarks.time_to_accuracy import matrix_bytes
 from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, compiled, momentum, steps
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
@@ -413,6 +412,10 @@ def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_featu
     """The preconditioner: a matrix and its factor for each output that has one, with the bytes that they have."""
     if tiles and not compiled.has_tiles():
         pytest.skip("no matrix unit")
+    harness = pytest.importorskip(
+        "benchmarks.time_to_accuracy",
+        reason="benchmarks/ is in the repository and the source distribution, not beside these tests",
+    )
     monkeypatch.setattr(compiled, "has_tiles", lambda: tiles)
     rng = np.random.default_rng(0)
     X = rng.random(size=(n_samples, n_features))
@@ -425,7 +428,7 @@ def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_featu
     metrics = []
     peak = _peak_of(lambda: metrics.append(estimator._fit(X, y, None)[1].metric))
     # the factor is in the matrix's place
-    matrices = 2 * matrix_bytes(metrics, n_features)
+    matrices = 2 * harness.matrix_bytes(metrics, n_features)
     vectors = 12 * n_samples * max(1, n_outputs) * X.itemsize
     # blocks that do not grow with the data, some of a core's cache for each of two threads: 12 vectors of these are as small
     blocks = 0 if tiles and n_features >= 500 else 1 << 22
