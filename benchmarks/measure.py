@@ -1,24 +1,34 @@
-"""Fits and their seconds.
+"""Fits and their seconds, and the machine that they are of.
 
-Two uses: a fit with what it warned or failed with, and several timed in turn::
+Three uses: a fit with what it warned or failed with, several timed in turn, and what every published second stands beside::
 
     outcome = attempt(cholesky, X, y)                      # outcome.solution or outcome.word
     seconds = alternate({"a": run_a, "b": run_b}, repeats=5)
+    described(machine())
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import timeit
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController, threadpool_limits
+import scipy
+import sklearn
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+
+import sklearn_gd
+from sklearn_gd import compiled
 
 from .methods import Method, Solution
 
-__all__ = ["Outcome", "Taken", "alternate", "attempt"]
+__all__ = ["Outcome", "Taken", "alternate", "attempt", "described", "machine"]
 
 
 #: Shorter runs are not tried on several threads of BLAS, in seconds.
@@ -128,3 +138,67 @@ def alternate(
                     with controller.limit(limits=threads[name]):
                         taken[name].append(timer.timeit(numbers[name]) / numbers[name])
     return {name: Taken(float(np.median(t)), min(t), max(t), len(t), threads[name]) for name, t in taken.items()}
+
+
+# ---------------------------------------------------------------------------------------------------- the machine
+
+#: What is said of a field that a record of measurements does not have.
+UNKNOWN = "not recorded"
+
+
+def machine() -> dict[str, Any]:
+    """What seconds depend on, as it is in force in this process.
+
+    Returns
+    -------
+    dict
+        processor : its model; level : the instruction level of the compiled kernels; cores : int; threads : int, of BLAS;
+        blas : dict of name, version and architecture, the kernels that NumPy's BLAS has chosen or was told to use
+        (OPENBLAS_CORETYPE); platform; python, numpy, scipy, scikit-learn, sklearn_gd : versions. None where there is no
+        telling.
+    """
+    level = getattr(compiled, "level", None)
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    # SciPy's wheels have a BLAS of their own beside NumPy's, in which the products with X are made.
+    of_numpy = [pool for pool in pools if "numpy" in Path(pool["filepath"]).parent.name] or pools
+    blas = of_numpy[0] if of_numpy else {}
+    return {
+        "processor": _processor(),
+        "level": level() if level else None,
+        "cores": os.cpu_count(),
+        "threads": blas.get("num_threads"),
+        "blas": {
+            "name": blas.get("internal_api"),
+            "version": blas.get("version"),
+            "architecture": blas.get("architecture"),
+        },
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "sklearn_gd": sklearn_gd.__version__,
+    }
+
+
+def _processor() -> str:
+    """The processor's model, which Linux does not tell Python."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def described(record: Mapping[str, Any]) -> str:
+    """A record of `machine` in one line, which says so of what it does not have."""
+
+    def known(value: Any) -> Any:
+        return UNKNOWN if value is None else value
+
+    blas = record.get("blas") or {}
+    version = f"{blas['name']} {known(blas.get('version'))}" if blas.get("name") else UNKNOWN
+    return (
+        f"{known(record.get('processor'))}, {known(record.get('cores'))} cores; "
+        f"instruction level of the kernels: {known(record.get('level'))}; "
+        f"BLAS: {version}, its kernels: {known(blas.get('architecture'))}, threads: {known(record.get('threads'))}"
+    )
