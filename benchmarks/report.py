@@ -254,6 +254,7 @@ def markdown(results: Results, folder: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+#: Whose versions the seconds depend on, as a record of the machine has them.
 VERSIONS = ("python", "sklearn_gd", "scikit-learn", "numpy", "scipy")
 
 
