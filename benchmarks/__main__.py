@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import sys
 import timeit
 from collections.abc import Iterable, Iterator
@@ -16,16 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import rich.box
-import scipy
-import sklearn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from threadpoolctl import threadpool_info
-
-import sklearn_gd
 
 from . import breakdown, growth, real_data
+from .measure import described, machine
 from .pictures import pictures
 
 DESCRIPTION = """\
@@ -156,7 +150,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(width=120)  # a log has no width of its own
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "machine.json").write_text(json.dumps(machine(options), indent=2) + "\n")
+    here = machine()
+    told = described(here)
+    chosen = {name: value for name, value in vars(options).items() if name != "output"}
+    (options.output / "machine.json").write_text(json.dumps({**here, "options": chosen}, indent=2) + "\n")
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -179,15 +176,17 @@ def main(arguments: list[str] | None = None) -> int:
                 for batch in batches:
                     rows.setdefault(table, []).extend(batch)
                     # Written after every step, so that what was finished is there whatever happens next.
-                    pd.DataFrame(rows[table]).to_csv(options.output / f"{table}.csv", index=False)
+                    pd.DataFrame(rows[table]).assign(machine=told).to_csv(options.output / f"{table}.csv", index=False)
                     progress.advance(bar)
     except KeyboardInterrupt:
         interrupted = True
     tables = {name: pd.DataFrame(content) for name, content in rows.items()}
     if "growth" in tables and "seconds" in tables["growth"]:
         tables["growth_exponents"] = growth.exponents(tables["growth"])
-        tables["growth_exponents"].to_csv(options.output / "growth_exponents.csv", index=False)
+        tables["growth_exponents"].assign(machine=told).to_csv(options.output / "growth_exponents.csv", index=False)
     for content in reports(tables, options):
+        if isinstance(content, Table):  # each by itself, since it is by itself that a table is copied
+            content.caption = f"{content.caption}\n{told}"
         console.print(content)
         console.print()
     for name, figure in pictures(tables):
@@ -197,20 +196,6 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("Interrupted: this is what was finished.")
         return 130
     return 0
-
-
-def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """What the seconds depend on."""
-    versions = {module.__name__: module.__version__ for module in (sklearn_gd, sklearn, np, scipy)}
-    blas = [{key: pool[key] for key in ("internal_api", "version", "num_threads")} for pool in threadpool_info()]
-    return {
-        "python": platform.python_version(),
-        "versions": versions,
-        "platform": platform.platform(),
-        "cores": os.cpu_count(),
-        "threads": blas,
-        "options": {name: value for name, value in vars(options).items() if name != "output"},
-    }
 
 
 # ------------------------------------------------------------------------------------------- tables on the terminal

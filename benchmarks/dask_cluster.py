@@ -23,6 +23,8 @@ import numpy as np
 
 from sklearn_gd import GDLogisticRegression
 
+from .measure import described, machine
+
 GAP = 1e-6
 
 
@@ -88,6 +90,7 @@ def main() -> None:
         blocks = [da.from_array(v, chunks=(rows, -1)[: v.ndim]).map_blocks(np.copy).persist() for v in (X, y)]
         wait(blocks)
         GDLogisticRegression(max_iter=1).fit(*(values[:1000] for values in blocks))  # the workers import what they need
+        print(described(machine()))
         print(
             f"{options.samples:,} × {options.features}, {options.blocks} blocks on {options.workers} worker processes"
         )

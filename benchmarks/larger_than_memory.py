@@ -30,6 +30,8 @@ import numpy as np
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression
 
+from .measure import described, machine
+
 ESTIMATORS = {"GDLinearRegression": GDLinearRegression, "GDLogisticRegression": GDLogisticRegression}
 #: What must hold: megabytes of anonymous memory, and seconds over those in memory.
 MOST_MEGABYTES, MOST_TIMES = 300, 1.3
@@ -126,6 +128,7 @@ def main() -> int:
 def compare(folder: Path, options: argparse.Namespace) -> int:
     n, p = options.shape
     write(folder, n, p, options.dtype)
+    print(described(machine()))
     print(f"{n:,} × {p} {options.dtype}: {n * p:,} values, {(folder / 'X.npy').stat().st_size / 1e9:.2f} GB\n")
     print(f"{'':22}{'where':8}{'fit, s':>8}{'score, s':>10}{'passes':>8}{'peak, MB':>10}{'of which before':>17}")
     kept = True

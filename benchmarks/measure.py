@@ -1,24 +1,29 @@
-"""Fits and their seconds.
+"""Fits and their seconds, and the machine that they are of.
 
-Two uses: a fit with what it warned or failed with, and several timed in turn::
+Three uses: a fit with what it warned or failed with, several timed in turn, and what every published second stands beside::
 
     outcome = attempt(cholesky, X, y)                      # outcome.solution or outcome.word
     seconds = alternate({"a": run_a, "b": run_b}, repeats=5)
+    described(machine())
 """
 
 from __future__ import annotations
 
+import platform
 import timeit
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from sklearn_gd._versions import versions
+
 from .methods import Method, Solution
 
-__all__ = ["Outcome", "Taken", "alternate", "attempt"]
+__all__ = ["Outcome", "Taken", "alternate", "attempt", "described", "machine"]
 
 
 #: Shorter runs are not tried on several threads of BLAS, in seconds.
@@ -128,3 +133,32 @@ def alternate(
                     with controller.limit(limits=threads[name]):
                         taken[name].append(timer.timeit(numbers[name]) / numbers[name])
     return {name: Taken(float(np.median(t)), min(t), max(t), len(t), threads[name]) for name, t in taken.items()}
+
+
+# ---------------------------------------------------------------------------------------------------- the machine
+
+#: What is said of a field that a record of measurements does not have.
+UNKNOWN = "not recorded"
+
+
+def machine() -> dict[str, Any]:
+    """What seconds depend on, as it is in force in this process: `sklearn_gd._versions.versions`, and the platform.
+
+    The kernels of BLAS, ``architecture``, are those that it has chosen or was told to use (OPENBLAS_CORETYPE).
+    """
+    return {**versions(), "platform": platform.platform()}
+
+
+def described(record: Mapping[str, Any]) -> str:
+    """A record of `machine` in one line, which says so of what it does not have."""
+
+    def known(value: Any) -> Any:
+        return UNKNOWN if value is None else value
+
+    blas = record.get("blas") or {}
+    version = f"{blas['name']} {known(blas.get('version'))}" if blas.get("name") else UNKNOWN
+    return (
+        f"{known(record.get('processor'))}, {known(record.get('cores'))} cores; "
+        f"instruction level of the kernels: {known(record.get('level'))}; "
+        f"BLAS: {version}, its kernels: {known(blas.get('architecture'))}, threads: {known(record.get('threads'))}"
+    )

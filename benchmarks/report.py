@@ -23,6 +23,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from . import breakdown, growth
+from .measure import described
 from .pictures import convergence, pictures
 
 __all__ = ["CROSSING", "DEFAULT", "Results", "duels", "figures", "load", "markdown", "renewed", "slim"]
@@ -58,7 +59,8 @@ class Results:
     accuracy : list
         Rows of `benchmarks.time_to_accuracy`.
     machine, peers : dict
-        What the seconds depend on.
+        What the main job's seconds depend on, and the benchopt benchmarks', as `benchmarks.measure.machine` and
+        `benchmarks.results` leave it.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -252,19 +254,23 @@ def markdown(results: Results, folder: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+#: Whose versions the seconds depend on, as a record of the machine has them.
+VERSIONS = ("python", "sklearn_gd", "scikit-learn", "numpy", "scipy")
+
+
+def measured_on(results: Results) -> str:
+    """The machine of the benchopt benchmarks in one line; what their record does not have is the main job's."""
+    return described({**results.machine, **results.peers})
+
+
 def _machine(results: Results) -> list[str]:
     machine, peers = results.machine, results.peers
     if not machine:
         return []
-    versions = " · ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    threads = "; ".join(
-        f"{pool['internal_api']} {pool['version']}: {pool['num_threads']}" for pool in machine["threads"]
-    )
-    lines = [
-        f"- {peers.get('processor', 'a processor')}, {machine['cores']} cores; {machine['platform']}; load {peers.get('load')}",
-        f"- Python {machine['python']} · {versions}",
-        f"- threads: {threads}",
-    ]
+    lines = [f"- {measured_on(results)}; {machine['platform']}; load {peers.get('load')}"]
+    elsewhere = {described(machine)} | {row.machine for row in results.accuracy if row.machine}
+    lines += [f"- in part on {told}" for told in sorted(elsewhere - {measured_on(results)})]
+    lines += ["- " + " · ".join(f"{name} {machine[name]}" for name in VERSIONS)]
     if "peers" in peers:
         others = " · ".join(f"{name} {version}" for name, version in peers["peers"].items())
         lines += [f"- {others}"]
@@ -461,7 +467,8 @@ def renewed(readme: str, results: Results, picture: str) -> str:
     chosen = fought.iloc[[0, len(fought) // 2, len(fought) - 1]]
     alternative = "Time to the same accuracy against the number of features, for the normal equation, LinearRegression and gradient descent"
     lines = [BEGIN, f"![{alternative}]({picture})", ""]
-    lines += [*rows_of(DUEL, [duel(row) for row in chosen.itertuples()]), END]
+    lines += rows_of(DUEL, [duel(row) for row in chosen.itertuples()])
+    lines += [f"*Measured on: {measured_on(results)}.*", "", END]
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: "\n".join(lines), readme, flags=re.DOTALL)
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from importlib import metadata
@@ -28,6 +27,7 @@ import pandas as pd
 
 from . import report
 from .__main__ import main as main_job
+from .measure import machine
 
 __all__ = ["main"]
 
@@ -190,15 +190,8 @@ def measure_accuracy(folder: Path, quick: bool) -> None:
         Path(there, "results.csv").rename(folder / "time_to_accuracy.csv")
 
 
-def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """What the seconds depend on beside the main job's own words."""
-    processor = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        names = [
-            line.split(":", 1)[1] for line in information.read_text().splitlines() if line.startswith("model name")
-        ]
-        processor = names[0].strip() if names else processor
+def surroundings(options: argparse.Namespace) -> dict[str, Any]:
+    """The machine, what else it does, the other packages, and how they are measured."""
     versions = {}
     for requirement in metadata.requires("sklearn-gd") or []:
         if "extra == 'peers'" in requirement.replace('"', "'"):
@@ -208,7 +201,7 @@ def machine(options: argparse.Namespace) -> dict[str, Any]:
             except metadata.PackageNotFoundError:
                 versions[name] = "not installed"
     return {
-        "processor": processor,
+        **machine(),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "peers": {name: version for name, version in sorted(versions.items()) if not name.startswith("sklearn-gd")},
         "rounds": options.rounds,
@@ -223,7 +216,7 @@ def run(options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if "job" in options.parts and main_job(["--output", str(folder), *(["--quick"] if options.quick else [])]):
         raise KeyboardInterrupt  # which it has told; what is there stays
-    (folder / "peers.json").write_text(json.dumps(machine(options), indent=2) + "\n")
+    (folder / "peers.json").write_text(json.dumps(surroundings(options), indent=2) + "\n")
     if "peers" in options.parts:
         for benchmark in ("least_squares", "logistic"):
             measure_peers(benchmark, folder, options.quick, options.rounds, options.timeout)

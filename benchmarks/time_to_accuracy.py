@@ -24,7 +24,6 @@ import csv
 import fnmatch
 import json
 import os
-import platform
 import signal
 import statistics
 import sys
@@ -41,10 +40,10 @@ from pathlib import Path
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-import sklearn
 from sklearn import datasets
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
+from .measure import described, machine
 from .problems import PROBLEMS, Unavailable, load_problem, objective, reference
 
 __all__ = ["main"]
@@ -315,6 +314,7 @@ class Row:
     group: str = ""
     n_samples: int = 0
     n_features: int = 0
+    machine: str = ""
 
 
 def _gap(problem, best, X, y, strength, kind, fitted):
@@ -704,15 +704,12 @@ def memory():
 # ---------------------------------------------------------------------------------------------------- command line
 
 
-def _machine():
-    from threadpoolctl import threadpool_info
-
-    threads = {info["user_api"]: info["num_threads"] for info in threadpool_info()}
+def _circumstances(record):
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    return (
-        f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
-        f"scikit-learn {sklearn.__version__}; {os.cpu_count()} processors, BLAS threads {threads}, load {load:.1f}."
+    versions = ", ".join(
+        f"{name} {record[name]}" for name in ("python", "sklearn_gd", "numpy", "scipy", "scikit-learn")
     )
+    return f"{described(record)}. {versions}; load {load:.1f}."
 
 
 def _solvers(kind, options):
@@ -753,14 +750,15 @@ def main(arguments=None):
         options.output.mkdir(parents=True, exist_ok=True)
     # A fit that stops early warns; here its objective is looked at instead.
     warnings.simplefilter("ignore")
-    text = [_machine()]
+    here = machine()
+    text = [_circumstances(here)]
     parts = {"sweep": sweep, "defaults": defaults, "memory": memory}
     chosen = [part for part in parts if getattr(options, part)]
     for part in chosen:
         text += [f"## {part}", parts[part]()]
     if not chosen:
         with np.errstate(all="ignore"):
-            text.append(table(_run(names, options)))
+            text.append(table(_run(names, options, described(here))))
     text = "\n\n".join(text)
     if options.output:
         (options.output / f"{'-'.join(chosen) or 'table'}.md").write_text(text + "\n")
@@ -776,7 +774,7 @@ def _read(path):
         return [Row(**{name: read[kinds[name]](text) for name, text in row.items()}) for row in csv.DictReader(file)]
 
 
-def _run(names, options):
+def _run(names, options, told):
     rows, writer, file = [], None, None
     if options.output:
         file = (options.output / "results.csv").open("w", newline="")
@@ -808,6 +806,7 @@ def _run(names, options):
         )
         kept.write_text(json.dumps(known, indent=1))
         for row in found:
+            row.machine = told
             word = f"{row.seconds:.4f} s, tol {row.tol}, gap {row.gap:.1e}" if row.reached else row.note
             print(f"{name:36s} {row.solver:22s} {word}", file=sys.stderr, flush=True)
             if writer:

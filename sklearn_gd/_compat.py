@@ -46,12 +46,13 @@ def callback_root(estimator: Any, max_subtasks: int) -> Any:
     return estimator._init_callback_context(max_subtasks=max_subtasks) if has_callbacks(estimator) else None
 
 
-#: where the documentation is, on the web
-DOCUMENTATION = "https://sklearn-gd.readthedocs.io/en/latest/"
+#: Where the documentation is on the web, with a slash at the end. Empty until it is published: this is what to change then.
+DOCUMENTATION = ""
 
 
 class Documented:
     """Links the HTML representation to the page of the API reference, named as autosummary names it."""
 
-    _doc_link_module = "sklearn_gd"
+    # scikit-learn links the objects of this module and no others: of none, as long as there are no pages to link to.
+    _doc_link_module = "sklearn_gd" if DOCUMENTATION else ""
     _doc_link_template = DOCUMENTATION + "api/{estimator_module}.{estimator_name}.html"

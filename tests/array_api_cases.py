@@ -12,7 +12,6 @@ import subprocess
 import sys
 import warnings
 
-import array_api_strict
 import numpy as np
 import pytest
 import sklearn
@@ -24,6 +23,8 @@ from sklearn.utils import estimator_checks
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, arrays
 from sklearn_gd.designs import array_api, design_for
 from sklearn_gd.designs.dense import DenseDesign
+
+array_api_strict = pytest.importorskip("array_api_strict", reason="array-api-strict is in the extra 'test'")
 
 try:
     import torch
@@ -414,6 +415,9 @@ def test_what_is_missing_is_named(dispatch, monkeypatch):
 def test_the_measurement_on_a_gpu_runs_in_small_on_a_cpu():
     if torch is None:
         pytest.skip("needs PyTorch, which is optional")
+    pytest.importorskip(
+        "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
+    )
     command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--samples", "2000", "--features", "3"]
     root = pathlib.Path(__file__).parents[1]
     done = subprocess.run([*command, "--repeats", "1"], cwd=root, capture_output=True, text=True)

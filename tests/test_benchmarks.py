@@ -1,27 +1,40 @@
 """The main job: what it writes, and that what it writes is right."""
 
+import contextlib
+import io
 import json
+import os
+import platform
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip(
+    "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
+)
+
 from benchmarks import breakdown, growth
 from benchmarks.__main__ import main
 from benchmarks.exact import exact, refined
-from benchmarks.measure import alternate, attempt
+from benchmarks.measure import UNKNOWN, alternate, attempt, described
+from benchmarks.measure import machine as here
 from benchmarks.methods import CLOSED_FORMS, SEARCHES, Solution, gradient_descent
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    """The tables and the folder of a tiny run."""
+    """The tables and the folder of a tiny run, and what it printed."""
     folder = tmp_path_factory.mktemp("results")
     sizes = ["--features", "10", "20", "40", "--samples", "200", "400", "--fixed-features", "10"]
     arguments = ["--quick", "--repeats", "2", "--conditions", "1", "100", *sizes, "--output", str(folder)]
-    assert main([*arguments, "--data", "diabetes", "uci_protein"]) == 0
-    return {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}, folder
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main([*arguments, "--data", "diabetes", "uci_protein"]) == 0
+    return {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}, folder, printed.getvalue()
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +50,23 @@ def no_data_folder_for_the_job():
 
 
 def test_files(job):
-    tables, folder = job
+    tables, folder, _ = job
     assert set(tables) == {"real_data", "growth", "growth_exponents", "breakdown"}
     pictures = {path.name for path in folder.glob("*.png")}
     assert pictures == {"real_data.png", "growth_features.png", "growth_samples.png", "breakdown.png"}
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     machine = json.loads((folder / "machine.json").read_text())
-    assert set(machine["versions"]) == {"sklearn_gd", "sklearn", "numpy", "scipy"}
+    assert {name: machine[name] for name in here()} == here()
+    assert "output" not in machine["options"]
+
+
+def test_every_table_names_its_machine(job):
+    tables, folder, printed = job
+    told = described(json.loads((folder / "machine.json").read_text()))
+    for name, rows in tables.items():
+        assert set(rows["machine"]) == {told}, name
+    # diabetes, two sweeps at two condition numbers, and where the closed form breaks; lines are broken where they are long
+    assert " ".join(printed.split()).count(" ".join(told.split())) == 1 + 4 + 1
 
 
 def test_real_data(job):
@@ -116,6 +139,43 @@ def test_help_explains(capsys):
     told = capsys.readouterr().out
     for word in ("SKLEARN_GD_DATA", "SCIKIT_LEARN_DATA", "--quick", "--output", "condition numbers"):
         assert word in told
+
+
+# ------------------------------------------------------------------------------------------------ the machine
+
+
+def test_what_is_told_of_a_machine():
+    record = here()
+    assert record["processor"]
+    assert record["blas"]["version"] in described(record)
+    blas = {"name": "openblas", "version": "0.3", "architecture": "Zen"}
+    told = described({"processor": "A", "level": "x86-64-v4", "cores": 2, "threads": 1, "blas": blas})
+    assert told == (
+        "A, 2 cores; instruction level of the kernels: x86-64-v4; BLAS: openblas 0.3, its kernels: Zen, threads: 1"
+    )
+
+
+def test_what_is_not_known_of_a_machine_is_said_to_be_so():
+    told = described({"processor": "A", "level": None, "cores": 2, "blas": {"name": "mkl", "version": "1"}})
+    assert told == (
+        f"A, 2 cores; instruction level of the kernels: {UNKNOWN}; BLAS: mkl 1, its kernels: {UNKNOWN}, threads: {UNKNOWN}"
+    )
+
+
+def test_the_kernels_of_blas_are_those_in_force():
+    if here()["blas"]["name"] != "openblas" or platform.machine() not in {"x86_64", "AMD64"}:
+        pytest.skip("the variable, and the kernels' names, are OpenBLAS's on x86-64")
+    code = "from benchmarks.measure import machine; print(machine()['blas']['architecture'])"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OPENBLAS_CORETYPE": "Nehalem"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # what any such processor can run, and none of today's would choose
+    assert told.stdout.strip() == "Nehalem"
 
 
 # ------------------------------------------------------------------------------------------------ references

@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+pytest.importorskip(
+    "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
+)
+pytest.importorskip("benchopt", reason="the extra bench is not installed")
+
 from benchopt import run_benchmark
 
 from benchmarks import growth, report
+from benchmarks.measure import described
 from benchmarks.results import contenders, paired, problems
 from benchmarks.results import main as results
 
@@ -164,6 +171,24 @@ def test_the_report_says_first_where_we_lose(measured, tmp_path):
     assert all(line in text for line in told.splitlines() if line.startswith("| "))
 
 
+def test_the_report_and_the_readme_name_the_processor(measured):
+    blas = {"name": "openblas", "version": "0.3", "architecture": "Zen"}
+    job = {"processor": "A", "level": "avx2", "cores": 2, "threads": 2, "blas": blas, "platform": "Linux"}
+    job |= dict.fromkeys(report.VERSIONS, "1")
+    (measured / "machine.json").write_text(json.dumps({**job, "options": {}}))
+    load = {"load": 0.1, "peers": {"glum": "3"}, "rounds": 2, "timeout": 1.0, "quick": False}
+    (measured / "peers.json").write_text(json.dumps({**job, "processor": "B", **load}))
+    results = report.load(measured)
+    of_peers, of_job = (described({**job, "processor": name}) for name in "BA")
+    text = report.markdown(results, "measured")
+    assert f"- {of_peers}; Linux; load 0.1\n- in part on {of_job}\n" in text
+    told = report.renewed(f"{report.BEGIN}\n{report.END}\n", results, "picture.png")
+    assert f"\n*Measured on: {of_peers}.*\n" in told
+    # where the main job was run on the same machine, once
+    (measured / "peers.json").write_text(json.dumps({**job, **load}))
+    assert report.markdown(report.load(measured), "measured").count("cores;") == 1
+
+
 def test_lost_digits_and_sizes_are_told(measured):
     methods = ["numpy.linalg.lstsq", growth.AUTO]
     shared = {"case": "hard", "method": methods, "prediction_error": [1e-9] * 2, "right": True, "word": ""}
@@ -187,6 +212,7 @@ def test_the_published_report_is_made_from_the_raw_results():
     assert len(lines) == 5  # a heading, a rule and three lines
     assert all(line in text for line in lines)
     assert f"benchmarks/measured/{report.CROSSING}" in between
+    assert f"*Measured on: {report.measured_on(published)}.*" in between
     for name in report.pictured(text):
         assert (BENCHMARKS / name).exists(), name
     assert json.loads((folder / "peers.json").read_text())["rounds"] >= 2

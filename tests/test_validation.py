@@ -17,7 +17,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from benchmarks.time_to_accuracy import matrix_bytes
 from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, momentum, steps
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
@@ -659,6 +658,10 @@ SHAPES = [(40_000, 100), (50_000, 500), (5_000, 1_100), (10_000, 700)]
 @pytest.mark.parametrize(("n_samples", "n_features"), SHAPES)
 def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_features, n_outputs):
     """The preconditioner: a matrix and its factor for each output that has one, with the bytes that they have."""
+    harness = pytest.importorskip(
+        "benchmarks.time_to_accuracy",
+        reason="benchmarks/ is in the repository and the source distribution, not beside these tests",
+    )
     rng = np.random.default_rng(0)
     X = rng.random(size=(n_samples, n_features))
     X -= 0.5
@@ -670,7 +673,7 @@ def test_peak_memory_is_the_preconditioner_and_twelve_vectors(n_samples, n_featu
     metrics = []
     peak = _peak_of(lambda: metrics.append(estimator._fit(X, y, None)[1].metric))
     # the factor is in the matrix's place
-    matrices = 2 * matrix_bytes(metrics, n_features)
+    matrices = 2 * harness.matrix_bytes(metrics, n_features)
     vectors = 12 * n_samples * max(1, n_outputs) * X.itemsize
     # blocks that do not grow with the data, some of a core's cache for each of two threads: 12 vectors of these are as small
     blocks = 1 << 22
