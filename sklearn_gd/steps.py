@@ -435,7 +435,8 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         steep = t * step if free == step.size == 1 and left < -0.9 * decrement else None
         a = trial
         value, gradient, hessian = new if order == 2 else space.derivatives(trial)
-    run.note_progress(origin, max(promised, origin - value))
+    # what was gained beyond the rounding errors of both values was there to gain, whatever was promised
+    run.note_progress(origin, max(promised, origin - value if origin - value > noise else 0.0))
     if not a[..., :free].any():  # nothing lower, nothing flatter: the next search from here would be the same
         run.exhausted = True
     return a
