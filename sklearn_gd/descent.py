@@ -175,10 +175,10 @@ class Run:
         grown = self.rises >= RISES and value > 10 * abs(losses[0])
         if finite:
             if value < self.best_value:
-                if value < self.best_value - self.noise(value):
-                    self.flattest_norm = (
-                        math.inf
-                    )  # norms are relative to losses, and those of higher ones count no longer
+                if value < self.best_value - self.noise(value) and not self.exhausted:
+                    # norms are relative to losses, and those of higher ones count no longer; of steps that were promised
+                    # nothing a lower loss is the rounding errors of their images
+                    self.flattest_norm = math.inf
                 self.best_value, self.best_coef = value, base.coef
             shrunk = norm < 0.5 * self.flattest_norm
             if norm < self.flattest_norm:

@@ -435,8 +435,12 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         steep = t * step if free == step.size == 1 and left < -0.9 * decrement else None
         a = trial
         value, gradient, hessian = new if order == 2 else space.derivatives(trial)
-    # what was gained beyond the rounding errors of both values was there to gain, whatever was promised
-    run.note_progress(origin, max(promised, origin - value if origin - value > noise else 0.0))
+    gained = origin - value
+    if a.size == 1 and gained > noise:
+        # Along a line what was gained was there to gain, whatever was promised. In a plane, of two directions that are nearly one, the
+        # images' rounding errors are multiplied, and a gain may be theirs.
+        promised = max(promised, gained)
+    run.note_progress(origin, promised)
     if not a[..., :free].any():  # nothing lower, nothing flatter: the next search from here would be the same
         run.exhausted = True
     return a
