@@ -49,8 +49,9 @@ __all__ = [
 
 
 EPS = float(np.finfo(np.float64).eps)
-# Rounding errors of its centre that a column must exceed to count as varying.
-CONSTANT = 64
+# Rounding errors of its centre that a column's spread must exceed to count as varying: numbers that differ by how they were rounded have one
+# at the most. Second moments are about a mean of some rows, so that those of a constant column are much smaller.
+CONSTANT = 1
 
 
 class Identity:
@@ -119,20 +120,29 @@ class Centred(Identity):
         return out
 
 
-def rounding(centre: Array, mass: float, eps: float) -> Any:
-    """The variance of a column that is constant up to rounding, which has no direction of its own: the square of a rounding error."""
-    return centre * centre * (mass * (CONSTANT * eps) ** 2) if mass else 0.0
+def constant(variance: Array, centre: Array, mass: float) -> Array:
+    """Which columns are constant up to rounding: a coefficient there is the intercept's business, and has no direction of its own.
+
+    Parameters
+    ----------
+    variance : ndarray of shape (p,)
+        The curvature of the loss along each column, the penalty's left out.
+    centre : ndarray of shape (p,)
+    mass : float
+        The curvature of the loss in the intercept; 0 without, where no column is.
+    """
+    noise = centre * centre * (mass * (CONSTANT * EPS) ** 2)
+    return (noise > 0) & (variance <= noise)
 
 
 def spread(moments: Moments) -> Array:
     """The root of each column's variance, 0 where it is that of rounding errors."""
-    unit: Array = np.sqrt(moments.matrix)
-    return np.where(unit > CONSTANT * np.finfo(np.float64).eps * np.abs(moments.centre), unit, 0.0)
+    return np.where(constant(moments.matrix, moments.centre, moments.mass), 0.0, np.sqrt(moments.matrix))
 
 
-def root_of(diagonal: Array, noise: Any) -> Array:
-    """The inverse roots of the entries, 0 of those that are noise."""
-    return 1 / np.sqrt(np.where(diagonal > noise, diagonal, np.inf))
+def root_of(diagonal: Array, without: Any = False) -> Array:
+    """The inverse roots of the entries, 0 of those that are not positive, or to be left out."""
+    return 1 / np.sqrt(np.where((diagonal > 0) & ~np.asarray(without), diagonal, np.inf))
 
 
 class Diagonal(Centred):
@@ -152,8 +162,8 @@ class Diagonal(Centred):
 
     def __init__(self, curvature: Moments, factor: float, alpha: float) -> None:
         super().__init__(curvature.centre, factor * curvature.mass)
-        diagonal = factor * curvature.matrix + alpha
-        self.root = root_of(diagonal, rounding(curvature.centre, factor, EPS))
+        without = constant(curvature.matrix, curvature.centre, curvature.mass)
+        self.root = root_of(factor * curvature.matrix + alpha, without)
 
     def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T
@@ -211,8 +221,8 @@ class Full(Centred):
         The precision of the arithmetic in which the matrix was computed.
     spectral : bool
         Whether a matrix that is nearly singular gets its eigenvectors; else its reciprocal condition says 0.
-    noise : ndarray of shape (p,), float or None
-        Diagonal entries that are rounding errors; None for those of columns about the centre.
+    without : ndarray of bool of shape (p,) or None
+        Columns that are constant; None for those that the diagonal and the centre tell.
 
     Attributes
     ----------
@@ -236,13 +246,14 @@ class Full(Centred):
         alpha: float,
         eps: float,
         spectral: bool = True,
-        noise: Any = None,
+        without: Any = None,
     ) -> None:
         super().__init__(centre, mass)
         p = matrix.shape[0]
+        without = constant(matrix.diagonal(), centre, mass) if without is None else without
         if alpha:
             matrix.flat[:: p + 1] += alpha
-        self.root = root_of(matrix.diagonal(), rounding(centre, mass, eps) if noise is None else noise)
+        self.root = root_of(matrix.diagonal(), without)
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are
@@ -391,11 +402,7 @@ class Rounded(Full):
         Centred.__init__(self, curvature.centre, curvature.mass)
         matrix = curvature.matrix
         p = len(matrix)
-        usable: Array = unit > 0
-        if self.has_intercept:
-            usable = unit > CONSTANT * np.finfo(np.float64).eps * np.abs(curvature.centre)
-        if alpha:
-            usable = np.ones_like(usable)
+        usable: Array = (unit > 0) | bool(alpha and not self.has_intercept)
         unit = np.where(unit > 0, unit, 1.0)
         entries = np.einsum("ii->i", matrix)
         diagonal = entries * (1 + self.LOST * math.sqrt(p)) + alpha / unit**2
@@ -473,12 +480,12 @@ class Nystrom(Identity):
             test = np.concatenate([test, fresh], axis=1)
             image = np.concatenate([image, metric.half_transposed(product(metric.half(fresh)))], axis=1)
             values, vectors = sketch(test, image)
-            if rank == most or values[-1] <= self.CAUGHT * values[0]:
+            if rank == most or len(values) < rank or values[-1] <= self.CAUGHT * values[0]:
                 break
             rank = min(2 * rank, most)
-        self.rank = rank
+        self.rank = len(values)
         self.vectors = vectors
-        self.shrink = np.sqrt(values[-1] / values) - 1 if values[-1] > 0 else np.zeros(rank)
+        self.shrink = np.sqrt(values[-1:] / values) - 1
 
     def _bend(self, u: Array) -> Array:
         # the root of the sketch's inverse, up to a factor: 1 beyond the sketch, less along it
@@ -492,13 +499,13 @@ class Nystrom(Identity):
 
 
 def sketch(test: Array, image: Array) -> tuple[Array, Array]:
-    """Eigenvalues, falling, and eigenvectors of the Nyström approximation image (testᵀ image)⁻¹ imageᵀ."""
-    # a small multiple of the identity, taken off again, keeps Cholesky's pivots positive
-    shift = np.sqrt(len(test)) * np.finfo(np.float64).eps * np.linalg.norm(image, 2)
-    image = image + shift * test
-    root = np.linalg.cholesky((test.T @ image + image.T @ test) / 2)
-    vectors, values, _ = np.linalg.svd(scipy.linalg.solve_triangular(root, image.T, lower=True).T, full_matrices=False)
-    return np.maximum(values**2 - shift, 0.0), vectors
+    """Eigenvalues, falling, and eigenvectors of the Nyström approximation image (testᵀ image)⁺ imageᵀ."""
+    values, vectors = np.linalg.eigh((test.T @ image + image.T @ test) / 2)
+    # directions in which the curvature is the rounding errors of its product
+    keep = values > 10 * len(values) * EPS * max(values[-1], np.finfo(np.float64).tiny)
+    half = image @ (vectors[:, keep] / np.sqrt(values[keep]))
+    vectors, roots, _ = np.linalg.svd(half, full_matrices=False)
+    return roots**2, vectors
 
 
 class PerOutput(Identity):

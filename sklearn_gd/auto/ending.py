@@ -17,7 +17,7 @@ import scipy.linalg
 
 from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
-from ..preconditioners import EPS, Composed, Inexact, Joint, PerOutput, Renewed, ZeroSum, potrf, root_of, rounding
+from ..preconditioners import EPS, Composed, Inexact, Joint, PerOutput, Renewed, ZeroSum, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
 from .problem import Problem, plane_descent
 
@@ -198,7 +198,7 @@ def to_gain(problem: Problem, point: Any, null: Array) -> float:
 
 def gain(forms: Array, slopes: Array) -> float:
     """What a quadratic has to gain along directions, from its second derivatives along them and its slopes, in one column or in several."""
-    root = root_of(forms.diagonal(), 0.0)
+    root = root_of(forms.diagonal())
     slopes = (root * slopes.T).T
     return 0.5 * float(np.vdot(slopes, scipy.linalg.pinvh(forms * root * root[:, None], rtol=1e-10) @ slopes))
 
@@ -226,8 +226,9 @@ def finer_metric(problem: Problem, weight: Array | None, factor: float) -> Compo
     design, alpha = problem.design, problem.alpha
     gram = design.gram(weight)
     matrix, p = factor * gram.matrix, design.n_features
+    without = constant(matrix.diagonal(), gram.centre, factor * gram.mass)
     matrix.flat[:: p + 1] += alpha
-    root = root_of(matrix.diagonal(), rounding(gram.centre, factor * gram.mass, EPS))
+    root = root_of(matrix.diagonal(), without)
     matrix *= root
     matrix *= root[:, None]
     matrix.flat[:: p + 1] = 1.0

@@ -19,7 +19,7 @@ from ..designs.threads import quiet
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
 from ..penalties import L2
-from ..preconditioners import EPS, Diagonal, Full, Identity, Inexact, Nystrom
+from ..preconditioners import EPS, Diagonal, Full, Identity, Inexact, Nystrom, constant
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
 from ..remote import RemoteModel
 from ..steps import PlaneSearch
@@ -126,11 +126,23 @@ class Problem:
     def stopping(self, moments: Moments, norm: Norm | None = None) -> Stopping:
         """The one criterion, from the columns' moments; the norm is theirs, too, where none is given."""
         self.columns = moments
+        self.start = self.without_constant(self.start)
         if self.criterion is not None:
             return self.criterion
         self.moments = moments
         norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
+
+    def without_constant(self, coef: Array) -> Array:
+        """The same predictions by the intercept alone where columns are constant: metrics leave their coefficients where they are."""
+        columns, p = self.columns, self.design.n_features
+        without = constant(columns.matrix, columns.centre, columns.mass)
+        if not coef[:p][without].any():
+            return coef
+        coef = coef.copy()
+        coef[p] += columns.centre[without] @ coef[:p][without]
+        coef[:p][without] = 0.0
+        return coef
 
     def floor(self, coef: Array) -> float:
         """The norm of a gradient's rounding errors, once `stopping` has been asked for.
@@ -194,9 +206,11 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
 def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:
     """The run of a rule that the user has chosen."""
     with quiet(problem.design):
-        moments = problem.design.moments(problem.weight)
+        moments, start = problem.design.moments(problem.weight), problem.start
         metric = metric_for(preconditioner, problem, moments)
-        run = problem.run(problem.model, problem.stopping(moments))
+        stopping = problem.stopping(moments)
+        # plain gradients know no constant column from another
+        run = problem.run(problem.model, stopping, start if preconditioner is None else None)
         run.metric = metric
         return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
 

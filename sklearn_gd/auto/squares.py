@@ -18,7 +18,7 @@ from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import quiet, whole_blas
 from ..objectives import Quadratic
-from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, rounding, spread
+from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments, Norm
 from . import limits
 from .ending import AIM, ENDED, finer_metric, hidden, settled
@@ -131,8 +131,8 @@ class AtCentre:
         self.moments = Curvature(diagonal[:p], self.centre, gram.mass)
         size = p + has_intercept
         self.matrix = matrix = matrix[:size, :size]
-        noise = np.zeros(size)
-        noise[:p] = rounding(self.centre, gram.mass, EPS)
+        without = np.zeros(size, dtype=bool)
+        without[:p] = constant(diagonal[:p], self.centre, gram.mass)
         if has_intercept:
             # there is a target's column at the least, whose place this takes
             matrix[p] = matrix[:, p] = 0.0
@@ -140,7 +140,7 @@ class AtCentre:
         if alpha:
             np.einsum("ii->i", matrix)[:p] += alpha
         # symmetric, so its transpose is it in LAPACK's order
-        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, EPS, noise=noise)
+        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, EPS, without=without)
 
     def into(self, coef: Array) -> Array:
         """From the user's coordinates."""

@@ -266,7 +266,10 @@ class SparseDesign(RowBlocks):
         if (held > NEARLY_FULL * mass).any():
             # less than rounding errors of its sum is no row without the column: a far centre would multiply them
             zeros = np.where(held < (1 - 1e-13) * mass, mass - held, 0.0)
-            squares = add(weight, None, centre)[2] + zeros * centre**2
+            # about the centre as it is, a rounding error from the mean; of zeros their distance is the centre's
+            _, rest, squares, _ = add(weight, None, centre)
+            rest -= zeros * centre
+            squares = np.maximum(squares + zeros * centre**2 - rest**2 / mass, 0.0)
         else:
             squares -= mass * centre**2
         return Curvature(squares, centre, mass, cross)
