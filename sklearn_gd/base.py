@@ -429,7 +429,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 raise
             with quiet(design):
                 self._report(problem, run, rule)
-        self.__dict__.update(results(run))
+        fitted = results(run)
+        if not np.isfinite(run.coef.astype(design.dtype)).all():
+            raise ValueError(messages.coefficients_out_of_range(float(np.abs(run.coef).max()), design.dtype))
+        self.__dict__.update(fitted)
         if tasks is not None:
             tasks.finish()
         return problem, run

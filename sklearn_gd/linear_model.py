@@ -296,6 +296,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         return self._validated(X, y, **self._accepted(X), multi_output=True, y_numeric=True)
 
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
+        if isinstance(y, np.ndarray):
+            check_range(y, X.dtype)
         y, weight = cast(beside(y, X), X.dtype), in_units(weight)[0]
         n_outputs = y.shape[1] if y.ndim == 2 else None
         return HalfSquaredError(), y, weight, float(self.alpha), None, n_outputs, {}
@@ -774,6 +776,18 @@ def strength(C: float, total: float, unit: int) -> float:
         return math.ldexp(1.0 / (c * t), -(c_unit + t_unit + unit))
     except OverflowError as error:
         raise ValueError(messages.too_strong(C, math.ldexp(total, min(unit, 0)))) from error
+
+
+# The root of the range of float64 numbers, with room for sums of squares: of larger numbers, and of smaller ones, they are not numbers.
+MOST, LEAST = 1e150, 1e-150
+
+
+def check_range(y: Array, dtype: np.dtype[Any]) -> None:
+    """Refuse a target of numbers that the arithmetic of X does not hold, or whose squares double precision does not."""
+    size = float(np.abs(y.astype(np.float64, copy=False)).max(initial=0.0))
+    kind = np.finfo(np.float64 if dtype != np.float32 else dtype)
+    if size and not max(LEAST, float(kind.tiny)) <= size <= min(MOST, float(kind.max)):
+        raise ValueError(messages.out_of_range("y", size, kind.dtype))
 
 
 # Labels that are counted one by one on a device, a pass over them each; sorting them costs about as much as so many.

@@ -17,6 +17,7 @@ __all__ = [
     "NO_ARRAY_API_COMPAT",
     "SGDS_RATES",
     "cluster_lost",
+    "coefficients_out_of_range",
     "column_start",
     "diverged",
     "function_end",
@@ -46,6 +47,7 @@ __all__ = [
     "not_two_coefficients",
     "other_namespace",
     "other_objective",
+    "out_of_range",
     "parameter_of_others",
     "polyak_needs_the_optimum",
     "separated",
@@ -237,6 +239,33 @@ def imprecise(part: float, dtype: np.dtype[Any]) -> str:
         f"beside their spread, so that {dtype} cannot tell them apart. To get it, {other}drop or combine columns that say nearly the "
         "same, subtract a constant from columns far from zero, or add a penalty, which makes the optimum unique; for least squares "
         "scikit-learn's LinearRegression(tol=0) is exact to higher condition numbers."
+    )
+
+
+def out_of_range(name: str, size: float, dtype: np.dtype[Any]) -> str:
+    """The text for numbers whose squares, or which themselves, an arithmetic does not hold.
+
+    Parameters
+    ----------
+    name : str
+        What they are: y, or a column of X.
+    size : float
+        The largest of them.
+    dtype : dtype
+        Of the arithmetic.
+    """
+    what = "too large" if size > 1 else "too small"
+    return (
+        f"{name} has numbers up to {size:.3g}, which are {what} for {dtype}, or their squares for float64: choose another unit, as in "
+        f"{name.split(',')[0]} * {1 / size:.0e}."
+    )
+
+
+def coefficients_out_of_range(size: float, dtype: np.dtype[Any]) -> str:
+    """The text for coefficients that X's precision does not hold."""
+    return (
+        f"A coefficient of {size:.3g} is too large for {dtype}, the precision of X: pass X in float64, or choose units in which y and the "
+        "columns of X are less far from each other."
     )
 
 

@@ -258,6 +258,7 @@ def separated(run: Run) -> bool:
     raw = run.base.known().raw
     if margins(model.y, raw).min() > 0:
         return True
+    run.metric.prepare(run)  # curvatures fall by e in an iteration there
     step = model.design.forward(run.metric.direction(run.base.gradient))
     change = margins(model.y, step.astype(np.float64))
     return bool(change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max())

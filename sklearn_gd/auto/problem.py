@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import messages
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
 from ..designs.threads import quiet
@@ -38,6 +39,10 @@ __all__ = [
     "slower_than",
     "without_matrix",
 ]
+
+
+# Numbers whose squares, and the sums of these, are below the range of float64.
+LEAST = 1e-150
 
 
 @dataclass
@@ -126,6 +131,11 @@ class Problem:
     def stopping(self, moments: Moments, norm: Norm | None = None) -> Stopping:
         """The one criterion, from the columns' moments; the norm is theirs, too, where none is given."""
         self.columns = moments
+        small = (np.abs(moments.centre) < LEAST) & (moments.centre != 0) & (moments.matrix < LEAST**2)
+        if small.any():
+            column = int(np.flatnonzero(small)[0])
+            size = float(np.abs(moments.centre[column]))
+            raise ValueError(messages.out_of_range(f"X, column {column},", size, np.dtype(np.float64)))
         self.start = self.without_constant(self.start)
         if self.criterion is not None:
             return self.criterion
