@@ -490,7 +490,15 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             raise ValueError(messages.other_namespace(f"{type(self).__name__}.{method}", fitted, given))
         if isinstance(X, StoredRows):
             return predictions(X, self.coef_, self.intercept_)
-        return X @ (self.coef_ if self.coef_.ndim == 1 else self.coef_.T) + self.intercept_
+        coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T
+        if given is None and X.dtype == coef.dtype == np.float32:
+            # products in double precision, as those of the fit: large terms that cancel leave what they left there
+            design: Any = design_for(X, True)
+            with quiet(design):
+                return design.forward(
+                    np.concatenate([coef, np.reshape(self.intercept_, (1, *coef.shape[1:]))], dtype=np.float64)
+                )
+        return X @ coef + self.intercept_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
