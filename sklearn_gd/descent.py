@@ -154,7 +154,7 @@ class Run:
         self.best_value, self.best_coef = math.inf, start
         self.flattest_norm, self.flattest_coef = math.inf, start
         self.last = (0.0, 0.0, 0.0)  # learning rate, momentum and length of the last step
-        self.refreshed = 0
+        self.refreshed, self.refresh_every = 0, REFRESH
         self.exhausted = False
         self.rises = 0
         self.norm = math.nan  # of the last gradient
@@ -296,7 +296,7 @@ def descend(
     while True:
         base, factor = look(run)
         run.observe(base)
-        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > REFRESH // 4:
+        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > run.refresh_every // 4:
             # Believe the end only from predictions that no sum of steps has blurred.
             base = refresh(run, base)
         run.report()
@@ -304,7 +304,7 @@ def descend(
             run.reason = "callback"
         if run.reason is not None or (until is not None and until(run)):
             return run
-        if run.iteration - run.refreshed >= REFRESH:
+        if run.iteration - run.refreshed >= run.refresh_every:
             base = refresh(run, base)
             if run.reason is not None:
                 return run

@@ -32,8 +32,6 @@ MOST_ITERATIONS = 50
 ROUNDING = 100 * EPS
 # Rounding errors of the terms of a product with a row, up to which the product is taken for zero.
 DEPENDENT = 64
-# How much more than by chance directions must have to gain that may be noise: the gain of one is the square of a normal number.
-CHANCE = 4
 # Null directions whose Hessian is asked for one by one, where outputs are coupled.
 MOST_DIRECTIONS = 32
 
@@ -77,12 +75,16 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         run.left_out = (left + unseen) / whole if left + unseen > ROUNDING * value else 0.0
         if run.left_out <= aim or not tries or run.iteration >= run.max_iter:
             break
-        if unseen > left:
-            if finer is None:
-                break
-            run.metric, finer = finer(), None
-        else:
-            run.metric.prepare(run)
+        if unseen > left and finer is None:
+            break
+        place = run.base
+        try:
+            if unseen > left and finer is not None:
+                run.metric, finer = finer(), None
+            else:
+                run.metric.prepare(run)
+        except scipy.linalg.LinAlgError:  # of a Hessian that is nothing but rounding errors
+            break
         tol = min(problem.tol, float(np.sqrt(aim * whole / value)))
         norm: Any = InMetric(run)
         run.stopping = Stopping(norm, problem.scale, tol, lambda coef: 0.0, EPS)
@@ -91,8 +93,11 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         run.best_value, run.best_coef = value, run.base.coef  # by the data, not by what a matrix made of them
         last = begin + MOST_ITERATIONS
         plane_descent(problem, run, until=functools.partial(reached, last))
-        if run.reason is None:
+        if run.reason in (None, "diverged"):
             run.reason = "precision"
+        if not np.isfinite(run.base.value):
+            run.base, run.flattest_coef, run.best_coef = place, place.coef, place.coef
+            break
     if run.stopping is not criterion:
         run.stopping = criterion
         run.history["gradient_norm"][-1] = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
@@ -143,9 +148,6 @@ def null_of(metric: Any) -> Array | None:
 def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     """What directions have to gain that a metric takes for none, as the data tell; nothing where their columns do depend on each other.
 
-    Columns that would depend on each other but for the rounding of X's own numbers, in float32, have directions that are noise. With n
-    samples and p columns, k of them explain k/(n − p) of any loss by chance: that is no gain either.
-
     Parameters
     ----------
     problem : Problem
@@ -164,15 +166,7 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     real = real.reshape(-1, null.shape[-1]).any(axis=0)
     if not real.any():
         return 0.0
-    noise = variation <= np.square(4 * problem.eps) * (problem.columns.matrix @ np.square(features))
-    null = null[..., real]
-    point: Any = problem.model.at(coef)
-    found = to_gain(problem, point, null)
-    count, free = null.shape[-1], design.n_samples - p
-    by_chance = (
-        CHANCE * count / free * point.value if problem.eps > EPS and noise.all() and free > CHANCE * count else 0.0
-    )
-    return max(found - by_chance, 0.0)
+    return to_gain(problem, problem.model.at(coef), null[..., real])
 
 
 def to_gain(problem: Problem, point: Any, null: Array) -> float:

@@ -41,6 +41,9 @@ __all__ = [
 ]
 
 
+# How much columns' distance from zero multiplies rounding errors where predictions are not carried from step to step: those that the
+# coefficients make have 1e4 rounding errors then, and the sum of a few steps loses touch with its coefficients.
+FAR = 1e4
 # Numbers whose squares, and the sums of these, are below the range of float64.
 LEAST = 1e-150
 
@@ -189,6 +192,8 @@ class Problem:
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
         if self.back is not None:
             run.back = self.back
+        if self.columns is not None and self.amplified > FAR:
+            run.refresh_every = 1
         return run
 
 
