@@ -429,10 +429,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 raise
             with quiet(design):
                 self._report(problem, run, rule)
-        fitted = results(run)
-        if not np.isfinite(run.coef.astype(design.dtype)).all():
-            raise ValueError(messages.coefficients_out_of_range(float(np.abs(run.coef).max()), design.dtype))
-        self.__dict__.update(fitted)
+        largest = float(np.abs(run.coef).max(initial=0.0))
+        if largest > float(np.finfo(design.dtype).max):
+            raise ValueError(messages.coefficients_out_of_range(largest, design.dtype))
+        self.__dict__.update(results(run))
         if tasks is not None:
             tasks.finish()
         return problem, run
