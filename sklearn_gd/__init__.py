@@ -10,7 +10,7 @@
 __version__ = "0.1.0"
 
 from ._versions import show_versions
-from .exceptions import DivergenceError, DivergenceWarning
+from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
@@ -24,6 +24,8 @@ __all__ = [
     "GDLogisticRegression",
     "LearningRateDisplay",
     "LossCurveDisplay",
+    "PrecisionWarning",
+    "SeparationWarning",
     "gradient_descent",
     "show_versions",
 ]

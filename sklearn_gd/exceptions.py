@@ -16,7 +16,7 @@ class DivergenceWarning(ConvergenceWarning):
 class PrecisionWarning(ConvergenceWarning):
     """A part of the loss that could be explained is left out, because the arithmetic cannot tell the columns apart.
 
-    Issued by ``fit`` where that part is larger than 1e-3. The message names it, and what helps.
+    Issued by ``fit`` where that part is larger than 1e-3, or ``tol`` where that is more. The message names it, and what helps.
     """
 
 

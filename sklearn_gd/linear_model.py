@@ -155,7 +155,9 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
         - ``"gradient"``: the gradient is within `tol`, so this is the optimum.
         - ``"precision"``: the gradient is within its rounding errors, or nothing is left to gain but those, before it
-          was within `tol`. This is as close as the arithmetic comes.
+          was within `tol`. This is as close as the arithmetic comes to the optimum: more than 1e-3 of the explained
+          loss (or `tol`, where that is more) that a check finds left out is a `PrecisionWarning`, see Notes. That
+          goes with ``"gradient"``, too.
         - ``"max_iter"``: iterations ran out; a `ConvergenceWarning` was issued.
         - ``"diverged"``: the loss grew without end or was not finite; the coefficients are those of the best iterate.
         - ``"callback"``: a callback of scikit-learn's asked to stop.
@@ -196,15 +198,31 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
       diagonal metric are tried first; if their pace says that they need longer than the matrix, they hand over to
       conjugate gradients in the metric of a matrix of low precision, and those to the matrix in full. Beyond 8000
       columns no matrix is formed, and a Nyström sketch takes its place [4]_.
-    - Where the processor has a matrix unit for bfloat16 numbers (Intel's AMX, on Linux), a matrix of low precision
-      costs a tenth of the full one: from some 200 columns on (130 at the least) it is taken at once, or after a few
-      iterations. What is solved is the same: gradients come from the data in their own precision.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
-      span: n coordinates instead of p, by the inner products of the rows. With a penalty conjugate gradients are tried
-      before, and the inner products give the dual normal equation.
+      span: n coordinates instead of p, by the inner products of the rows. Columns whose spread is more than 100 times
+      that of the n-th largest, raw timestamps say, keep coordinates of their own. With a penalty conjugate gradients
+      are tried before, and the inner products give the dual normal equation.
 
-    Where columns depend on each other almost exactly, from a condition number of 1e8 on, no method that is based on
-    gradients gets all digits of the coefficients right; scikit-learn's `LinearRegression` does.
+    **What the end is worth.** The criterion sees a gradient, and the metric of a matrix does not see directions in which
+    columns hardly differ. So where "auto" has formed a matrix of the columns, or of the rows, of data in memory or in
+    files, the end is checked against the data: half the square of Newton's decrement, and what there is to gain along
+    directions that the matrix takes for none. Where that is more than 1e-6 of the explained loss (or `tol`, where that
+    is more), the fit goes on, for float64 data in a metric that tells more of them apart [5]_. What cannot be told
+    apart by the precision of X, or is lost where coefficients are rounded to it, is a `PrecisionWarning` from 1e-3 of
+    the explained loss on; the message names the part and the way out.
+
+    Where columns depend on each other almost exactly, scikit-learn's ``LinearRegression(tol=0)``, an orthogonal method,
+    gets more digits of the coefficients right (its default, ``tol=1e-6``, leaves out directions). In float64, with
+    columns in units of their spread, R² was the same to 1e-6 up to a condition number of 1e10, and coefficients to three
+    digits: a fit ends where the loss is flat to tol². Beyond 1e10, and in float32 beyond 1e6, a fit may leave out a part
+    of what the columns explain.
+
+    **Precision.** Products of X and sums over samples are made in double precision, whatever X holds, in the fit and in
+    predictions (on devices that have it): answers depend on the processor in the order of sums alone. What is as long
+    as there are samples, and the results, are in the precision of X. A metric may be less precise, a result never is.
+    A column whose spread is within a rounding error of its mean is constant: its coefficient is 0 where there is an
+    intercept. Numbers whose squares float64 does not hold, and coefficients that X's precision does not hold, are a
+    ValueError that names them.
 
     Dense X in float32 or float64 and C or Fortran order is not copied; sparse X is converted to compressed rows where it is
     not, and never made dense. A fit in float32 returns float32. X may stay in its file: a `numpy.memmap`, and any object
@@ -224,6 +242,10 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     .. [4] Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis
        and Applications 44, 2023, doi:10.1137/21M1466244.
+
+    .. [5] T. Fukaya, R. Kannan, Y. Nakatsukasa, Y. Yamamoto and Y. Yanagisawa, "Shifted Cholesky QR for computing the QR
+       factorization of ill-conditioned matrices", SIAM Journal on Scientific Computing 42, 2020,
+       doi:10.1137/18M1218212.
 
     The sources of the other learning rates and of momentum are given at their classes in `sklearn_gd.steps` and
     `sklearn_gd.momentum`.
@@ -483,7 +505,9 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
         - ``"gradient"``: the gradient is within `tol`, so this is the optimum.
         - ``"precision"``: the gradient is within its rounding errors, or nothing is left to gain but those, before it
-          was within `tol`. This is as close as the arithmetic comes.
+          was within `tol`. This is as close as the arithmetic comes to the optimum: more than 1e-3 of the explained
+          loss (or `tol`, where that is more) that a check finds left out is a `PrecisionWarning`, see Notes. That
+          goes with ``"gradient"``, too.
         - ``"max_iter"``: iterations ran out; a `ConvergenceWarning` was issued.
         - ``"diverged"``: the loss grew without end or was not finite; the coefficients are those of the best iterate.
         - ``"callback"``: a callback of scikit-learn's asked to stop.
@@ -522,12 +546,31 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     - Beyond 2000 features, the diagonal metric and, if its pace says that it needs longer than that costs, a Nyström
       sketch [7]_; both precondition inner conjugate gradients for three classes and more.
     - With fewer samples than features (and up to 3000 samples) the problem is rotated into the space that the rows
-      span: n coordinates instead of p, by the inner products of the rows. There the above applies.
+      span: n coordinates instead of p, by the inner products of the rows. Columns whose spread is more than 100 times
+      that of the n-th largest, raw timestamps say, keep coordinates of their own. There the above applies.
 
     A loss that rises for a few iterations has not diverged: with a large learning rate it may, and still converge [4]_.
 
-    Data that a hyperplane separates have no optimum with ``C=inf``: the coefficients grow without end, and the fit ends
-    when the loss is close enough to 0, or at `max_iter`.
+    **Separated classes.** With ``C=inf`` there is no finite optimum where some direction lowers no sample's log-odds of its
+    class against another, and raises one [9]_: the coefficients grow without end, and the fit ends where the loss hardly
+    changes. It is a `SeparationWarning` where all samples are on their sides, and where Newton's step at the end shows
+    such a direction, as for a value of a feature that only one class has. The predictions of these samples are right,
+    coefficients have no meaning. A penalty, any finite `C`, makes the optimum finite.
+
+    **What the end is worth.** The criterion sees a gradient, and the metric of a matrix does not see directions in which
+    columns hardly differ. So where "auto" has formed a matrix of the columns, or of the rows, of data in memory or in
+    files, the end is checked against the data: half the square of Newton's decrement, and what there is to gain along
+    directions that the matrix takes for none. Where that is more than 1e-6 of the explained loss (or `tol`, where that
+    is more), the fit goes on, for float64 data in a metric that tells more of them apart [8]_. What cannot be told
+    apart by the precision of X, or is lost where coefficients are rounded to it, is a `PrecisionWarning` from 1e-3 of
+    the explained loss on; the message names the part and the way out.
+
+    **Precision.** Products of X and sums over samples are made in double precision, whatever X holds, in the fit and in
+    predictions (on devices that have it): answers depend on the processor in the order of sums alone. What is as long
+    as there are samples, and the results, are in the precision of X. A metric may be less precise, a result never is.
+    A column whose spread is within a rounding error of its mean is constant: its coefficient is 0 where there is an
+    intercept. Numbers whose squares float64 does not hold, and coefficients that X's precision does not hold, are a
+    ValueError that names them.
 
     Dense X in float32 or float64 and C or Fortran order is not copied; sparse X is converted to compressed rows where it is
     not, and never made dense. A fit in float32 returns float32. X may stay in its file: a `numpy.memmap`, and any object
@@ -556,6 +599,13 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
     .. [7] Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis
        and Applications 44, 2023, doi:10.1137/21M1466244.
+
+    .. [8] T. Fukaya, R. Kannan, Y. Nakatsukasa, Y. Yamamoto and Y. Yanagisawa, "Shifted Cholesky QR for computing the QR
+       factorization of ill-conditioned matrices", SIAM Journal on Scientific Computing 42, 2020,
+       doi:10.1137/18M1218212.
+
+    .. [9] A. Albert and J. Anderson, "On the existence of maximum likelihood estimates in logistic regression models",
+       Biometrika 71, 1984, doi:10.1093/biomet/71.1.1.
 
     The sources of the other learning rates and of momentum are given at their classes in `sklearn_gd.steps` and
     `sklearn_gd.momentum`.

@@ -5,10 +5,11 @@ import pathlib
 import re
 
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_html_repr
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, _compat, momentum, steps
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, _compat, exceptions, momentum, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -126,6 +127,15 @@ def test_the_quick_start_says_what_installs_today():
         assert said
         assert text.index("pip install sklearn-gd") >= said.start()
         assert "not on PyPI yet" in text[: said.start()]
+
+
+def test_every_warning_of_ours_is_public_and_says_what_to_do():
+    table = (DOCS / "choose.rst").read_text().partition(".. _warnings:")[2]
+    ours = [name for name in exceptions.__all__ if issubclass(getattr(exceptions, name), ConvergenceWarning)]
+    assert ours
+    for name in ours:
+        assert name in sklearn_gd.__all__
+        assert f"* - `{name} <sklearn_gd.{name}>`" in table
 
 
 def test_every_public_name_has_its_page():
