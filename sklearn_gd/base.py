@@ -356,6 +356,11 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             If ``max_iter`` is reached, with the cause and the way out.
         DivergenceWarning
             If the run diverges and ``on_divergence="warn"``.
+        PrecisionWarning
+            If more than 1e-3 of the loss that the columns could explain (or `tol`, where that is more) is found left out, because
+            the arithmetic cannot tell them apart; the message names the part and the way out.
+        SeparationWarning
+            If ``C=inf`` and the end shows that classes are separated, so that there is no finite optimum.
         """
         before = vars(self).copy()
         try:

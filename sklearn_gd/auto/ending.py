@@ -31,7 +31,7 @@ MOST_ITERATIONS = 50
 # Rounding errors of a value of the loss: what is less cannot be seen in it.
 ROUNDING = 100 * EPS
 # Rounding errors of the terms of a product with a row, up to which the product is taken for zero.
-DEPENDENT = 64
+DEPENDENT = 8
 # Null directions whose Hessian is asked for one by one, where outputs are coupled.
 MOST_DIRECTIONS = 32
 
@@ -65,6 +65,7 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
     criterion, aim = run.stopping, max(problem.tol, AIM)
     if run.reason in ENDED and not run.iteration:
         run.metric.prepare(run)
+    places: list[Any] = []  # where it was worth to go on from, in the order of finding
     for tries in (2, 1, 0):
         if run.reason not in ENDED:
             break
@@ -73,11 +74,9 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         unseen = hidden(problem, run.base.coef, null_of(run.metric))
         whole = max(run.stopping.null_loss - value, 0.0) + left + unseen
         run.left_out = (left + unseen) / whole if left + unseen > ROUNDING * value else 0.0
-        if run.left_out <= aim or not tries or run.iteration >= run.max_iter:
+        if run.left_out <= aim or not tries or run.iteration >= run.max_iter or (unseen > left and finer is None):
             break
-        if unseen > left and finer is None:
-            break
-        place = run.base
+        places.append(run.base.coef)
         try:
             if unseen > left and finer is not None:
                 run.metric, finer = finer(), None
@@ -89,26 +88,29 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         norm: Any = InMetric(run)
         run.stopping = Stopping(norm, problem.scale, tol, lambda coef: 0.0, EPS)
         run.move(run.objective, run.base.coef)
-        run.flattest_norm, begin = np.inf, run.iteration
-        run.best_value, run.best_coef = value, run.base.coef  # by the data, not by what a matrix made of them
-        last = begin + MOST_ITERATIONS
+        # in a metric this fine steps are long, and what is summed of them is not what their coefficients predict
+        run.refresh_every = 1
+        run.flattest_norm, last = np.inf, run.iteration + MOST_ITERATIONS
         plane_descent(problem, run, until=functools.partial(reached, last))
         if run.reason in (None, "diverged"):
             run.reason = "precision"
-        if not np.isfinite(run.base.value):
-            run.base, run.flattest_coef, run.best_coef = place, place.coef, place.coef
-            break
-    if run.stopping is not criterion:
-        run.stopping = criterion
-        run.history["gradient_norm"][-1] = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
-        if run.reason == "precision":
-            # where gradients are rounding errors their norm tells less than the loss, and that only from the coefficients themselves
-            places = [run.flattest_coef, run.best_coef, run.base.coef]
-            values = [run.objective.at(coef).value for coef in places]
-            lowest = int(np.argmin(values))
-            run.flattest_coef = places[lowest]
-            run.left_out = max(run.left_out, (values[lowest] - run.best_value) / whole)
+    if places and run.reason in ENDED:
+        choose(run, criterion, [run.base.coef, run.flattest_coef, *places], whole)
     return run
+
+
+def choose(run: Run, criterion: Any, places: list[Array], whole: float) -> None:
+    """End a run at the best of some places, as their coefficients tell: where gradients are rounding errors, their norm says little."""
+    points = [run.objective.at(coef) for coef in places]
+    values = [point.value if np.isfinite(point.value) else np.inf for point in points]
+    best = int(np.argmin(values))
+    run.stopping = criterion
+    run.left_out = min(max(run.left_out, (values[best] - min(run.base.value, *values)) / whole), 1.0)
+    if best:
+        run.reason = "precision"
+        run.base, run.flattest_coef = points[best], places[best]
+    run.history["loss"][-1] = values[best]
+    run.history["gradient_norm"][-1] = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
 
 
 def reached(last: int, run: Run) -> bool:
@@ -237,6 +239,8 @@ def finer_metric(problem: Problem, weight: Array | None, factor: float) -> Compo
 
 # The change of a log-odds by a step of Newton's that is no rounding of an optimum. Of samples without an optimum every step adds about 1.
 STILL_MOVING = 0.1
+# What a null direction must change in predictions, in units of its largest coefficient, to be more than columns that depend on each other.
+VARIES = 1e-6
 # What the step may take from the margin of a sample, of what it adds to another's, and count as nothing.
 NOT_LOST = 1e-2
 
@@ -245,17 +249,37 @@ def separated(run: Run) -> bool:
     """Whether a run on a log loss without a penalty shows that there is no finite optimum.
 
     There is none where some direction lowers no sample's margin, the log-odds of its class against each other class, and raises one
-    (Albert and Anderson, 1984). The coefficients are such a direction where all samples are classified right; Newton's step is, up to
-    rounding, where some of them never will be.
+    (Albert and Anderson, 1984). The coefficients are such a direction where all samples are classified right, or those of one class;
+    Newton's step is, up to rounding, where some of them never will be.
     """
     model: Any = run.objective
     raw = run.base.known().raw
-    if margins(model.y, raw).min() > 0:
+    if margins(model.y, raw).min() > 0 or (raw.ndim == 2 and one_apart(model.y, raw, model.design.fit_intercept)):
         return True
     run.metric.prepare(run)  # curvatures fall by e in an iteration there
-    step = model.design.forward(run.metric.direction(run.base.gradient))
-    change = margins(model.y, step.astype(np.float64))
-    return bool(change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max())
+    gradient = run.base.gradient
+    directions = [run.metric.direction(gradient)]
+    null = null_of(run.metric)
+    if null is not None and null.ndim == gradient.ndim + 1:
+        # those whose curvature has fallen to rounding errors, downhill; as long as a step is that moves a margin
+        for v in np.moveaxis(null, -1, 0):
+            length = np.abs(v[: model.design.n_features]).max() or 1.0
+            directions.append(v * (-np.sign(np.vdot(v, gradient)) / (length * VARIES)))
+    for direction in directions:
+        change = margins(model.y, model.design.forward(direction).astype(np.float64))
+        if change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max():
+            return True
+    return False
+
+
+def one_apart(y: Array, raw: Array, shifted: bool) -> bool:
+    """Whether some class's predictions against the mean of the others' are larger for all its samples than for all others."""
+    against = raw * (raw.shape[1] / (raw.shape[1] - 1)) - raw.sum(axis=1, keepdims=True) / (raw.shape[1] - 1)
+    for k in range(raw.shape[1]):
+        low, high = against[y == k, k].min(), against[y != k, k].max()
+        if low > high and (shifted or low > 0 > high):
+            return True
+    return False
 
 
 def margins(y: Array, raw: Array) -> Array:
@@ -288,4 +312,4 @@ def note_rounding(problem: Problem, run: Run) -> None:
         low = as_stored(problem, coef).astype(np.float64)
         lost = max(problem.model.value_and_gradient(low)[0] - run.base.value, 0.0)
     if lost > ROUNDING * run.base.value:
-        run.left_out = max(run.left_out, lost / (explained or lost))
+        run.left_out = min(max(run.left_out, lost / (explained or lost)), 1.0)

@@ -167,11 +167,11 @@ class Problem:
         n, p = self.design.n_samples, self.design.n_features
         w, b = (self._rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
         terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
-        stored = 1.0
-        if self.eps > self.sums_eps and len(coef) > p:
-            middle = (coef[p] + self.columns.centre @ coef[:p]) / self.scale
-            stored += math.sqrt(np.vdot(middle, middle))
-        return math.sqrt((p + 1) / n) * (self.sums_eps * (self.amplified + terms) + self.eps * stored)
+        size = self.sums_eps * (self.amplified + terms)
+        if self.eps > self.sums_eps:
+            middle = (coef[p] + self.columns.centre @ coef[:p]) / self.scale if len(coef) > p else np.zeros(1)
+            size += self.eps * (1 + math.sqrt(np.vdot(middle, middle)))
+        return math.sqrt((p + 1) / n) * size
 
     @functools.cached_property
     def _rms(self) -> Array:

@@ -259,6 +259,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)
 
+    run.refresh_every = 1  # the solution is large beside its predictions: sums of steps would lose touch with it
     with quiet(design):
         plane_descent(problem, run)
         return settled(problem, run, finer if problem.eps == EPS else None)
