@@ -71,10 +71,14 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         if run.reason not in ENDED:
             break
         value = run.base.value
-        left = -0.5 * float(np.vdot(run.base.gradient, run.metric.direction(run.base.gradient)))
+        # of a metric with inner iterations its own, without them: an estimate will do
+        metric = run.metric.metric if isinstance(run.metric, Inexact) else run.metric
+        left = -0.5 * float(np.vdot(run.base.gradient, metric.direction(run.base.gradient)))
         unseen = hidden(problem, run.base.coef, null_of(run.metric))
         whole = max(run.stopping.null_loss - value, 0.0) + left + unseen
-        run.left_out = (left + unseen) / whole if left + unseen > ROUNDING * value else 0.0
+        run.left_out = (
+            0.0 if left + unseen <= ROUNDING * value else (left + unseen) / whole if np.isfinite(whole) else 1.0
+        )
         if run.left_out <= aim or not tries or run.iteration >= run.max_iter or (unseen > left and finer is None):
             break
         places.append(run.base.coef)
@@ -95,23 +99,23 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         plane_descent(problem, run, until=functools.partial(reached, last))
         if run.reason in (None, "diverged"):
             run.reason = "precision"
+    run.stopping = criterion
     if places and run.reason in ENDED:
-        choose(run, criterion, [run.base.coef, run.flattest_coef, *places], whole)
+        choose(run, [run.base.coef, run.flattest_coef, *places], whole)
     return run
 
 
-def choose(run: Run, criterion: Any, places: list[Array], whole: float) -> None:
+def choose(run: Run, places: list[Array], whole: float) -> None:
     """End a run at the best of some places, as their coefficients tell: where gradients are rounding errors, their norm says little."""
     points = [run.objective.at(coef) for coef in places]
     values = [point.value if np.isfinite(point.value) else np.inf for point in points]
     best = int(np.argmin(values))
-    run.stopping = criterion
     run.left_out = min(max(run.left_out, (values[best] - min(run.base.value, *values)) / whole), 1.0)
     if best:
         run.reason = "precision"
         run.base, run.flattest_coef = points[best], places[best]
     run.history["loss"][-1] = values[best]
-    run.history["gradient_norm"][-1] = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
+    run.history["gradient_norm"][-1] = run.stopping.measure(run.base.gradient, run.base.value, run.base.coef)[0]
 
 
 def reached(last: int, run: Run) -> bool:
