@@ -500,9 +500,11 @@ class Nystrom(Identity):
 
 def sketch(test: Array, image: Array) -> tuple[Array, Array]:
     """Eigenvalues, falling, and eigenvectors of the Nyström approximation image (testᵀ image)⁺ imageᵀ."""
-    values, vectors = np.linalg.eigh((test.T @ image + image.T @ test) / 2)
-    # directions in which the curvature is the rounding errors of its product
-    keep = values > 10 * len(values) * EPS * max(values[-1], np.finfo(np.float64).tiny)
+    forms = test.T @ image
+    values, vectors = np.linalg.eigh((forms + forms.T) / 2)
+    # Directions in which the curvature is the rounding errors of its product, which make it asymmetric, too.
+    noise = max(EPS * max(values[-1], np.finfo(np.float64).tiny), float(np.abs(forms - forms.T).max()))
+    keep = values > 10 * len(values) * noise
     half = image @ (vectors[:, keep] / np.sqrt(values[keep]))
     vectors, roots, _ = np.linalg.svd(half, full_matrices=False)
     return roots**2, vectors

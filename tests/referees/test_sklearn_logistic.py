@@ -8,7 +8,7 @@ _MESSAGES = "asks for the words in which their solvers refuse a parameter"
 _DEPRECATED = "about the end of a parameter that we never had"
 _STOPPED_EARLY = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 _L1 = "compares penalties of which only L2 is offered yet"
-_ARRAY_API = "Array API input is not offered yet"
+_ARRAY_API = "needs array_api_dispatch from the start of a process: test_array_api.py runs such checks"
 
 globals().update(
     referee.load(
