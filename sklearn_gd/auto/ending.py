@@ -66,7 +66,7 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
     criterion, aim = run.stopping, max(problem.tol, AIM)
     if run.reason in ENDED and not run.iteration:
         run.metric.prepare(run)
-    places: list[Any] = []  # where it was worth to go on from, in the order of finding
+    places: list[tuple[Array, float]] = []  # where it was worth to go on from, and what was left out there
     for tries in (2, 1, 0):
         if run.reason not in ENDED:
             break
@@ -79,11 +79,14 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         run.left_out = (
             0.0 if left + unseen <= ROUNDING * value else (left + unseen) / whole if np.isfinite(whole) else 1.0
         )
-        if run.left_out <= aim or not tries or run.iteration >= run.max_iter or (unseen > left and finer is None):
+        # another metric is worth its price where a user would notice what this one does not see
+        blind = unseen > NOTICED * whole and run.left_out > NOTICED
+        enough = left <= aim * whole or left <= ROUNDING * value
+        if not tries or run.iteration >= run.max_iter or (enough and not (blind and finer)):
             break
-        places.append(run.base.coef)
+        places.append((run.base.coef, run.left_out))
         try:
-            if unseen > left and finer is not None:
+            if blind and finer is not None:
                 run.metric, finer = finer(), None
             else:
                 run.metric.prepare(run)
@@ -101,19 +104,20 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
             run.reason = "precision"
     run.stopping = criterion
     if places and run.reason in ENDED:
-        choose(run, [run.base.coef, run.flattest_coef, *places], whole)
+        here = run.left_out
+        choose(run, [(run.base.coef, here), (run.flattest_coef, here), *places], whole)
     return run
 
 
-def choose(run: Run, places: list[Array], whole: float) -> None:
+def choose(run: Run, places: list[tuple[Array, float]], whole: float) -> None:
     """End a run at the best of some places, as their coefficients tell: where gradients are rounding errors, their norm says little."""
-    points = [run.objective.at(coef) for coef in places]
+    points = [run.objective.at(coef) for coef, _ in places]
     values = [point.value if np.isfinite(point.value) else np.inf for point in points]
     best = int(np.argmin(values))
-    run.left_out = min(max(run.left_out, (values[best] - min(run.base.value, *values)) / whole), 1.0)
+    run.left_out = min(max(places[best][1], (values[best] - min(run.base.value, *values)) / whole), 1.0)
     if best:
         run.reason = "precision"
-        run.base, run.flattest_coef = points[best], places[best]
+        run.base, run.flattest_coef = points[best], places[best][0]
     run.history["loss"][-1] = values[best]
     run.history["gradient_norm"][-1] = run.stopping.measure(run.base.gradient, run.base.value, run.base.coef)[0]
 

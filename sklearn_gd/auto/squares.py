@@ -21,7 +21,7 @@ from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments, Norm
 from . import limits
-from .ending import AIM, ENDED, finer_metric, hidden, settled
+from .ending import ENDED, NOTICED, finer_metric, hidden, settled
 from .problem import (
     Problem,
     gram_price,
@@ -248,7 +248,7 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
         if metric.null is None:
             return run if run.iteration else settled(problem, run)
         unseen = hidden(problem, here.out(run.base.coef), here.null())
-        if run.iteration and unseen <= AIM * (stopping.null_loss - run.base.value + unseen):
+        if run.iteration and unseen <= NOTICED * (stopping.null_loss - run.base.value + unseen):
             return run
     # in the user's coordinates, in which the data are
     stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)

@@ -310,6 +310,8 @@ class DenseDesign(RowBlocks):
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """(X − 1 centreᵀ)ᵀ residual, without the intercept, in double precision."""
         self.passes += 1
+        if not self.far and self.dtype == np.float64:
+            return np.asarray(self.X.T @ residual - np.multiply.outer(centre, residual.sum(axis=0)))
         out = np.empty((self.n_features, *residual.shape[1:]))
         # about the centre before they are multiplied: what is far from zero would cancel
         for columns in cut(self.n_features, max(256, COLUMN_BYTES // (8 * self.n_samples))):

@@ -70,6 +70,10 @@ SERIAL_BYTES = 1 << 20
 LIGHT_BYTES = 1 << 23
 
 
+# Spreads from zero at which products about zero lose three digits that products about the centre keep.
+FAR = 1e3
+
+
 class NotFiniteError(ValueError):
     """The first pass over X met NaN, infinity, or numbers whose squares overflow."""
 
@@ -127,6 +131,7 @@ class RowBlocks:
         self.size = self.n_features + fit_intercept
         self.passes = 0.0
         self._centre: Array | None = None
+        self.far = True  # whether some column's centre is far from zero beside its spread; `moments` tell
         n = self.n_samples
         rows = min(max(1, int(BLOCK_BYTES * X.dtype.itemsize / (8 * max(row_bytes, 1)))), MOST_ROWS)
         if X.ndim == 2 and getattr(X, "flags", None) is not None and not X.flags.c_contiguous:
@@ -563,7 +568,9 @@ class RowBlocks:
             return Curvature(squares, np.zeros(self.n_features), 0.0, cross)
         offset = np.asarray(sums, dtype=np.float64) / mass
         self._centre = shift + offset
-        return Curvature(np.maximum(squares - mass * offset**2, 0.0), self._centre, mass, cross)
+        squares = np.maximum(squares - mass * offset**2, 0.0)
+        self.far = bool((self._centre**2 > FAR**2 * squares).any())
+        return Curvature(squares, self._centre, mass, cross)
 
     def row_spread(self, moments: Curvature) -> Array:
         """Mean square of the standardised features of each row: how far it lies from the centre."""
