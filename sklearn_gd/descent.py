@@ -161,6 +161,7 @@ class Run:
         self.improved = 0
         self.accelerated = False
         self.left_out = 0.0  # the part of the explained loss that the end is known to leave out
+        self._result: Any = (None, None, None)
         self.match = 1.0  # the curvature along the last direction over what its metric took it for
 
     def observe(self, base: Point) -> None:
@@ -260,8 +261,13 @@ class Run:
     def coef(self) -> Array:
         """The result: where the run ended; its best finite iterate where it diverged, or wandered among rounding errors."""
         if self.reason in ("diverged", "unbounded"):
-            return self.back(self.best_coef)
-        return self.back(self.flattest_coef if self.reason == "precision" else self.base.coef)
+            place = self.best_coef
+        else:
+            place = self.flattest_coef if self.reason == "precision" else self.base.coef
+        if self._result[0] is not place or self._result[1] is not self.back:
+            # the way back may cost a read of X, and several ask for it
+            self._result = place, self.back, self.back(place)
+        return self._result[2]
 
 
 def descend(
