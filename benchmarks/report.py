@@ -259,8 +259,9 @@ VERSIONS = ("python", "sklearn_gd", "scikit-learn", "numpy", "scipy")
 
 
 def measured_on(results: Results) -> str:
-    """The machine of the benchopt benchmarks in one line; what their record does not have is the main job's."""
-    return described({**results.machine, **results.peers})
+    """The machine of the benchopt benchmarks in one line, or the main job's where none were measured."""
+    # one record, and never a mixture of two machines
+    return described(results.peers or results.machine)
 
 
 def _machine(results: Results) -> list[str]:

@@ -216,7 +216,8 @@ def run(options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if "job" in options.parts and main_job(["--output", str(folder), *(["--quick"] if options.quick else [])]):
         raise KeyboardInterrupt  # which it has told; what is there stays
-    (folder / "peers.json").write_text(json.dumps(surroundings(options), indent=2) + "\n")
+    if {"peers", "accuracy"} & set(options.parts):  # of the main job alone the peers' figures are as old as they were
+        (folder / "peers.json").write_text(json.dumps(surroundings(options), indent=2) + "\n")
     if "peers" in options.parts:
         for benchmark in ("least_squares", "logistic"):
             measure_peers(benchmark, folder, options.quick, options.rounds, options.timeout)

@@ -219,8 +219,6 @@ class Full(Centred):
         The penalty's curvature.
     eps : float
         The precision of the arithmetic in which the matrix was computed.
-    spectral : bool
-        Whether a matrix that is nearly singular gets its eigenvectors; else its reciprocal condition says 0.
     without : ndarray of bool of shape (p,) or None
         Columns that are constant; None for those that the diagonal and the centre tell.
 
@@ -245,7 +243,6 @@ class Full(Centred):
         mass: float,
         alpha: float,
         eps: float,
-        spectral: bool = True,
         without: Any = None,
     ) -> None:
         super().__init__(centre, mass)
@@ -273,7 +270,7 @@ class Full(Centred):
             # at most (p/(p − 1))^(p−1) < e, and the largest is at most p.
             self._at_least = math.prod(pivots) ** 2 / (math.e * max(p, 1))
         # Pivots that small may hide a dependence: the eigenvectors tell.
-        if spectral and self.reciprocal_condition < max(16 * p * eps, 1e-10):
+        if self.reciprocal_condition < max(16 * p * eps, 1e-10):
             columns.flat[:: p + 1] = 1.0
             values, vectors = scipy.linalg.eigh(columns, lower=False, check_finite=False)
             keep = values > 16 * p * eps * values[-1]

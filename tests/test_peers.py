@@ -216,3 +216,11 @@ def test_the_published_report_is_made_from_the_raw_results():
     for name in report.pictured(text):
         assert (BENCHMARKS / name).exists(), name
     assert json.loads((folder / "peers.json").read_text())["rounds"] >= 2
+
+
+def test_figures_of_two_machines_are_not_mixed():
+    """The main job measured anew, elsewhere: the peers' figures keep their own machine, what it does not say included."""
+    results = report.Results(
+        {}, {}, [], {"processor": "new", "cores": 8, "level": "x86-64-v4"}, {"processor": "old", "cores": 2}
+    )
+    assert report.measured_on(results).startswith("old, 2 cores; instruction level of the kernels: not recorded")
