@@ -23,7 +23,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import arrays, messages
 from ._checks import check_boolean, check_choice, check_integer, check_number
 from ._compat import DOCUMENTATION, CallbackSupportMixin, Documented, with_callbacks
-from .auto import NOTICED, Problem, as_stored, automatic, explicit, note_rounding, separated
 from .callbacks import tasks_for
 from .compiled import KINDS
 from .descent import Run
@@ -34,6 +33,7 @@ from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows
 from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .momentum import MOMENTA, HeavyBall, momentum_for
+from .plan import NOTICED, Prepared, Problem, as_stored, explicit, follow, note_rounding, plan_for, separated
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import RULES, PlaneSearch, rule_for
@@ -416,14 +416,15 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
         tasks = tasks_for(self, given, results) if recorder is None else recorder
         problem = Problem(
-            design, loss, target, weight, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose), tasks
+            Prepared(design, target, weight), loss, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose), tasks
         )
         with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
             try:
                 if isinstance(rule, PlaneSearch):
-                    run = automatic(problem, preconditioner)
+                    run = follow(plan_for(problem, preconditioner), problem, preconditioner)
                 else:
-                    run = explicit(problem, rule, momentum, preconditioner)
+                    with quiet(design):
+                        run = explicit(problem, rule, momentum, preconditioner)
             except NotFiniteError:
                 if isinstance(X, StoredRows):  # whose error has said it
                     raise

@@ -230,11 +230,12 @@ class Run:
             column.pop()
 
     def move(self, objective: Objective, coef: Array, change: Callable[[Array], Array] | None = None) -> None:
-        """Go on from the end of a run on another form of the same problem, which may have other coordinates."""
-        self.forget()
+        """Go on from where a run is, on another form of the same problem, which may have other coordinates."""
+        if self.base is not None:
+            self.forget()
         if change is not None:
             coef, self.best_coef, self.flattest_coef = map(change, (coef, self.best_coef, self.flattest_coef))
-        self.objective, self.point, self.previous = objective, objective.at(coef), None
+        self.objective, self.point, self.previous, self.base = objective, objective.at(coef), None, None
         self.reason, self.exhausted, self.refreshed = None, False, self.iteration
 
     def move_start(self, coef: Array) -> None:

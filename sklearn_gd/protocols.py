@@ -293,6 +293,20 @@ class Design(Protocol):
     streams: bool  # whether a pass reads memory rather than a cache, and predictions are at home
     where: str  # arrays of sample size: in "memory", as NumPy's; on a "device"; with "workers", who do all work on them
 
+    # what products cost, in the unit of `costs`; infinite where there are none
+    @property
+    def pairs(self) -> float | None:
+        """Pairs of the rows' stored values, where symmetric products of columns are made of these."""
+
+    @property
+    def gram_cost(self) -> float: ...
+    @property
+    def low_gram_cost(self) -> float: ...
+    @property
+    def row_products_cost(self) -> float: ...
+    def product_cost(self, outputs: int = 1) -> float:
+        """Of a product with a vector an output, and back."""
+
     def forward(self, coef: Array) -> Array:
         """Raw predictions."""
 
@@ -335,9 +349,6 @@ class Design(Protocol):
 
     def row_products(self, centre: Array, used: Array) -> Array:
         """Inner products of the rows about a centre, of the columns in use."""
-
-    def low_row_products(self, centre: Array) -> Array:
-        """The same of all columns as exact as a metric needs them."""
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """(X − 1 centreᵀ)ᵀ residual."""

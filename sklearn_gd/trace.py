@@ -25,8 +25,8 @@ from .losses import HalfSquaredError
 from .protocols import Array
 
 if TYPE_CHECKING:
-    from .auto import Problem
     from .descent import Run
+    from .plan import Problem
 
 __all__ = ["Trace", "last_step", "optimal", "split", "steepest", "trace"]
 

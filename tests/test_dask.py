@@ -113,7 +113,7 @@ def test_sampled_hessians_and_inner_iterations(data, monkeypatch):
         local = GDLogisticRegression(tol=1e-9).fit(X, labels)
         assert_same_fit(GDLogisticRegression(tol=1e-9).fit(chunked(X, 9000), chunked(labels, 9000)), local)
         # the metrics of the classes one by one, and products of the Hessian
-        monkeypatch.setattr("sklearn_gd.auto.limits.JOINT_SIZE", 10)
+        monkeypatch.setattr("sklearn_gd.plan.planning.JOINT", 10)
     assert_same_fit(GDLogisticRegression(tol=1e-9).fit(chunked(X, 9000), chunked(y, 9000)), local)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import CONVERTED, block_sums, column_sums, home, place_of, transfer
+from ..costs import DenseCosts
 from ..protocols import Array
 from .dense import DenseDesign
 from .rows import Curvature, require_finite
@@ -30,7 +31,7 @@ FEW_ROWS = 64
 SQUARABLE = (1e-12, 1e15)
 
 
-class ArrayDesign:
+class ArrayDesign(DenseCosts):
     """A linear model's X on a device, of shape (n_samples, n_features).
 
     Coefficients come from the host and gradients and moments go there, in double precision; raw predictions and all that

@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
 
 from .. import messages
+from ..costs import STORED, DenseCosts
 from ..protocols import Array
 from .dense import DenseDesign
 from .rows import Curvature, Parts, add_up, require_finite
@@ -126,7 +127,7 @@ def add_curvatures(parts: Sequence[Sequence[Curvature]]) -> list[Curvature]:
     return out
 
 
-class DaskDesign:
+class DaskDesign(DenseCosts):
     """A linear model's X in a Dask array.
 
     Parameters
@@ -152,6 +153,10 @@ class DaskDesign:
         if not sp.issparse(self.X._meta):
             return float(self.n_samples * self.n_features)
         return float(self.sum_over_blocks(block_work)[0])
+
+    def product_cost(self, outputs: int = 1) -> float:
+        # blocks may be sparse: an operation is then half a stored value
+        return min(super().product_cost(outputs), STORED * self.work / 2 * outputs)
 
     @staticmethod
     def parts_of(rows: Any) -> list[Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import compiled
+from ..costs import SINGLE, symmetric_product
 from ..protocols import Array
-from .products import SymmetricProduct, low_product
+from .products import SymmetricProduct
 from .rows import BLOCK_BYTES, CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
@@ -68,6 +69,15 @@ class DenseDesign(RowBlocks):
         aligned = not isinstance(self.X, np.ndarray) or self.X.flags.aligned
         most = NARROW_WIDE if compiled.level() == compiled.LEVELS[0] else NARROW
         return bool(compiled.kernels is not None and aligned and self.n_features <= most)
+
+    @property
+    def low_gram_cost(self) -> float:  # type: ignore[override]
+        # a compiled product is exact, and costs as much as the first iterations in a metric that is not
+        return math.inf if self.joint else SINGLE * self.gram_cost
+
+    @property
+    def row_products_cost(self) -> float:  # type: ignore[override]
+        return symmetric_product(self.n_features, self.n_samples)
 
     def block(self, s: slice) -> Array:
         return self.X[s].astype(np.float64, copy=False)
@@ -297,15 +307,6 @@ class DenseDesign(RowBlocks):
             map_ordered(place, cut(n, max(1, -(-n // 8))), self.threads)
             product.add(Z.T if used[columns].all() else Z.T[used[columns]])
         return product.whole()
-
-    def low_row_products(self, centre: Array) -> Array:
-        """The same of all columns as exact as a metric needs them: their lower triangle in float32."""
-        self.passes += 1
-        n, p = self.X.shape
-        rough = low_product(n, self.threads, False)
-        zeros, ones = np.zeros(n, dtype=self.dtype), np.ones(max(n, p), dtype=self.dtype)
-        rough.add(self.X, 1, (zeros, centre.astype(self.dtype)), (ones[:n], ones[:p]))
-        return rough.whole()
 
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """(X − 1 centreᵀ)ᵀ residual, without the intercept, in double precision."""

@@ -24,8 +24,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 
 from .. import compiled
+from ..costs import DenseCosts
 from ..protocols import Array
-from .products import SymmetricProduct, low_product, lower_triangle
+from .products import SingleProduct, SymmetricProduct, lower_triangle
 from .threads import cut, map_ordered, n_threads, quiet
 
 __all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean"]
@@ -112,7 +113,7 @@ def finite_mean(rows: Array) -> Array:
     return np.where(np.isfinite(mean), mean, 0.0)
 
 
-class RowBlocks:
+class RowBlocks(DenseCosts):
     """A design whose rows are in memory.
 
     Subclasses give `block(s)`, `block_forward(block, coef)`, `block_adjoint(block, residual)`, `block_dense(s)`, `take(rows)`, and
@@ -484,12 +485,12 @@ class RowBlocks:
             rows = self.block_dense(s)
             share = np.full(len(rows), 1 / n) if weight is None else weight[s]
             roots = np.sqrt(share, dtype=self.dtype)  # of a block: one vector of n_samples less
-            product.add(rows, 0, (np.zeros(len(rows), dtype=self.dtype), centre), (roots, inverse))
+            product.add(rows, centre, inverse, roots)
 
         if p <= ROWS_APART:
 
             def task(chunk: slice) -> Parts:
-                product = low_product(p, 1, intercept)
+                product = SingleProduct(p, 1, intercept)
                 for s in _sub(chunk, min(product.rows, self.most_rows)):
                     add(product, s)
                 return (product.sum,)
@@ -499,7 +500,7 @@ class RowBlocks:
                 total += part
             total = total.astype(np.float32, copy=False)
         else:
-            product = low_product(p, self.threads, intercept)
+            product = SingleProduct(p, self.threads, intercept)
             for s in self.in_turn(product.rows):
                 add(product, s)
             total = product.sum

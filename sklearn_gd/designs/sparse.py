@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import compiled
+from ..costs import CALL, PAIR, PLACED, STORED
 from ..protocols import Array
 from .rows import CHUNKS, Curvature, Parts, RowBlocks, add_up
 
@@ -169,6 +170,21 @@ class SparseDesign(RowBlocks):
         counts = np.diff(self.X.indptr).astype(np.float64)
         pairs = 0.5 * float(np.vdot(counts, counts + 1))
         return pairs if pairs < DENSE_ENTRY * self.n_samples * self.n_features**2 else None
+
+    def product_cost(self, outputs: int = 1) -> float:
+        return STORED * self.X.nnz * outputs + CALL
+
+    @property
+    def gram_cost(self) -> float:
+        if self.pairs is None:
+            return super().gram_cost
+        return PAIR * self.pairs + 3 * PLACED * self.n_features**2 + CALL
+
+    @functools.cached_property
+    def row_products_cost(self) -> float:  # type: ignore[override]
+        # a pair of a column's values is an entry of a sparse product, which is then made dense
+        counts = np.bincount(self.X.indices, minlength=self.n_features).astype(np.float64)
+        return 4 * PAIR * float(np.vdot(counts, counts)) + PLACED * self.n_samples**2
 
     def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """As `RowBlocks.gram`; of few stored values by their pairs."""

@@ -726,10 +726,6 @@ class StoredDesign(DenseDesign):
             self._chunks(task)
         return out
 
-    def low_row_products(self, centre: Array) -> Array:
-        """The exact ones: rows that are read cost more than their products."""
-        return self.row_products(centre, np.ones(self.n_features, dtype=bool))
-
     def centred_adjoint(self, residual: Array, centre: Array) -> Array:
         """(X − 1 centreᵀ)ᵀ residual, as `DenseDesign.centred_adjoint`."""
         self.passes += 1

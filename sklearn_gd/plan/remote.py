@@ -1,4 +1,4 @@
-"""What `curved.Sample` does, where the rows are elsewhere: they are drawn there, and sums of p² numbers come home.
+"""What `newton.Sample` does, where the rows are elsewhere: they are drawn there, and sums of p² numbers come home.
 
 Two uses: the metric of the Hessian at a point, of all rows or of a sample of each block's; and a start, the optimum of a
 sample, which one worker finds by the same fit in memory.
@@ -18,8 +18,9 @@ from ..designs.rows import Curvature, cut
 from ..preconditioners import Joint, PerOutput, ZeroSum
 from ..protocols import Array, Loss, Preconditioner
 from ..remote import Draw, drawn
-from . import curved
-from .problem import Problem
+from .newton import Sample, in_hessians
+from .planning import needs_inner
+from .problem import Prepared, Problem
 
 __all__ = ["RemoteSample"]
 
@@ -31,7 +32,7 @@ MOST_SAMPLE_ROWS = 500
 SHORT = 1e8
 
 
-class RemoteSample(curved.Sample):
+class RemoteSample(Sample):
     """Rows of a sample drawn in their blocks, by their share of the Hessian."""
 
     def _settle(self) -> None:
@@ -58,7 +59,7 @@ class RemoteSample(curved.Sample):
         """What the next trials draw, given about the weighted sum of the second derivatives."""
         problem, model = self.problem, self.problem.model
         self.draws += 1
-        joint = problem.start.ndim == 2 and not curved.needs_inner(problem)
+        joint = problem.start.ndim == 2 and not needs_inner(problem)
         rate = None
         if not self.whole:
             total = np.sum(curvature) if joint else np.asarray(curvature)
@@ -85,7 +86,7 @@ class RemoteSample(curved.Sample):
         problem = self.problem
         trial = point.known(2, None if self.fused else self._next(0.0))
         self._next(trial.curvature)
-        if problem.start.ndim == 2 and not curved.needs_inner(problem):
+        if problem.start.ndim == 2 and not needs_inner(problem):
             (hessian,), intercept = trial.totals, problem.design.fit_intercept
             return ZeroSum(Joint(hessian.copy(), self.moments.centre, problem.alpha, intercept, problem.sums_eps))
         metrics = [
@@ -123,5 +124,5 @@ def sample_fit(
         return start
     design = design_for(X.tocsr() if sp.issparse(X) else X, fit_intercept)
     weight = (weight / weight.sum()).astype(X.dtype, copy=False)
-    problem = Problem(design, loss, y, weight, alpha, entropy, start.copy(), max(tol, 1e-3), 100)
-    return curved.search(problem, "full").coef
+    problem = Problem(Prepared(design, y, weight), loss, alpha, entropy, start.copy(), max(tol, 1e-3), 100)
+    return in_hessians(problem, None)[0].coef

@@ -1,4 +1,4 @@
-"""A validated fit as one object, its metrics, and the descent that all forms of it share.
+"""What is prepared of the data, the problem on it, and the descent that all forms of a problem share.
 
 Two uses: `explicit`, a rule that the user has chosen on the loss as it stands; and every form that ``"auto"`` chooses.
 """
@@ -9,56 +9,62 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import messages
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
-from ..designs.threads import quiet
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
 from ..penalties import L2
-from ..preconditioners import EPS, Diagonal, Full, Identity, Inexact, Nystrom, constant
+from ..preconditioners import EPS, Diagonal, Full, Identity, Nystrom, constant
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
 from ..remote import RemoteModel
 from ..steps import PlaneSearch
-from . import limits
 
-__all__ = [
-    "Problem",
-    "explicit",
-    "gram_price",
-    "low_pays",
-    "low_price",
-    "metric_for",
-    "plane_descent",
-    "positive_root",
-    "row_pairs",
-    "slower_than",
-    "without_matrix",
-]
+__all__ = ["Prepared", "Problem", "Until", "explicit", "metric_for", "plane_descent", "positive_root"]
 
+
+#: Whether to leave a run that has not ended, because something better is to be bought, for so many ``products``; None for never.
+Until: TypeAlias = Any
 
 # How much columns' distance from zero multiplies rounding errors where predictions are not carried from step to step: those that the
 # coefficients make have 1e4 rounding errors then, and the sum of a few steps loses touch with its coefficients.
 FAR = 1e4
+# Vectors of a sketch, and numbers in them: 200 MB.
+SKETCH, SKETCH_NUMBERS = 256, 25_000_000
 # Numbers whose squares, and the sums of these, are below the range of float64.
 LEAST = 1e-150
 
 
-@dataclass
-class Problem:
-    """A validated fit: what is minimised, from where, and until when.
+@dataclass(frozen=True)
+class Prepared:
+    """The data as all fits on them see it: nothing here depends on a penalty, a learning rate or a start.
 
     Attributes
     ----------
     design : design
-    loss : loss
     y : ndarray
+        The target, as the loss wants it.
     weight : ndarray of shape (n_samples,) or None
         Sums to one.
+    """
+
+    design: Design
+    y: Array
+    weight: Array | None
+
+
+@dataclass
+class Problem:
+    """What is minimised on prepared data, from where, and until when.
+
+    Attributes
+    ----------
+    prepared : Prepared
+    loss : loss
     alpha : float
     entropy : float or None
         The loss of the best constant prediction, where that is a log loss.
@@ -76,10 +82,8 @@ class Problem:
         The loss of the best constant prediction, where `scale` does not say it.
     """
 
-    design: Design
+    prepared: Prepared
     loss: Loss
-    y: Array
-    weight: Array | None
     alpha: float
     entropy: float | None
     start: Array
@@ -95,6 +99,8 @@ class Problem:
     null_loss: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self.design, self.y, self.weight = self.prepared.design, self.prepared.y, self.prepared.weight
+        self.outputs = self.start.shape[1] if self.start.ndim == 2 else 1
         self.eps = float(np.finfo(self.design.dtype).eps) if self.design.dtype != np.float64 else EPS
         # sums over samples are in double precision; a device may have none
         self.sums_eps = self.eps if self.design.where == "device" else EPS
@@ -189,6 +195,7 @@ class Problem:
         return math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(len(offset), 1))
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
+        """A new run on a form of the problem."""
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
         if self.back is not None:
             run.back = self.back
@@ -212,7 +219,7 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
         return Diagonal(moments, factor, alpha)
     if name == "nystrom":
         diagonal = Diagonal(moments, factor, alpha)
-        most = max(16, min(256, limits.SKETCH_NUMBERS // problem.design.size))
+        most = max(16, min(SKETCH, SKETCH_NUMBERS // problem.design.size))
         return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
     gram = problem.design.gram(problem.weight)
     return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.sums_eps)
@@ -220,17 +227,16 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
 
 def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:
     """The run of a rule that the user has chosen."""
-    with quiet(problem.design):
-        moments, start = problem.design.moments(problem.weight), problem.start
-        metric = metric_for(preconditioner, problem, moments)
-        stopping = problem.stopping(moments)
-        # plain gradients know no constant column from another
-        run = problem.run(problem.model, stopping, start if preconditioner is None else None)
-        run.metric = metric
-        return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+    moments, start = problem.design.moments(problem.weight), problem.start
+    metric = metric_for(preconditioner, problem, moments)
+    stopping = problem.stopping(moments)
+    # plain gradients know no constant column from another
+    run = problem.run(problem.model, stopping, start if preconditioner is None else None)
+    run.metric = metric
+    return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
 
 
-def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | None = None) -> Run:
+def plane_descent(problem: Problem, run: Run, until: Until = None) -> Run:
     """Descend by plane searches in the run's metric."""
     return descend(
         run,
@@ -240,56 +246,3 @@ def plane_descent(problem: Problem, run: Run, until: Callable[[Run], bool] | Non
         callback=problem.callback,
         until=until,
     )
-
-
-def gram_price(design: Design) -> float:
-    """What a Gram matrix costs, in passes."""
-    n, p = design.n_samples, design.n_features
-    return n * p * limits.GRAM_PASSES * (p + 160) / max(design.work, 1)
-
-
-def row_pairs(design: Any) -> float | None:
-    """Pairs of the rows' stored values, where a Gram matrix without targets is made of these."""
-    return getattr(design, "pairs", None)
-
-
-def low_pays(problem: Problem) -> bool:
-    """Whether a Gram matrix of low precision is cheaper than one of the data's own."""
-    design = problem.design
-    dense = isinstance(problem.y, np.ndarray) and design.work == design.n_samples * design.n_features
-    # an exact compiled product costs as much as the first iterations in such a metric
-    return dense and not getattr(design, "joint", False)
-
-
-def low_price(size: int) -> float:
-    """What the factor of a low-precision product of `size` vectors costs, in passes."""
-    return limits.SINGLE_GRAM * limits.GRAM_PASSES * (size + 160)
-
-
-# Iterations that tell a pace: conjugate gradients have settled, and little is spent where they are given up. Their
-# gradients may grow at first: then more of them are asked.
-PACES = 6, 10
-
-
-def slower_than(price: float, run: Run, since: int = 0) -> bool:
-    """Whether the end of a run, at its pace since an iteration, is further away than so many passes."""
-    norms = run.history["gradient_norm"][since:]
-    for window in PACES:
-        if len(norms) < window + 2:
-            return False
-        pace = (norms[-1] / norms[-1 - window]) ** (1 / window)
-        if pace < 1:
-            return np.log(run.stopping.tol / norms[-1]) / np.log(pace) > price
-    return True
-
-
-def without_matrix(problem: Problem, run: Run, moments: Moments) -> Run:
-    """Where neither X'X nor XX' can be had: the diagonal metric and, if that proves slow, a sketch."""
-    plane_descent(problem, run, until=lambda run: slower_than(limits.SKETCH_PASSES, run))
-    if run.reason is None:
-        run.metric = metric_for("nystrom", problem, moments)
-        if problem.start.ndim == 2 and run.objective.coupled:
-            run.metric = Inexact(run.metric)
-        run.move(run.objective, run.base.coef)
-        plane_descent(problem, run)
-    return run

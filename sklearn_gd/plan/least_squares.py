@@ -20,76 +20,43 @@ from ..designs.threads import quiet, whole_blas
 from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments, Norm
-from . import limits
 from .ending import ENDED, NOTICED, finer_metric, hidden, settled
-from .problem import (
-    Problem,
-    gram_price,
-    low_pays,
-    low_price,
-    metric_for,
-    plane_descent,
-    slower_than,
-    without_matrix,
-)
+from .problem import Problem, Until, metric_for, plane_descent
 
-__all__ = ["product_objective", "squares"]
+__all__ = ["gram", "product_objective", "products", "rounded"]
 
 
-def gram_at_once(problem: Problem, preconditioner: str | None) -> bool:
-    """Whether the Gram matrix costs less than all else takes at the least."""
-    return preconditioner in ("auto", "full") and gram_price(problem.design) < 2 + limits.LOW_ITERATIONS
-
-
-def squares(problem: Problem, preconditioner: str | None) -> Run:
-    """Squared error: the gradient is linear in the coefficients, and the search exact."""
-    design = problem.design
-    p = design.n_features
-    price = gram_price(design)
-    affordable = preconditioner in ("auto", "full") and p <= limits.GRAM_SIZE
-    low = low_price(p) if preconditioner == "auto" and low_pays(problem) else math.inf
-    low_end = low + limits.LOW_ITERATIONS
-    if affordable and (preconditioner == "full" or price < limits.FEW_PASSES):
-        return gram_squares(problem)
+def products(problem: Problem, run: Run | None, until: Until, name: str | None = "diagonal") -> Run:
+    """Conjugate gradients: of the Hessian only its products are needed, of which each is one read of X."""
     objective, moments = product_objective(problem)
     run = problem.run(objective, problem.stopping(moments))
-    run.metric = metric_for("diagonal" if preconditioner == "auto" else preconditioner, problem, moments)
-    if not affordable:
-        return plane_descent(problem, run) if preconditioner != "auto" else without_matrix(problem, run, moments)
-    plane_descent(problem, run, until=lambda run: slower_than(min(low_end, price), run))
-    if run.reason is None and low < price:
-        metric = low_metric(problem, moments)
-        if metric is not None:
-            run.metric = metric
-            since = run.iteration
-            if run.base is not None:
-                run.move(run.objective, run.base.coef)
-            plane_descent(problem, run, until=lambda run: slower_than(price, run, since))
-            # Gradients are carried along as sums of products, of which the first were large.
-            lost = LARGE_PRODUCTS * problem.eps * problem.amplified**2
-            if lost > problem.tol and run.reason in ("gradient", "precision"):
-                run.move(run.objective, run.base.coef)
-                plane_descent(problem, run)
-    return run if run.reason is not None else gram_squares(problem, run)
+    run.metric = metric_for(name, problem, moments)
+    return plane_descent(problem, run, until)
 
 
-def low_metric(problem: Problem, moments: Moments) -> Rounded | None:
-    """The Gram matrix in low precision, for a part of the time, as the metric of a descent in double precision.
+def rounded(problem: Problem, run: Run, until: Until) -> Run:
+    """The Gram matrix in single precision, for a part of the time, as the metric of a descent in double precision.
 
-    A few iterations in it give the digits that a matrix in double precision would have given at once.
-
-    Returns
-    -------
-    Rounded or None
-        None where low precision cannot tell the columns apart.
+    A few iterations in it give the digits that a matrix in double precision would have given at once. Where single precision cannot tell
+    the columns apart there are none.
     """
+    moments = problem.columns
     unit = spread(moments)
-    gram = problem.design.low_gram(problem.weight, moments.centre, unit)
+    low = problem.design.low_gram(problem.weight, moments.centre, unit)
     try:
         with whole_blas():
-            return Rounded(gram, unit, problem.alpha)
+            run.metric = Rounded(low, unit, problem.alpha)
     except scipy.linalg.LinAlgError:
-        return None
+        return run
+    del low
+    run.move(run.objective, run.point.coef)
+    plane_descent(problem, run, until)
+    # Gradients are carried along as sums of products, of which the first were large.
+    lost = LARGE_PRODUCTS * problem.eps * problem.amplified**2
+    if lost > problem.tol and run.reason in ENDED:
+        run.move(run.objective, run.base.coef)
+        plane_descent(problem, run)
+    return run
 
 
 NOWHERE = np.zeros(0)  # the centre of coordinates that have none
@@ -199,7 +166,7 @@ class FromCentre:
         return self.norm.half_transposed(gradient)
 
 
-def gram_squares(problem: Problem, run: Run | None = None) -> Run:
+def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """One symmetric product of X, after which everything is of coefficient size.
 
     In the metric of the Gram matrix one step of length 1 is the solution of the normal equation. Where that matrix has lost
@@ -210,12 +177,13 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     problem : Problem
     run : Run or None
         One to go on with.
+    until
+        Not asked: little is left to do.
     """
     design = problem.design
     p, outputs = design.n_features, problem.start.shape[1:]
 
-    gram = design.gram(problem.weight, problem.y)
-    here = AtCentre(gram, p, design.fit_intercept, problem.alpha)
+    here = AtCentre(design.gram(problem.weight, problem.y), p, design.fit_intercept, problem.alpha)
     metric = here.metric
     problem.scaled(here.variances.reshape(outputs), here.target.reshape(outputs), EPS)
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
@@ -232,10 +200,11 @@ def gram_squares(problem: Problem, run: Run | None = None) -> Run:
     )
     given: Any = None if problem.criterion is None else problem.criterion.metric
     norm: Any = Columns(metric.root) if given is None else FromCentre(given, here.centre)
-    if run is None or run.base is None:
-        run = problem.run(objective, problem.stopping(here.moments, norm), here.into(problem.start))
+    stop = problem.stopping(here.moments, norm)
+    if run is None:
+        run = problem.run(objective, stop, here.into(problem.start))
     else:
-        run.move(objective, run.base.coef, here.into)
+        run.move(objective, run.point.coef, here.into)
     stopping: Any = run.stopping
     stopping.metric = norm
     outer = run.back

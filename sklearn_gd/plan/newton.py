@@ -1,6 +1,7 @@
-"""Losses with a curvature that changes: plane searches in the metric of their Hessian.
+"""Losses with a second derivative that changes: plane searches along Newton's direction.
 
-Two uses: `Sample`, some of the rows, for a start and for metrics of tall data; whole Hessians of all rows for the others.
+Two uses: `newton_cg`, in which products with the Hessian are enough; `newton`, in the metric of Hessians that are factorised, of all rows
+or of a `Sample` of them.
 """
 
 from __future__ import annotations
@@ -14,69 +15,81 @@ from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut
+from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
-from . import limits
 from .ending import finer_metric, settled
-from .problem import Problem, gram_price, metric_for, plane_descent, row_pairs, slower_than, without_matrix
+from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
+from .problem import Prepared, Problem, Until, metric_for, plane_descent
 
-__all__ = ["Sample", "model_search"]
-
-
-def model_search(problem: Problem, preconditioner: str | None) -> Run:
-    """Plane searches on the linear model's loss, to what a user would notice."""
-    run = search(problem, preconditioner)
-    source = run.metric
-    while isinstance(source, (Inexact, Renewed)):
-        source = source.source if isinstance(source, Renewed) else source.metric
-
-    def finer() -> Preconditioner:
-        source.finer()
-        run.metric.prepare(run)
-        metric: Preconditioner = run.metric
-        return metric
-
-    # what float32 data do not tell apart, no metric does
-    return settled(problem, run, finer if isinstance(source, Sample) and problem.eps == EPS else None)
+__all__ = ["Sample", "fixed", "newton", "newton_cg", "sketch"]
 
 
-def search(problem: Problem, preconditioner: str | None) -> Run:
-    """Plane searches on the linear model's loss."""
-    design = problem.design
-    if problem.start.ndim == 2:
+# Products with a Hessian for one direction: at the most, and where a better metric could be had for fewer.
+MOST_INNER, LEAST_INNER = 100, 10
+
+
+def begun(problem: Problem, run: Run | None) -> Run:
+    """A run on the linear model's loss: a new one, or one that goes on from where it is."""
+    if run is not None:
+        run.move(problem.model, run.point.coef)
+        return run
+    if problem.outputs > 1:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
-    moments = design.moments(problem.weight)
-    stopping = problem.stopping(moments)
+    stopping = problem.stopping(problem.design.moments(problem.weight))
     run = problem.run(problem.model, stopping)
     if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
         # minimum is the same from everywhere.
         run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
-    if preconditioner not in ("auto", "full"):
-        run.metric = metric_for(preconditioner, problem, moments)
-        return plane_descent(problem, run)
-    wide = design.n_features > limits.GRAM_SIZE // 4
-    price = gram_price(design)
-    sparse = design.where == "memory" and design.work < design.n_samples * design.n_features
-    pairs = row_pairs(design)
-    if pairs is not None:
-        p = design.n_features
-        matrix = pairs + limits.SQUARE * p**2 + limits.CUBE * p**3
-        price = limits.SEARCHES + limits.MATRICES * matrix / max(design.work, 1)
-    if preconditioner == "auto" and (wide or (sparse and price > limits.MANY_PASSES)):
-        # a product of columns cannot be had, or costs what many passes do
-        run.metric = metric_for("diagonal", problem, moments)
-        if problem.start.ndim == 2:
-            run.metric = Inexact(run.metric)
-        if wide:
-            return without_matrix(problem, run, moments)
-        plane_descent(problem, run, until=lambda run: slower_than(price, run))
-        if run.reason is not None:
-            return run
-        run.move(run.objective, run.base.coef)
-    sample = sample_of(problem, moments)
-    if not run.iteration:
+    return run
+
+
+def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
+    """Plane searches in a metric that the user has chosen."""
+    run = begun(problem, run)
+    run.metric = metric_for(name, problem, problem.columns)
+    return plane_descent(problem, run, until)
+
+
+def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
+    """Newton's direction by conjugate gradients in the diagonal metric: nothing is set up."""
+    run = begun(problem, run)
+    most = MOST_INNER if until is None else int(np.clip(until.products, LEAST_INNER, MOST_INNER))
+    run.metric = Inexact(metric_for("diagonal", problem, problem.columns), most)
+    return plane_descent(problem, run, until)
+
+
+def sketch(problem: Problem, run: Run, until: Until) -> Run:
+    """The same in the metric of a sketch of the Hessian's bound."""
+    run.metric = metric_for("nystrom", problem, problem.columns)
+    if not isinstance(problem.loss, HalfSquaredError):
+        run.metric = Inexact(run.metric)
+    run.move(run.objective, run.point.coef)
+    return plane_descent(problem, run, until)
+
+
+def newton(problem: Problem, run: Run | None, until: Until = None) -> Run:
+    """Plane searches in the metric of Hessians, to what a user would notice."""
+    run, sample = in_hessians(problem, run)
+
+    def finer() -> Preconditioner:
+        sample.finer()
+        run.metric.prepare(run)
+        metric: Preconditioner = run.metric
+        return metric
+
+    # what float32 data do not tell apart, no metric does
+    return settled(problem, run, finer if problem.eps == EPS else None)
+
+
+def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
+    """The same to the criterion; and what the metrics are from."""
+    new = run is None
+    run = begun(problem, run)
+    sample = sample_of(problem, problem.columns)
+    if new:
         if sample.whole:
             run.point.keep()
         else:
@@ -84,7 +97,7 @@ def search(problem: Problem, preconditioner: str | None) -> Run:
     run.metric = Renewed(sample)
     if needs_inner(problem):
         run.metric = Inexact(run.metric)
-    return plane_descent(problem, run)
+    return plane_descent(problem, run), sample
 
 
 def sample_of(problem: Problem, moments: Moments) -> Sample:
@@ -96,11 +109,6 @@ def sample_of(problem: Problem, moments: Moments) -> Sample:
     return Sample(problem, moments)
 
 
-# Rows of a sample for a column: its Gram matrix then differs from that of all rows, in the metric of the latter, by
-# about 2/√50 = 0.28, which costs the plane search an iteration or two.
-SAMPLE_ROWS = 50
-# The same where inner iterations mend what the metric lacks: it is only their preconditioner.
-INNER_SAMPLE_ROWS = 3
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.
 LITTLE = 2.0
 # Rows of a part that is drawn from at once: a few arrays of 8 bytes a row in a core's cache.
@@ -126,8 +134,7 @@ class Sample:
 
     def __init__(self, problem: Problem, moments: Moments) -> None:
         self.problem, self.moments = problem, moments
-        p = problem.design.n_features
-        self.size = max((INNER_SAMPLE_ROWS if needs_inner(problem) else SAMPLE_ROWS) * p, 2000)
+        self.size = sample_rows(problem)
         self.spread: Any = None
         self.fine = False
         self._settle()
@@ -136,7 +143,7 @@ class Sample:
         problem, n = self.problem, self.problem.design.n_samples
         # On a device a symmetric product costs a few passes, drawing rows and gathering them about as much.
         self.whole = 3 * self.size > n or problem.design.where == "device"
-        if row_pairs(problem.design) is not None:
+        if problem.design.pairs is not None:
             # Few values a row: all rows cost little more than an iteration, and rare columns are in no sample.
             self.whole = self.whole or renewal_cost(problem, n) < LITTLE
         self.cost = renewal_cost(problem, n if self.whole else self.size)
@@ -193,16 +200,18 @@ class Sample:
         part = weight[rows] * factor
         sampled = replace(
             problem,
-            design=problem.design.take(rows),
-            y=problem.y[rows],
-            weight=(part / part.sum()).astype(problem.design.dtype, copy=False),
+            prepared=Prepared(
+                problem.design.take(rows),
+                problem.y[rows],
+                (part / part.sum()).astype(problem.design.dtype, copy=False),
+            ),
             tol=max(problem.tol, 1e-3),
             max_iter=100,
             callback=None,
             back=None,
             verbose=0,
         )
-        return search(sampled, "full").coef
+        return in_hessians(sampled, None)[0].coef
 
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
@@ -260,46 +269,13 @@ class Sample:
         return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
 
 
-def needs_inner(problem: Problem) -> bool:
-    """Whether the whole Hessian over coupled outputs is too large to factorise."""
-    return problem.start.ndim == 2 and problem.start.size > limits.JOINT_SIZE
-
-
+# Samples up to which costs are those of so many: a weight of 2 and a row twice shall take the same path.
 NOMINAL_SAMPLES = 5000
-# About the inner iterations of an outer one: 20 products in 7 iterations of digits standardised, 32 in 8 raw, 38 in 15 of 10,000 × 784
-# in ten classes; and one more in the end.
-INNER = 4
-# Operations of an entry of a symmetric product of one row; a column of it costs four more. On one thread 1,797 × 64 take 0.36 ms,
-# 20,000 × 300 128, beside 0.35 ns for a unit of an iteration.
-ENTRY = 1 / 12
-# The same of a product with sparse rows, of each of the operations that `work` counts, and of a pair of a row's stored values in a
-# symmetric product: 10 ms for 1.2e7, and 33 for 3.9e7.
-SPARSE_PRODUCT, PAIR = 2.3, 2.4
 
 
 def renewal_cost(problem: Problem, rows: float) -> float:
     """What a new metric from so many rows costs, in iterations."""
-    n, p = problem.design.n_samples, problem.design.n_features
-    if n <= NOMINAL_SAMPLES:
-        # A weight of 2 and a row twice shall take the same path: small data decide as if they had as many rows.
-        rows, n = NOMINAL_SAMPLES * rows / n, NOMINAL_SAMPLES
-    outputs = problem.start.shape[1] if problem.start.ndim == 2 else 1
-    product, gram = float(p), p * p * ENTRY + 4 * p
-    stored = row_pairs(problem.design)
-    if stored is not None:
-        product, gram = (
-            SPARSE_PRODUCT * problem.design.work / problem.design.n_samples,
-            PAIR * stored / problem.design.n_samples,
-        )
-    iteration = 2 * product + 100 + 3e5 / n
-    pairs, order, factors = 1, p, 1
-    if needs_inner(problem):
-        # A product of an output, in a sweep for all of them, and its metric: 7.8 ns a row and 8 µs at 1,797 × 64, 50 ns and 0.8 ms at
-        # 10,000 × 784, on two threads; and the search. They make iterations of 1.4 and 57 ms; 1.4 and 43 were measured.
-        iteration = INNER * (p / 5 + 6 + (4 * p * p + 24e3) / n) + 56
-        pairs = factors = outputs
-    elif outputs > 1:
-        pairs, order = outputs * (outputs + 1), outputs * p
-    renewal = rows / n * pairs * (gram + 60)
-    renewal += factors * order**3 / (36 * n) + 2e5 / n
-    return renewal / (iteration * outputs)
+    many = max(1.0, NOMINAL_SAMPLES / problem.design.n_samples)
+    product, iteration = iteration_cost(problem, many)
+    inner = INNER if needs_inner(problem) else 1
+    return hessian_cost(problem, many * rows) / (inner * product + iteration)
