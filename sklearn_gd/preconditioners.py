@@ -661,9 +661,14 @@ class Inexact(Identity):
 
     Parameters
     ----------
-    metric : Renewed
+    metric : preconditioner
     most : int
         Inner iterations at the most.
+
+    Attributes
+    ----------
+    condition : float
+        The condition number of the Hessian in the metric, as the last inner iterations tell it.
 
     References
     ----------
@@ -675,8 +680,8 @@ class Inexact(Identity):
 
     def __init__(self, metric: Preconditioner, most: int = 100) -> None:
         self.metric, self.most = metric, most
-        self.first: float | None = None
         self.base: Any = None
+        self.condition = 1.0
 
     @property
     def name(self) -> str | None:  # type: ignore[override]
@@ -686,7 +691,6 @@ class Inexact(Identity):
         self.base = run.base
         self.metric.adapt(run)
         norms = run.history["gradient_norm"]
-        self.first = norms[0] if self.first is None else self.first
         # superlinear convergence: the closer, the more exact
         self.forcing = min(0.3, np.sqrt(norms[-1] / max(norms)))
 
@@ -699,7 +703,7 @@ class Inexact(Identity):
         step = z = self.metric.direction(residual)
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
-        for _ in range(self.most):
+        for count in range(1, self.most + 1):
             image = self.base.hessian_product(step)
             bend = np.vdot(step, image)
             if not bend > 0:
@@ -715,6 +719,8 @@ class Inexact(Identity):
                 break
             step *= rho / last
             step += z
+        # conjugate gradients leave 2 exp(−2 count/√condition) of an error at the most
+        self.condition = (2 * count / math.log(2 / self.forcing)) ** 2
         return out if out.any() else self.metric.direction(gradient)
 
     def half(self, u: Array) -> Array:

@@ -11,7 +11,7 @@ from sklearn_gd import costs
 from sklearn_gd.designs import design_for
 from sklearn_gd.losses import Binomial, HalfSquaredError
 from sklearn_gd.plan import Plan, Prepared, Problem, Stage, plan_for
-from sklearn_gd.plan.policy import OBSERVED, buys, rest
+from sklearn_gd.plan.policy import FORESEEN, OBSERVED, buys, rest
 
 TOL = 1e-4
 
@@ -59,7 +59,8 @@ def test_nothing_is_bought_where_the_end_is_nearer():
 
 
 def test_a_slow_pace_buys_before_the_price_is_spent():
-    assert rented(itertools.repeat(0.999), 100.0) == OBSERVED + 100.0
+    assert rented(itertools.repeat(0.999), 100.0) == 100.0 / FORESEEN + 100.0
+    assert rented(itertools.repeat(0.999), 1.5 * OBSERVED) == 2.5 * OBSERVED
 
 
 def test_no_pace_is_known_of_norms_that_rise():

@@ -54,7 +54,7 @@ def dual_solution(problem: Problem, centre: Array) -> Array | None:
     matrix = design.row_products(centre, every_column(design))
     weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
     matrix.flat[:: n + 1] += problem.alpha / weight
-    with whole_blas():
+    with whole_blas(n):
         root, failed = potrf(matrix, lower=1, overwrite_a=1, clean=0)
     pivots = root.diagonal()
     if failed or not pivots.min() >= 1e-4 * pivots.max():
@@ -187,7 +187,8 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     true, inner = problem.stopping(moments), form.problem()
     if run is not None:
         run.move(inner.model, run.point.coef, form.into)
-        run.stopping, run.back = inner.stopping(moments), form.out
+        criterion: Any = inner.criterion
+        run.stopping, run.back = criterion, form.out
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
     run = judged(problem, run, inner, moments, true)
     if run.reason in ENDED:

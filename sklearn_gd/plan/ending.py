@@ -64,15 +64,17 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         A metric that sees directions which the run's does not.
     """
     criterion, aim = run.stopping, max(problem.tol, AIM)
-    if run.reason in ENDED and not run.iteration:
+    # of inner iterations with a Hessian's blocks these without them: an estimate will do
+    inner = isinstance(run.metric, Inexact)
+    blocks = inner and isinstance(run.metric.metric, Renewed)
+    if run.reason in ENDED and (not run.iteration or (inner and not blocks)):
         run.metric.prepare(run)
     places: list[tuple[Array, float]] = []  # where it was worth to go on from, and what was left out there
     for tries in (2, 1, 0):
         if run.reason not in ENDED:
             break
         value = run.base.value
-        # of a metric with inner iterations its own, without them: an estimate will do
-        metric = run.metric.metric if isinstance(run.metric, Inexact) else run.metric
+        metric = run.metric.metric if blocks else run.metric
         left = -0.5 * float(np.vdot(run.base.gradient, metric.direction(run.base.gradient)))
         unseen = hidden(problem, run.base.coef, null_of(run.metric))
         whole = max(run.stopping.null_loss - value, 0.0) + left + unseen

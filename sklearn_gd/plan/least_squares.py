@@ -44,7 +44,7 @@ def rounded(problem: Problem, run: Run, until: Until) -> Run:
     unit = spread(moments)
     low = problem.design.low_gram(problem.weight, moments.centre, unit)
     try:
-        with whole_blas():
+        with whole_blas(len(unit)):
             run.metric = Rounded(low, unit, problem.alpha)
     except scipy.linalg.LinAlgError:
         return run
@@ -183,7 +183,10 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     design = problem.design
     p, outputs = design.n_features, problem.start.shape[1:]
 
-    here = AtCentre(design.gram(problem.weight, problem.y), p, design.fit_intercept, problem.alpha)
+    products = design.gram(problem.weight, problem.y)
+    with whole_blas(p):
+        here = AtCentre(products, p, design.fit_intercept, problem.alpha)
+    del products
     metric = here.metric
     problem.scaled(here.variances.reshape(outputs), here.target.reshape(outputs), EPS)
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)

@@ -14,11 +14,11 @@ import numpy as np
 from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
-from ..designs.threads import cut
+from ..designs.threads import cut, whole_blas
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
-from .ending import finer_metric, settled
+from .ending import AIM, ENDED, finer_metric, settled
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
 from .problem import Prepared, Problem, Until, metric_for, plane_descent
 
@@ -58,7 +58,14 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     run = begun(problem, run)
     most = MOST_INNER if until is None else int(np.clip(until.products, LEAST_INNER, MOST_INNER))
     run.metric = Inexact(metric_for("diagonal", problem, problem.columns), most)
-    return plane_descent(problem, run, until)
+    return judged(problem, plane_descent(problem, run, until))
+
+
+def judged(problem: Problem, run: Run) -> Run:
+    """The end of a run by Newton's direction: the criterion takes the Hessian for its diagonal, which says little where it is far from that."""
+    if run.reason in ENDED and run.norm**2 * run.metric.condition > max(problem.tol, AIM):
+        return settled(problem, run)
+    return run
 
 
 def sketch(problem: Problem, run: Run, until: Until) -> Run:
@@ -266,7 +273,8 @@ class Sample:
             matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
         if problem.design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
             mass = max(mass, problem.sums_eps * problem.loss.curvature)
-        return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
+        with whole_blas(len(matrix)):
+            return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
 
 
 # Samples up to which costs are those of so many: a weight of 2 and a row twice shall take the same path.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ..costs import ITERATION, SAMPLE, dense_product, factorisation, symmetric_product
 from ..losses import HalfSquaredError
-from .policy import buys
 from .problem import SKETCH, Problem
 
 __all__ = ["Plan", "Stage", "hessian_cost", "iteration_cost", "needs_inner", "plan_for", "sample_rows"]
@@ -112,7 +111,7 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
         stages = [Stage("rows")]
     else:
         least = FEW * (product + iteration) if squared else FEW_PRODUCTS * product + NEWTON * iteration
-        at_once = [offer for offer in offers if buys(0.0, least, offer.cost)]
+        at_once = [offer for offer in offers if offer.cost < least]
         stages = [min(at_once, key=lambda stage: stage.cost)] if at_once else [rent, *offers]
     return Plan(tuple(stages), product, iteration)
 

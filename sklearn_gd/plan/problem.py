@@ -215,6 +215,8 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
     factor, alpha = problem.loss.curvature, problem.alpha
     if name is None:
         return Identity()
+    if name == "uniform":
+        return Diagonal(moments._replace(matrix=np.full_like(moments.matrix, moments.matrix.mean())), factor, alpha)
     if name == "diagonal":
         return Diagonal(moments, factor, alpha)
     if name == "nystrom":

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..descent import Run
-from ..designs.threads import quiet
 from ..losses import HalfSquaredError
 from .dual import dual, rows
 from .least_squares import gram, products, rounded
@@ -53,13 +52,12 @@ class Rent:
 def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
     """Descend by the stages of a plan, to the end or until the last."""
     run: Any = None
-    with quiet(problem.design):
-        for stage, *later in (plan.stages[k:] for k in range(len(plan.stages))):
-            way = WAYS.get(stage.way)
-            if way is None:
-                fixed_way = products if isinstance(problem.loss, HalfSquaredError) else fixed
-                way = functools.partial(fixed_way, name=preconditioner)
-            run = way(problem, run, Rent(plan, later[0].cost) if later else None)
-            if run.reason is not None:
-                break
+    for stage, *later in (plan.stages[k:] for k in range(len(plan.stages))):
+        way = WAYS.get(stage.way)
+        if way is None:
+            fixed_way = products if isinstance(problem.loss, HalfSquaredError) else fixed
+            way = functools.partial(fixed_way, name=preconditioner)
+        run = way(problem, run, Rent(plan, later[0].cost) if later else None)
+        if run.reason is not None:
+            break
     return run
