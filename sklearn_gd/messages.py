@@ -157,7 +157,7 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     if not having:
         return f"{text}, as all others that {name} may be."
     names = [kind.__name__ for kind in having]
-    module = having[0].__module__
+    module = having[0].__module__.partition("._")[0]  # the files of a package are its own affair
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
