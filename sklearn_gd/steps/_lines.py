@@ -83,7 +83,7 @@ class Backtracking(Rule):
                     if abs(new_slope) <= -0.9 * slope:
                         break
                 rate *= self.shrink
-            run.note_progress(value, -rate * slope)
+            run.rounding.note_promise(value, -rate * slope)
             rate *= growth
             return a, None
 
@@ -141,10 +141,10 @@ class Wolfe(Rule):
             best = self._search(space, slope, first_rate(space, slope, promised, run), run) if slope < 0 else None
             if best is None:
                 # Once more from the gradient alone, in a metric without memory; then there is nothing to gain.
-                run.exhausted, failed, promised = failed, True, 0.0
+                run.rounding.exhausted, failed, promised = failed, True, 0.0
                 return np.zeros(1), None
             failed, promised = False, float(best[0]) * slope
-            run.note_progress(space.origin.value, -promised)
+            run.rounding.note_promise(space.origin.value, -promised)
             return best, None
 
         return choose
@@ -172,7 +172,7 @@ class Wolfe(Rule):
                 if flat:
                     break
                 rate = bracket.beyond(rate, new, new_slope)
-            elif best is None and -rate * slope <= run.eps * abs(value):
+            elif best is None and -rate * slope <= run.rounding.eps * abs(value):
                 break  # shorter steps promise less than a value can show
             else:
                 rate = bracket.before(rate, new)
@@ -187,7 +187,7 @@ def first_rate(space: Subspace, slope: float, promised: float, run: Run) -> floa
         # the next step promises about what the last one did (Nocedal and Wright, Numerical optimization, 3.60)
         return promised / slope
     # what it promises can be seen in the value
-    seen = -100 * run.eps * abs(space.origin.value) / slope
+    seen = -100 * run.rounding.eps * abs(space.origin.value) / slope
     return max(1 / max(1.0, float(np.linalg.norm(space.directions[0].coef))), seen)
 
 

@@ -68,35 +68,37 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
     """
     hessian, slopes, origin = space.hessian(), space.slopes(), space.origin.value
     if hessian is not None:  # one step, whatever the values' rounding errors say
-        step = newton_steps(hessian, slopes, run.eps)
-        run.note_progress(origin, -0.5 * float(np.vdot(step, slopes)))
+        step = newton_steps(hessian, slopes, run.rounding.eps)
+        run.rounding.note_promise(origin, -0.5 * float(np.vdot(step, slopes)))
         return step
     promised = -float(slopes[..., 0].sum())
     noise = run.noise(origin)
     if slopes.ndim == 1 and free == len(slopes):
-        found = space.searched(start, origin, noise, accuracy, PARALLEL[run.eps < 1e-10], promised, run.match)
+        found = space.searched(
+            start, origin, noise, accuracy, PARALLEL[run.rounding.eps < 1e-10], promised, run.last.match
+        )
         if found is not None:
-            a, promised, run.match = found
-            run.note_progress(origin, promised)
+            a, promised, run.last.match = found
+            run.rounding.note_promise(origin, promised)
             return a
     here = Trial(start, *space.derivatives(start))
     if start[..., :free].any():
         if slopes.ndim == 1 and promised > 0:
             # 1 where the metric knows the curvature along its direction
-            run.match = 1 + float(here.gradient[0]) / promised
+            run.last.match = 1 + float(here.gradient[0]) / promised
         if not here.value <= origin + noise:
             a = start.copy()
             a[..., :free] = 0.0
             here = Trial(a, *space.derivatives(a))
-    here, promised = damped_newton(space, here, free, accuracy, promised, noise, run.eps)
+    here, promised = damped_newton(space, here, free, accuracy, promised, noise, run.rounding.eps)
     gained = origin - here.value
     if start.size == 1 and gained > noise:
         # Along a line what was gained was there to gain, whatever was promised. In a plane, of two directions that are nearly one, the
         # images' rounding errors are multiplied, and a gain may be theirs.
         promised = max(promised, gained)
-    run.note_progress(origin, promised)
+    run.rounding.note_promise(origin, promised)
     if not here.a[..., :free].any():  # nothing lower, nothing flatter: the next search from here would be the same
-        run.exhausted = True
+        run.rounding.exhausted = True
     return here.a
 
 
@@ -175,8 +177,8 @@ def own_step(space: Subspace, run: Run) -> Point | None:
     space.compare(point, follow=good)
     if not good:
         return None
-    run.match = 1 - left / slope
-    run.note_progress(value, -slope)
+    run.last.match = 1 - left / slope
+    run.rounding.note_promise(value, -slope)
     return point
 
 
