@@ -70,15 +70,16 @@ class Stopping:
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The norm of a gradient, and that of its rounding errors (0 where that decides nothing)."""
         half = self.metric.half_transposed(gradient) / self.scale
-        # Where the loss falls to nothing, 1 − 1e-8 of the null loss explained counts as all of it.
-        part = math.sqrt(max(value / self.null_loss, self.exact)) if value == value else math.nan
-        norm = math.sqrt(np.vdot(half, half))
-        floor = self.floor(coef) / part if norm < 0.01 and norm > self.tol * part else 0.0
-        return norm / part, floor
+        part, norm = self._part(value), math.sqrt(np.vdot(half, half))
+        return norm / part, self.rounding(value, coef) if self.tol * part < norm < 0.01 else 0.0
 
     def rounding(self, value: float, coef: Array) -> float:
         """The norm of a gradient's rounding errors, wherever it is."""
-        return self.floor(coef) / math.sqrt(max(value / self.null_loss, self.exact))
+        return self.floor(coef) / self._part(value)
+
+    def _part(self, value: float) -> float:
+        """The root of the part of the null loss that is left: where it falls to nothing, 1 − 1e-8 explained counts as all of it."""
+        return math.sqrt(max(value / self.null_loss, self.exact))
 
 
 class GradientNorm:

@@ -41,7 +41,7 @@ class Lipschitz(Rule):
                 smoothness = run.smoothness() or 1.0  # without curvature any step goes down
             while True:
                 a = coordinates(1 / smoothness, factor, space)
-                if factor or len(space.directions) > 1:
+                if factor:
                     return a, None
                 # The descent lemma: F(w + ηd) ≤ F(w) + η/2·∇F(w)ᵀd wherever L is an upper bound; what is added is rounding.
                 point = space.point(a)
