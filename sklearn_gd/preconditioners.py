@@ -623,7 +623,7 @@ class Renewed(Identity):
         if self.metric is not None:
             shrink = norms[-1] / norms[-2]
             if self.age == 1:
-                self.poor = not 1 / self.GOOD < run.match < self.GOOD
+                self.poor = not 1 / self.GOOD < run.last.match < self.GOOD
             if not self._pays(run, shrink):
                 self.age += 1
                 return
@@ -640,7 +640,7 @@ class Renewed(Identity):
         """Whether the present metric would need more iterations to the end than a new one costs."""
         if not shrink < 0.999:
             return True
-        target = max(run.stopping.tol, run.eps) / run.history["gradient_norm"][-1]
+        target = max(run.stopping.tol, run.rounding.eps) / run.history["gradient_norm"][-1]
         return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
 
     def direction(self, gradient: Array) -> Array:

@@ -14,6 +14,7 @@ from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut
+from ..forms import Coefficients
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
 from . import limits
@@ -199,7 +200,7 @@ class Sample:
             tol=max(problem.tol, 1e-3),
             max_iter=100,
             callback=None,
-            back=None,
+            form=Coefficients(),
             verbose=0,
         )
         return search(sampled, "full").coef

@@ -17,6 +17,7 @@ import scipy.linalg
 from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
+from ..forms import Mapped
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Inexact, potrf, potrs, spotrf, spotrs, trtrs
 from ..protocols import Array, Design, Moments
@@ -231,14 +232,16 @@ def rotated(problem: Problem) -> Run:
     )
     criterion = Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS)
     y, weight = (in_double(array) for array in (problem.y, problem.weight))
-    inner_problem = replace(problem, design=inner, y=y, weight=weight, start=start, criterion=criterion, back=back)
+    form = Mapped(back)
+    inner_problem = replace(problem, design=inner, y=y, weight=weight, start=start, criterion=criterion, form=form)
     run = judged(problem, by_loss(inner_problem, "auto"), inner_problem, moments, true)
     if dropped is not None and run.reason in ENDED:
         null = design.centred_adjoint(dropped, centre)
         null[large] = 0.0
         null = np.concatenate([null, -(centre @ null)[None]]) if has_intercept else null
         unseen = hidden(problem, run.coef, null)
-        run.left_out = max(run.left_out, unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0))
+        left = unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0)
+        run.rounding.left_out = max(run.rounding.left_out, left)
     return run
 
 
@@ -273,8 +276,8 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
 def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
     """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
     objective = product_objective(problem)[0] if isinstance(problem.loss, HalfSquaredError) else problem.model
-    run.move(objective, run.base.coef, run.back)
-    run.back, run.stopping = problem.back or (lambda coef: coef), stopping
+    run.move(objective, run.base.coef, run.form.out)
+    run.form, run.stopping = problem.form, stopping
     run.metric = metric_for("diagonal", problem, moments)
     if objective.coupled and problem.start.ndim == 2:
         run.metric = Inexact(run.metric)
