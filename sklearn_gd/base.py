@@ -460,8 +460,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             return
         if ended:
             note_rounding(problem, run)
-            if run.left_out > max(NOTICED, self.tol):
-                warnings.warn(messages.imprecise(run.left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
+            left_out = run.rounding.left_out
+            if left_out > max(NOTICED, self.tol):
+                warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
             text = messages.diverged(run, rule, 2 / run.smoothness())
             if self.on_divergence == "raise":

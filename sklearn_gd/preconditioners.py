@@ -623,7 +623,7 @@ class Renewed(Identity):
         if self.metric is not None:
             shrink = norms[-1] / norms[-2]
             if self.age == 1:
-                self.poor = not 1 / self.GOOD < run.match < self.GOOD
+                self.poor = not 1 / self.GOOD < run.last.match < self.GOOD
             if not self._pays(run, shrink):
                 self.age += 1
                 return
@@ -640,7 +640,7 @@ class Renewed(Identity):
         """Whether the present metric would need more iterations to the end than a new one costs."""
         if not shrink < 0.999:
             return True
-        target = max(run.stopping.tol, run.eps) / run.history["gradient_norm"][-1]
+        target = max(run.stopping.tol, run.rounding.eps) / run.history["gradient_norm"][-1]
         return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
 
     def direction(self, gradient: Array) -> Array:
@@ -667,8 +667,8 @@ class Inexact(Identity):
 
     Attributes
     ----------
-    condition : float
-        The condition number of the Hessian in the metric, as the last inner iterations tell it.
+    decrement : float
+        Newton's, of the last direction: half its square is about what there was to gain.
 
     References
     ----------
@@ -681,7 +681,7 @@ class Inexact(Identity):
     def __init__(self, metric: Preconditioner, most: int = 100) -> None:
         self.metric, self.most = metric, most
         self.base: Any = None
-        self.condition = 1.0
+        self.decrement = 0.0
 
     @property
     def name(self) -> str | None:  # type: ignore[override]
@@ -703,7 +703,7 @@ class Inexact(Identity):
         step = z = self.metric.direction(residual)
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
-        for count in range(1, self.most + 1):
+        for _ in range(self.most):
             image = self.base.hessian_product(step)
             bend = np.vdot(step, image)
             if not bend > 0:
@@ -719,8 +719,7 @@ class Inexact(Identity):
                 break
             step *= rho / last
             step += z
-        # conjugate gradients leave 2 exp(−2 count/√condition) of an error at the most
-        self.condition = (2 * count / math.log(2 / self.forcing)) ** 2
+        self.decrement = math.sqrt(max(-float(np.vdot(gradient, out)), 0.0))
         return out if out.any() else self.metric.direction(gradient)
 
     def half(self, u: Array) -> Array:

@@ -16,6 +16,7 @@ import scipy.linalg
 from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
+from ..forms import Mapped
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Inexact, potrf, potrs, trtrs
 from ..protocols import Array, Design, Moments
@@ -168,7 +169,7 @@ class RowSpan:
             prepared=Prepared(DenseDesign(self.root, self.design.fit_intercept), y, weight),
             start=self.into(problem.start),
             criterion=Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS),
-            back=self.out,
+            form=Mapped(self.out),
         )
 
     def null(self) -> Array | None:
@@ -188,12 +189,13 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     if run is not None:
         run.move(inner.model, run.point.coef, form.into)
         criterion: Any = inner.criterion
-        run.stopping, run.back = criterion, form.out
+        run.stopping, run.form = criterion, inner.form
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
     run = judged(problem, run, inner, moments, true)
     if run.reason in ENDED:
         unseen = hidden(problem, run.coef, form.null())
-        run.left_out = max(run.left_out, unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0))
+        left = unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0)
+        run.rounding.left_out = max(run.rounding.left_out, left)
     return run
 
 
@@ -228,8 +230,8 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
 def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
     """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
     objective = product_objective(problem)[0] if isinstance(problem.loss, HalfSquaredError) else problem.model
-    run.move(objective, run.base.coef, run.back)
-    run.back, run.stopping = problem.back or (lambda coef: coef), stopping
+    run.move(objective, run.base.coef, run.form.out)
+    run.form, run.stopping = problem.form, stopping
     run.metric = metric_for("diagonal", problem, moments)
     if objective.coupled and problem.start.ndim == 2:
         run.metric = Inexact(run.metric)

@@ -17,6 +17,7 @@ from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import quiet, whole_blas
+from ..forms import Mapped
 from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments, Norm
@@ -210,8 +211,8 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         run.move(objective, run.point.coef, here.into)
     stopping: Any = run.stopping
     stopping.metric = norm
-    outer = run.back
-    run.back = lambda coef: outer(here.out(coef))
+    outer = run.form
+    run.form = Mapped(lambda coef: outer.out(here.out(coef)))
     run.metric = metric
     plane_descent(problem, run)
     if run.reason not in ENDED:
@@ -226,12 +227,13 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
     run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, EPS)
     run.move(problem.model, run.base.coef, here.out)
-    run.back = lambda coef: outer(here.smallest(coef, run.metric.null))
+    run.form = Mapped(lambda coef: outer.out(here.smallest(coef, run.metric.null)))
 
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)
 
-    run.refresh_every = 1  # the solution is large beside its predictions: sums of steps would lose touch with it
+    # the solution is large beside its predictions: sums of steps would lose touch with it
+    run.rounding.refresh_every = 1
     with quiet(design):
         plane_descent(problem, run)
         return settled(problem, run, finer if problem.eps == EPS else None)

@@ -6,6 +6,8 @@ or of a `Sample` of them.
 
 from __future__ import annotations
 
+import copy
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +17,11 @@ from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut, whole_blas
+from ..forms import Coefficients
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
-from .ending import AIM, ENDED, finer_metric, settled
+from .ending import AIM, finer_metric, settled
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
 from .problem import Prepared, Problem, Until, metric_for, plane_descent
 
@@ -62,9 +65,23 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
 
 
 def judged(problem: Problem, run: Run) -> Run:
-    """The end of a run by Newton's direction: the criterion takes the Hessian for its diagonal, which says little where it is far from that."""
-    if run.reason in ENDED and run.norm**2 * run.metric.condition > max(problem.tol, AIM):
-        return settled(problem, run)
+    """Go on where Newton's decrement, half the square of which is left to gain, is more than the criterion promises.
+
+    The criterion takes the Hessian for its diagonal, which says little where it is far from that. The decrement is that of the last
+    direction, fallen since as the gradient has.
+    """
+    criterion: Any = run.stopping
+    aim = max(problem.tol, math.sqrt(AIM))
+    while run.reason == "gradient" and run.iteration:
+        left = run.metric.decrement * run.history.norm / run.history["gradient_norm"][-2]
+        promised = aim * math.sqrt(2 * run.base.value)
+        if left <= promised:
+            break
+        run.stopping = copy.copy(criterion)
+        run.stopping.tol = run.history.norm * max(0.1, 0.7 * promised / left)
+        run.move(run.objective, run.base.coef)
+        plane_descent(problem, run)
+    run.stopping = criterion
     return run
 
 
@@ -215,7 +232,7 @@ class Sample:
             tol=max(problem.tol, 1e-3),
             max_iter=100,
             callback=None,
-            back=None,
+            form=Coefficients(),
             verbose=0,
         )
         return in_hessians(sampled, None)[0].coef

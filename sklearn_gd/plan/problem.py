@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -16,6 +15,7 @@ import numpy as np
 from .. import messages
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
+from ..forms import Coefficients
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
 from ..penalties import L2
@@ -72,8 +72,8 @@ class Problem:
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
         As the estimator has them.
-    back : callable (coef) -> coef, or None
-        From the problem's coordinates to the estimator's, where they differ.
+    form : Form
+        The problem's coordinates.
     moments : Moments or None
         The columns', once `stopping` has been asked for, where the criterion is made of them.
     columns : Moments
@@ -92,7 +92,7 @@ class Problem:
     verbose: int = 0
     callback: Callback | None = None
     criterion: Stopping | None = None
-    back: Callable[[Array], Array] | None = None
+    form: Any = field(default_factory=Coefficients)
     model: LinearModel = field(init=False)
     moments: Moments | None = field(default=None, init=False)
     columns: Any = field(default=None, init=False)
@@ -197,10 +197,9 @@ class Problem:
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
         """A new run on a form of the problem."""
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
-        if self.back is not None:
-            run.back = self.back
+        run.form = self.form
         if self.columns is not None and self.amplified > FAR:
-            run.refresh_every = 1
+            run.rounding.refresh_every = 1
         return run
 
 

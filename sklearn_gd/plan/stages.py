@@ -44,7 +44,7 @@ class Rent:
 
     def __call__(self, run: Run) -> bool:
         self.work.append(run.objective.passes * self.plan.product + run.iteration * self.plan.iteration)
-        self.norms.append(run.norm)
+        self.norms.append(run.history.norm)
         left = rest(self.work, self.norms, run.stopping.tol)
         return buys(self.work[-1] - self.work[0], left, self.price)
 
