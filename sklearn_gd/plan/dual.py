@@ -21,7 +21,7 @@ from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Inexact, potrf, potrs, trtrs
 from ..protocols import Array, Design, Moments
 from .ending import AIM, ENDED, hidden
-from .least_squares import gram, product_objective
+from .least_squares import by_products, gram, product_objective
 from .newton import newton
 from .problem import Prepared, Problem, Until, metric_for, plane_descent
 
@@ -34,10 +34,8 @@ def dual(problem: Problem, run: Run | None, until: Until = None) -> Run:
     Its solution is checked, and where it lacks digits improved, by conjugate gradients on the columns.
     """
     if run is None:
-        objective, moments = product_objective(problem)
-        run = problem.run(objective, problem.stopping(moments))
-        run.metric = metric_for("diagonal", problem, moments)
-    columns = problem.columns
+        run = by_products(problem)
+    columns = problem.moments
     solution = None if large_columns(columns, problem).any() else dual_solution(problem, columns.centre)
     if solution is None:
         return rows(problem, None)
@@ -183,7 +181,7 @@ class RowSpan:
 
 def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """Whatever the loss, by Gram matrix or Hessians in the space that the rows span."""
-    moments = problem.design.moments(problem.weight)
+    moments = problem.moments
     form = RowSpan(problem, moments)
     true, inner = problem.stopping(moments), form.problem()
     if run is not None:
@@ -229,10 +227,10 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
 
 def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
     """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
-    objective = product_objective(problem)[0] if isinstance(problem.loss, HalfSquaredError) else problem.model
+    objective = product_objective(problem) if isinstance(problem.loss, HalfSquaredError) else problem.model
     run.move(objective, run.base.coef, run.form.out)
     run.form, run.stopping = problem.form, stopping
-    run.metric = metric_for("diagonal", problem, moments)
+    run.metric = metric_for("diagonal", problem, problem.moments)
     if objective.coupled and problem.start.ndim == 2:
         run.metric = Inexact(run.metric)
     return plane_descent(problem, run)

@@ -23,7 +23,7 @@ from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Re
 from ..protocols import Array, Moments, Preconditioner
 from .ending import AIM, finer_metric, settled
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
-from .problem import Prepared, Problem, Until, metric_for, plane_descent
+from .problem import Prepared, Problem, Until, metric_for, plane_descent, rented
 
 __all__ = ["Sample", "fixed", "newton", "newton_cg", "sketch"]
 
@@ -40,7 +40,7 @@ def begun(problem: Problem, run: Run | None) -> Run:
     if problem.outputs > 1:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
-    stopping = problem.stopping(problem.design.moments(problem.weight))
+    stopping = problem.stopping(problem.moments)
     run = problem.run(problem.model, stopping)
     if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
@@ -52,7 +52,7 @@ def begun(problem: Problem, run: Run | None) -> Run:
 def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
     """Plane searches in a metric that the user has chosen."""
     run = begun(problem, run)
-    run.metric = metric_for(name, problem, problem.columns)
+    run.metric = metric_for(name, problem, problem.moments)
     return plane_descent(problem, run, until)
 
 
@@ -60,7 +60,7 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     """Newton's direction by conjugate gradients in the diagonal metric: nothing is set up."""
     run = begun(problem, run)
     most = MOST_INNER if until is None else int(np.clip(until.products, LEAST_INNER, MOST_INNER))
-    run.metric = Inexact(metric_for("diagonal", problem, problem.columns), most)
+    run.metric = Inexact(rented(problem), most)
     return judged(problem, plane_descent(problem, run, until))
 
 
@@ -86,8 +86,8 @@ def judged(problem: Problem, run: Run) -> Run:
 
 
 def sketch(problem: Problem, run: Run, until: Until) -> Run:
-    """The same in the metric of a sketch of the Hessian's bound."""
-    run.metric = metric_for("nystrom", problem, problem.columns)
+    """In the metric of a sketch of the Hessian's bound; never the first stage."""
+    run.metric = metric_for("nystrom", problem, problem.moments)
     if not isinstance(problem.loss, HalfSquaredError):
         run.metric = Inexact(run.metric)
     run.move(run.objective, run.point.coef)
@@ -112,7 +112,7 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
     """The same to the criterion; and what the metrics are from."""
     new = run is None
     run = begun(problem, run)
-    sample = sample_of(problem, problem.columns)
+    sample = sample_of(problem, problem.moments)
     if new:
         if sample.whole:
             run.point.keep()

@@ -12,7 +12,7 @@ from typing import Any
 from ..descent import Run
 from ..losses import HalfSquaredError
 from .dual import dual, rows
-from .least_squares import gram, products, rounded
+from .least_squares import gram, in_metric, products, rounded
 from .newton import fixed, newton, newton_cg, sketch
 from .planning import Plan
 from .policy import buys, rest
@@ -55,7 +55,7 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
     for stage, *later in (plan.stages[k:] for k in range(len(plan.stages))):
         way = WAYS.get(stage.way)
         if way is None:
-            fixed_way = products if isinstance(problem.loss, HalfSquaredError) else fixed
+            fixed_way = in_metric if isinstance(problem.loss, HalfSquaredError) else fixed
             way = functools.partial(fixed_way, name=preconditioner)
         run = way(problem, run, Rent(plan, later[0].cost) if later else None)
         if run.reason is not None:
