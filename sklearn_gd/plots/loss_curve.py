@@ -235,7 +235,8 @@ class LossCurveDisplay:
             ax.set_axis_off()
             ratios = [3 if quantity == "loss" else 1 for quantity in quantities]
             grid = spec.subgridspec(len(quantities), 1, height_ratios=ratios)
-            self.axes_ = list(grid.subplots(sharex=True))
+            panels: Any = grid.subplots(sharex=True)
+            self.axes_ = list(panels)
         self.ax_ = self.axes_[0]
 
     def _limit(self, lengths: Sequence[int]) -> None:
