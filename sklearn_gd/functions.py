@@ -37,11 +37,9 @@ class Function:
     Parameters
     ----------
     fun : callable (x, *args) -> float, or (float, gradient) with ``jac=True``
-    args : tuple
+    args : tuple, or a single argument
     jac : callable (x, *args) -> gradient, True or a name in `SCHEMES`
     low, high : ndarray of shape (n,)
-    errors : dict
-        NumPy's floating-point error handling while a function of the user's runs.
 
     Attributes
     ----------
@@ -49,6 +47,8 @@ class Function:
         Evaluations of the function, those of finite differences included, and of the gradient.
     limit : float
         What `nfev` may come to.
+    errors : dict
+        NumPy's floating-point error handling while a function of the user's runs: that of where this is made, without warnings.
     trusted : bool
         Whether the gradient rests on the user's word.
     """
@@ -56,10 +56,11 @@ class Function:
     coupled = True
     least = -math.inf
 
-    def __init__(
-        self, fun: Callable[..., Any], args: tuple[Any, ...], jac: Any, low: Array, high: Array, errors: dict[str, Any]
-    ) -> None:
-        self.fun, self.args, self.jac, self.low, self.high, self.errors = fun, args, jac, low, high, errors
+    def __init__(self, fun: Callable[..., Any], args: Any, jac: Any, low: Array, high: Array) -> None:
+        self.fun, self.jac, self.low, self.high = fun, jac, low, high
+        self.args = args if isinstance(args, tuple) else (args,)
+        # What a search meets on its way is told in words; who asked NumPy for errors gets them.
+        self.errors: Any = {kind: "ignore" if how == "warn" else how for kind, how in np.geterr().items()}
         self.nfev = self.njev = 0
         self.limit = math.inf
         # real arithmetic on the way (abs, float) loses a complex step's derivative
