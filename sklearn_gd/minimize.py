@@ -350,14 +350,15 @@ def _scheme(jac: Any) -> Any:
 
 def _starts(x0: Any, n_starts: int | None, bounds: Any, random_state: Any) -> tuple[Array, Array, Array]:
     """All starts, one a row, and the box."""
+    if x0 is None and (n_starts is None or bounds is None):
+        raise ValueError("x0 must be given, or n_starts and bounds to draw starts from.")
     given = None if x0 is None else _given(x0, bounds, n_starts)
     low, high = _box(bounds, None if given is None else given.shape[1])
+    starts = np.empty((0, len(low))) if given is None else given
     if n_starts is not None:
         check_integer("n_starts", n_starts, 1)
-        given = _drawn(np.empty((0, len(low))) if given is None else given, n_starts, low, high, random_state)
-    elif given is None:
-        raise ValueError("x0 must be given, or n_starts and bounds to draw starts from.")
-    return np.clip(given, low, high), low, high
+        starts = _filled(starts, n_starts, low, high, random_state)
+    return np.clip(starts, low, high), low, high
 
 
 def _given(x0: Any, bounds: Any, n_starts: int | None) -> Array:
@@ -374,7 +375,7 @@ def _given(x0: Any, bounds: Any, n_starts: int | None) -> Array:
     return starts
 
 
-def _drawn(given: Array, n_starts: int, low: Array, high: Array, random_state: Any) -> Array:
+def _filled(given: Array, n_starts: int, low: Array, high: Array, random_state: Any) -> Array:
     """`n_starts` starts, of which those that are not given are drawn in the box."""
     if len(given) == n_starts:
         return given
@@ -389,19 +390,15 @@ def _drawn(given: Array, n_starts: int, low: Array, high: Array, random_state: A
 
 
 def _box(bounds: Any, n: int | None) -> tuple[Array, Array]:
-    """Lower and upper bounds of shape (n,)."""
+    """Lower and upper bounds of shape (n,), where n is known, or as many as there are."""
     if bounds is None:
-        if n is None:
-            raise ValueError("x0=None needs n_starts and bounds to draw starts from.")
-        return np.full(n, -np.inf), np.full(n, np.inf)
+        bounds = Bounds()
     try:
         if isinstance(bounds, Bounds):
             low, high = np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
         else:
-            low, high = np.array(
-                [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds],
-                dtype=np.float64,
-            ).T
+            pairs = [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds]
+            low, high = np.array(pairs, dtype=np.float64).T
     except (TypeError, ValueError) as error:
         raise type(error)(f"bounds must be scipy.optimize.Bounds or pairs (low, high), got {bounds!r}.") from error
     n = max(len(low), len(high)) if n is None else n

@@ -276,22 +276,18 @@ class FitDisplay:
 
     def _name(self) -> None:
         """The iterations of the curves of one output; with several, the outputs."""
+        low, high = self.ax_.get_ylim()
         if len(self.outputs) > 1:
-            last = [lines[-1] for lines in self.lines_]
-            ends = [self._end(line, name) for line, name in zip(last, self.outputs, strict=True)]
+            ends = [self._end(lines[-1], name) for lines, name in zip(self.lines_, self.outputs, strict=True)]
         else:
-            lines = self.lines_[0]
-            # first the two that matter most, and of the others those that end elsewhere
-            order = [len(lines) - 1, *range(len(lines) - 1)]
-            low, high = self.ax_.get_ylim()
             apart = 12 * (high - low) / (self.ax_.get_window_extent().height * 72 / self.figure_.dpi)  # 12 points
             wide = 0.2 * (self.grid[-1] - self.grid[0])
             ends = []
-            for k in order:
-                end = self._end(lines[k], self._told(k))
+            # first the two that matter most, and of the others those that end elsewhere
+            for k in (len(self.curves) - 1, *range(len(self.curves) - 1)):
+                end = self._end(self.lines_[0][k], self._told(k))
                 if all(abs(end[1] - other[1]) > apart or abs(end[0] - other[0]) > wide for other in ends):
                     ends.append(end)
-        low, high = self.ax_.get_ylim()
         ends = [end for end in ends if low <= end[1] <= high]
         make_room(self.ax_, ends)
         curves = [np.asarray(line.get_xydata(), dtype=float) for lines in self.lines_ for line in lines]
@@ -299,17 +295,14 @@ class FitDisplay:
 
     def _end(self, line: Any, name: str) -> tuple[float, float, str, str]:
         """Where the name of a curve stands: at its end, where it leaves the picture, or where a probability is highest."""
-        low, high = self.ax_.get_ylim()
-        at = np.asarray(line.get_xydata(), dtype=float)
+        (low, high), y = self.ax_.get_ylim(), np.asarray(line.get_ydata(), dtype=float)
         if self.probability and len(self.outputs) > 1:
-            place = at[at[:, 1].argmax()]
+            k = int(y.argmax())
+        elif self.probability and line is self.lines_[0][-1]:  # the steepest part, where the sigmoids differ
+            k = int(np.abs(np.gradient(y)).argmax())
         else:
-            inside = at[(at[:, 1] >= low) & (at[:, 1] <= high)]
-            place = inside[-1] if len(inside) else at[-1]
-            last = line is self.lines_[0][-1]
-            if self.probability and last:  # the steepest part, where the sigmoids differ
-                place = at[np.abs(np.gradient(at[:, 1])).argmax()]
-        return float(place[0]), float(place[1]), name, line.get_color()
+            k = max(np.flatnonzero((y >= low) & (y <= high)).tolist(), default=-1)
+        return float(self.grid[k]), float(y[k]), name, line.get_color()
 
     def _told(self, k: int) -> str:
         if not k:
