@@ -244,9 +244,8 @@ class FunctionSubspace(Subspace):
     def value(self, a: Array) -> float:
         return self.point(a).value
 
-    def _slopes_at(self, a: Array) -> Array:
-        point, straight = self.point(a), self.coef(a)
-        inside = np.where(point.coef == straight, point.full, 0.0)
+    def _slopes(self, point: FunctionPoint, a: Array) -> Array:
+        inside = np.where(point.coef == self.coef(a), point.full, 0.0)
         return np.array([np.vdot(d.coef, inside) for d in self.directions])
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
@@ -256,7 +255,7 @@ class FunctionSubspace(Subspace):
         al., "Identifying and attacking the saddle point problem in high-dimensional non-convex optimization", NeurIPS 2014,
         arXiv:1406.2572).
         """
-        value, slopes = self.value(a), self._slopes_at(a) if order else None
+        value, slopes = self.value(a), self._slopes(self.point(a), a) if order else None
         if order < 2:
             return value, slopes, None
         m = len(self.directions)
@@ -266,9 +265,8 @@ class FunctionSubspace(Subspace):
             length = float(np.linalg.norm(direction.coef))
             step = np.zeros(m)
             step[k] = h = SCHEMES["2-point"] * size / length if length else 1.0
-            here, self._last = self._last, None
-            hessian[k] = (self._slopes_at(a + step) - slopes) / h
-            self._last = here
+            beside = FunctionPoint(self.origin.function, self.coef(a + step))
+            hessian[k] = (self._slopes(beside, a + step) - slopes) / h
         hessian = (hessian + hessian.T) / 2
         if np.isfinite(hessian).all():
             bends, axes = np.linalg.eigh(hessian)

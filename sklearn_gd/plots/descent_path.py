@@ -396,8 +396,8 @@ class DescentPathDisplay:
         return at[: last + 2]
 
     def _inside(self, at: Array) -> Array:
-        limits = np.array(self._limits())
-        return np.all((at >= limits[:, 0]) & (at <= limits[:, 1]), axis=1)
+        low, high = np.transpose([self.ax_.get_xlim(), self.ax_.get_ylim()])
+        return np.all((at >= low) & (at <= high), axis=1)
 
     def _apart(self, at: Array) -> list[int]:
         """Which iterates are marked: those that do not cover the mark before."""
@@ -408,19 +408,14 @@ class DescentPathDisplay:
                 chosen.append(k)
         return chosen
 
-    def _limits(self) -> list[tuple[float, float]]:
-        sides = [(float(axis[0]), float(axis[-1])) for axis in self.axes]
-        if len(self.axes) == 1:
-            low, high = float(np.nanmin(self.surface)), float(np.nanmax(self.surface))
-            sides.append((low - 0.08 * (high - low), high + 0.05 * (high - low)))
-        return sides
-
     def _draw_surface(self, contour_kw: Mapping[str, Any]) -> None:
         ax = self.ax_
-        (left, right), (low, high) = self._limits()
         self.surface_: Any
         if len(self.axes) == 1:
             self.surface_ = ax.plot(self.axes[0], self.surface, color="#999999", linewidth=2.5, zorder=1)[0]
+            low, high = np.nanmin(self.surface), np.nanmax(self.surface)
+            ax.set_ylim(low - 0.08 * (high - low), high + 0.05 * (high - low))
+            ax.set_ylabel("loss")
         else:
             style: dict[str, Any] = {"levels": self._levels(), "extend": "max", "zorder": 0}
             if not {"cmap", "colors"} & contour_kw.keys():
@@ -432,10 +427,10 @@ class DescentPathDisplay:
             ax.contour(
                 *self.axes, self.surface, levels=self.surface_.levels, colors="#8f99a3", linewidths=0.6, zorder=1
             )
-        ax.set_xlim(left, right)
-        ax.set_ylim(low, high)
+            ax.set_ylim(self.axes[1][0], self.axes[1][-1])
+            ax.set_ylabel(self.labels[1])
+        ax.set_xlim(self.axes[0][0], self.axes[0][-1])
         ax.set_xlabel(self.labels[0])
-        ax.set_ylabel(self.labels[1] if len(self.axes) == 2 else "loss")
         ax.locator_params(nbins=5)
 
     def _levels(self) -> Array:
