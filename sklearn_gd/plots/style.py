@@ -43,7 +43,7 @@ def require_matplotlib(display: str) -> None:
         raise ImportError(messages.no_matplotlib(display)) from error
 
 
-def ink(colour: str) -> Any:
+def ink(colour: Any) -> Any:
     """A colour for text: darker, because thin strokes on white look lighter than areas."""
     from matplotlib.colors import to_rgb
 
@@ -169,7 +169,7 @@ PLACES = (
 
 
 def name_curves(
-    ax: Axes, ends: Iterable[tuple[float, float, str, str]], curves: Iterable[Array] = ()
+    ax: Axes, ends: Iterable[tuple[float, float, str, Any]], curves: Iterable[Array] = ()
 ) -> list[Annotation]:
     """Write names beside points, each where it covers the least of the curves and of the other names.
 
@@ -212,7 +212,7 @@ def name_curves(
     return out
 
 
-def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, str]]) -> None:
+def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, Any]]) -> None:
     """Move the right limit, so that the names of curves that end there stand behind them."""
     figure: Any = ax.figure
     width = ax.get_window_extent().width * 72 / figure.dpi
@@ -233,7 +233,8 @@ def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, str]]) -> None:
 def name_lines(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list[Annotation]:
     """Write the names of curves, those that have one, behind their last points in the view, and make room for them."""
     bottom, top = ax.get_ylim()
-    curves, ends = [], []
+    curves: list[Array] = []
+    ends: list[tuple[float, float, str, Any]] = []
     for line, name in zip(lines, names, strict=True):
         points = np.asarray(line.get_xydata(), dtype=float)
         points = points[np.isfinite(points).all(axis=1)]
@@ -242,7 +243,7 @@ def name_lines(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list[
         inside = points[points[:, 1] <= top]
         curves.append(np.clip(points, (-np.inf, bottom), (np.inf, top)))
         if name:
-            ends.append((*(inside if len(inside) else curves[-1])[-1], name, str(line.get_color())))
+            ends.append((*(inside if len(inside) else curves[-1])[-1], name, line.get_color()))
     make_room(ax, ends)
     return name_curves(ax, ends, curves)
 
