@@ -68,13 +68,13 @@ def scipys_options(method: M) -> M:
         if unknown:
             warnings.warn(f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=3)
         for scipys, ours in SCIPYS_NAMES.items():
-            values = [kwargs.get(name) for name in (scipys, ours)]
-            if any(value is None for value in values) or (by_minimize and scipys == "gtol"):
+            theirs, own = kwargs.get(scipys), kwargs.get(ours)
+            if theirs is None or own is None or (by_minimize and scipys == "gtol"):
                 continue
-            for name, value in zip((scipys, ours), values, strict=True):
-                check_number(name, value, 0)
-            if values[0] != values[1]:
-                raise ValueError(messages.two_names(scipys, ours, *values))
+            check_number(scipys, theirs, 0)
+            check_number(ours, own, 0)
+            if theirs != own:
+                raise ValueError(messages.two_names(scipys, ours, theirs, own))
         return method(*args, **{name: value for name, value in kwargs.items() if name in known})
 
     return cast(M, called)

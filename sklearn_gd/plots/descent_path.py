@@ -372,7 +372,6 @@ class DescentPathDisplay:
         animation : matplotlib.animation.FuncAnimation
             Keep it: what nobody keeps is not drawn.
         """
-        require_matplotlib(type(self).__name__)
         self.plot(**plot_kw)
         paths = [(line, line.get_xydata(), self._apart(line.get_xydata())) for line in self.lines_]
         iterations = snapshots(max(len(at) for _, at, _ in paths), max_frames)

@@ -247,7 +247,6 @@ class FitDisplay:
         animation : matplotlib.animation.FuncAnimation
             Keep it: what nobody keeps is not drawn.
         """
-        require_matplotlib(type(self).__name__)
         self.plot(**plot_kw)
         for name in self.names_ if len(self.outputs) == 1 else ():
             name.remove()
