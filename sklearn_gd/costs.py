@@ -37,7 +37,7 @@ SINGLE = 1 / 2
 #: A multiply-add of Cholesky's factorisation.
 FACTORED = 1 / 6
 #: An entry of a matrix that is put about its centre, scaled and factorised, besides.
-ENTRY = 60
+ENTRY = 25
 #: A number that is copied, centred and weighted for a symmetric product.
 PLACED = 4
 #: A multiply-add of a product for several outputs.

@@ -64,7 +64,8 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         A metric that sees directions which the run's does not.
     """
     criterion, aim = run.stopping, max(problem.tol, AIM)
-    if run.reason in ENDED and not run.iteration:
+    renewed = run.metric.metric if isinstance(run.metric, Inexact) else run.metric
+    if run.reason in ENDED and isinstance(renewed, Renewed) and renewed.metric is None:
         run.metric.prepare(run)
     places: list[tuple[Array, float]] = []  # where it was worth to go on from, and what was left out there
     for tries in (2, 1, 0):

@@ -61,10 +61,10 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     else:
         run = begun(problem, run)
         run.metric = Inexact(rented(problem), most)
-    return judged(problem, plane_descent(problem, run, until))
+    return judged(problem, plane_descent(problem, run, until), until)
 
 
-def judged(problem: Problem, run: Run) -> Run:
+def judged(problem: Problem, run: Run, until: Until) -> Run:
     """Go on where Newton's decrement, half the square of which is left to gain, is more than the criterion promises.
 
     The criterion takes the Hessian for its diagonal, which says little where it is far from that. The decrement is that of the last
@@ -80,7 +80,7 @@ def judged(problem: Problem, run: Run) -> Run:
         run.stopping = copy.copy(criterion)
         run.stopping.tol = run.history.norm * max(0.1, 0.7 * promised / left)
         run.move(run.objective, run.base.coef)
-        plane_descent(problem, run)
+        plane_descent(problem, run, until)
     run.stopping = criterion
     return run
 

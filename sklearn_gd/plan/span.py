@@ -194,9 +194,7 @@ class SpanNewton(Identity):
     def adapt(self, run: Run) -> None:
         norms = run.history["gradient_norm"]
         self.base, self.forcing = run.base, min(0.3, math.sqrt(norms[-1] / max(norms)))
-        if isinstance(self.model.loss, HalfSquaredError):
-            # half of what the criterion leaves, which is relative to a loss that falls on the way
-            self.forcing = min(0.3, 0.5 * run.stopping.tol / norms[-1])
+        self.goal = 0.7 * run.stopping.tol / norms[-1] if isinstance(self.model.loss, HalfSquaredError) else None
 
     def scaled(self, q: Array) -> tuple[Array, Array]:
         """A gradient in the metric, and its linear predictor: one product with X and back."""
@@ -214,8 +212,9 @@ class SpanNewton(Identity):
         residual = gradient.copy()
         step, predictor = self.scaled(gradient)
         total, image = np.zeros_like(step), np.zeros_like(predictor)
-        size = float(np.vdot(residual, residual))
-        rho = model.inner(residual, step, predictor)
+        rho = first = model.inner(residual, step, predictor)
+        value, size = self.base.value, float(np.vdot(residual, residual))
+        least = self.forcing**2 * first
         for _ in range(self.most):
             product = model.riesz(model.loss.bent(second, model.weight, predictor), step)
             form = model.inner(product, step, predictor)
@@ -225,8 +224,12 @@ class SpanNewton(Identity):
             total -= rate * step
             image -= rate * predictor
             residual -= rate * product
-            # the length that tells the end takes a product, another one tells as much
-            if float(np.vdot(residual, residual)) <= self.forcing**2 * size:
+            if self.goal is not None:
+                # the criterion is relative to the loss, which falls on the way as is known
+                value -= 0.5 * rate * rho
+                least = self.goal**2 * first * value / self.base.value
+            before, size = size, float(np.vdot(residual, residual))
+            if not rho * size > least * before:  # about what the next product would show
                 break
             z, more = self.scaled(residual.copy())
             last, rho = rho, model.inner(residual, z, more)
