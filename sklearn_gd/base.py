@@ -416,14 +416,22 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
         tasks = tasks_for(self, given, results) if recorder is None else recorder
         problem = Problem(
-            Prepared(design, target, weight), loss, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose), tasks
+            Prepared(design, target, weight),
+            loss,
+            alpha,
+            entropy,
+            start,
+            self.tol,
+            self.max_iter,
+            int(self.verbose),
+            tasks,
         )
         with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
             try:
-                if isinstance(rule, PlaneSearch):
-                    run = follow(plan_for(problem, preconditioner), problem, preconditioner)
-                else:
-                    with quiet(design):
+                with quiet(design):
+                    if isinstance(rule, PlaneSearch):
+                        run = follow(plan_for(problem, preconditioner), problem, preconditioner)
+                    else:
                         run = explicit(problem, rule, momentum, preconditioner)
             except NotFiniteError:
                 if isinstance(X, StoredRows):  # whose error has said it
@@ -452,8 +460,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             return
         if ended:
             note_rounding(problem, run)
-            if run.left_out > max(NOTICED, self.tol):
-                warnings.warn(messages.imprecise(run.left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
+            left_out = run.rounding.left_out
+            if left_out > max(NOTICED, self.tol):
+                warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
             text = messages.diverged(run, rule, 2 / run.smoothness())
             if self.on_divergence == "raise":

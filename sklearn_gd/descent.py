@@ -8,25 +8,19 @@ Everything here is of coefficient size. Where the data live, and what a pass ove
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .forms import Coefficients
 from .momentum import NoMomentum
 from .preconditioners import largest_eigenvalue
+from .progress import HISTORY, History, Log, Rounding, Stage, Step
 from .protocols import Array, Callback, Momentum, Norm, Objective, Point, Preconditioner, StepRule
 
-__all__ = ["HISTORY", "GradientNorm", "Run", "Stopping", "descend"]
+__all__ = ["HISTORY", "GradientNorm", "Run", "Stage", "Stopping", "descend"]
 
-#: The columns of ``history_``, one row a point: the start, and the end of every iteration.
-HISTORY = ("loss", "gradient_norm", "learning_rate", "momentum", "step_length", "passes")
-
-# Rises of the loss in a row, above ten times where it started, that count as divergence. A rate beyond 2/L makes a
-# quadratic's loss grow at every iteration from some point on; on a logistic loss a large rate rises for a few iterations,
-# often once, and comes back (Wu et al., 2024, arXiv:2402.15926). Twenty leave room for that, and end long before 1e308.
-RISES = 20
 # A value below this is taken for minus infinity. A loss never comes there; for any function it is the limit of MATLAB's
 # optimisers, too (ObjectiveLimit), 1e20 being what linear programming codes take for infinite.
 BOTTOM = -1e20
@@ -35,9 +29,6 @@ STAGNATION = 50
 # And the rounding errors of a gradient within which it may be then: those of an intercept, far above its target's spread, are not
 # independent between samples, as the others are (√n is 1000 at the most here), and a step shorter than them is none.
 LOST = 1000
-# Predictions carried along as sums of steps are computed afresh after so many iterations: their rounding errors add up
-# like a random walk, so 32 steps cost at most a digit.
-REFRESH = 32
 
 
 class Stopping:
@@ -79,15 +70,16 @@ class Stopping:
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The norm of a gradient, and that of its rounding errors (0 where that decides nothing)."""
         half = self.metric.half_transposed(gradient) / self.scale
-        # Where the loss falls to nothing, 1 − 1e-8 of the null loss explained counts as all of it.
-        part = math.sqrt(max(value / self.null_loss, self.exact)) if value == value else math.nan
-        norm = math.sqrt(np.vdot(half, half))
-        floor = self.floor(coef) / part if norm < 0.01 and norm > self.tol * part else 0.0
-        return norm / part, floor
+        part, norm = self._part(value), math.sqrt(np.vdot(half, half))
+        return norm / part, self.rounding(value, coef) if self.tol * part < norm < 0.01 else 0.0
 
     def rounding(self, value: float, coef: Array) -> float:
         """The norm of a gradient's rounding errors, wherever it is."""
-        return self.floor(coef) / math.sqrt(max(value / self.null_loss, self.exact))
+        return self.floor(coef) / self._part(value)
+
+    def _part(self, value: float) -> float:
+        """The root of the part of the null loss that is left: where it falls to nothing, 1 − 1e-8 explained counts as all of it."""
+        return math.sqrt(max(value / self.null_loss, self.exact))
 
 
 class GradientNorm:
@@ -117,16 +109,29 @@ class Run:
 
     Attributes
     ----------
-    base : Point
-        Where the gradient was taken last: the result, when the run ends here.
+    objective : Objective
+    form : Form
+        The coordinates that the objective is in.
+    metric : preconditioner
+    stopping : Stopping or GradientNorm
+    max_iter : int
     point : Point
-        Where the last step ended; differs from `base` under Nesterov's momentum.
-    previous : Point or None
-        Where the step before ended.
+        Where the last step ended.
+    base : Point
+        Where the gradient was taken last: the result, when the run ends here; differs from `point` under Nesterov's momentum.
+    last : Step
+        The last one.
     iteration : int
         Steps taken.
-    history : dict of str to list of float
     reason : {None, "gradient", "precision", "max_iter", "diverged", "unbounded", "callback"}
+    history : History
+        What was seen: a dict of str to list of float, and the best of it.
+    rounding : Rounding
+        What rounding errors do to it.
+    log : Log
+        What is told of it.
+    accelerated : bool
+        Whether there is a momentum beside the rule.
     """
 
     def __init__(
@@ -139,104 +144,79 @@ class Run:
         verbose: int = 0,
     ) -> None:
         self.objective, self.stopping, self.max_iter = objective, stopping, max_iter
-        self.eps, self.verbose = eps, verbose
+        self.form: Any = Coefficients()
         self.metric: Any = None
-        self.back: Callable[[Array], Array] = lambda coef: (
-            coef
-        )  # to the user's coefficients, where the run is in others
         self.point = objective.at(start)
         self.base: Any = None
-        self.previous: Point | None = None
+        self.last = Step()
         self.iteration = 0
         self.reason: str | None = None
-        self.started = time.perf_counter()
-        self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
-        self.best_value, self.best_coef = math.inf, start
-        self.flattest_norm, self.flattest_coef = math.inf, start
-        self.last = (0.0, 0.0, 0.0)  # learning rate, momentum and length of the last step
-        self.refreshed, self.refresh_every = 0, REFRESH
-        self.exhausted = False
-        self.rises = 0
-        self.norm = math.nan  # of the last gradient
-        self.improved = 0
+        self.history = History(start)
+        self.rounding = Rounding(eps)
+        self.log = Log(verbose)
         self.accelerated = False
-        self.left_out = 0.0  # the part of the explained loss that the end is known to leave out
-        self._result: Any = (None, None, None)
-        self.match = 1.0  # the curvature along the last direction over what its metric took it for
 
-    def observe(self, base: Point) -> None:
-        """Note what is known at a point, and whether it is the end."""
-        self.base = base
+    def observe(self) -> None:
+        """Note what is known at the base, and whether it is the end."""
+        base, last = self.base, self.last
         value = base.value
         norm, floor = self.stopping.measure(base.gradient, value, base.coef)
-        self.norm = norm
-        finite = math.isfinite(value) and math.isfinite(norm)
-        losses = self.history["loss"]
-        self.rises = self.rises + 1 if losses and value > losses[-1] else 0
-        grown = self.rises >= RISES and value > 10 * abs(losses[0])
-        if finite:
-            if value < self.best_value:
-                if value < self.best_value - self.noise(value) and not self.exhausted:
-                    # norms are relative to losses, and those of higher ones count no longer; of steps that were promised
-                    # nothing a lower loss is the rounding errors of their images
-                    self.flattest_norm = math.inf
-                self.best_value, self.best_coef = value, base.coef
-            shrunk = norm < 0.5 * self.flattest_norm
-            if norm < self.flattest_norm:
-                self.flattest_norm, self.flattest_coef, self.improved = norm, base.coef, self.iteration
-            entries = (value, norm, *self.last, self.objective.passes)
-            for column, entry in zip(self.history.values(), entries, strict=True):
-                column.append(entry)
+        # of steps that were promised nothing a lower loss is the rounding errors of their predictions
+        noise = math.inf if self.rounding.exhausted else self.noise(value)
+        row = value, norm, last.rate, last.momentum, last.length, self.objective.passes
+        shrunk = self.history.note(base.coef, row, self.iteration, noise)
         if self.unbounded(value):
             self.reason = "unbounded"
-        elif not finite or grown:
+        elif not (math.isfinite(value) and math.isfinite(norm)) or self.history.grows(value):
             self.reason = "diverged"
+        elif norm <= self.stopping.tol:
+            self.reason = "gradient"
+        elif norm <= floor or (self.rounding.exhausted and not shrunk) or self._stagnates(norm):
+            self.reason = "precision"
         else:
-            if norm <= self.stopping.tol:
-                self.reason = "gradient"
-            elif norm <= floor or (self.exhausted and not shrunk) or self._stagnates(norm):
-                self.reason = "precision"
-            elif self.iteration >= self.max_iter:
-                self.reason = "max_iter"
-            else:
-                self.reason = None
+            self.reason = "max_iter" if self.iteration >= self.max_iter else None
 
     def unbounded(self, value: float) -> bool:
         """Whether a value is too low for there to be a least one."""
         return value < BOTTOM
 
-    def report(self) -> None:
-        """One line an iteration; the last, and every tenth, hundredth, ... with verbose=1, all with more."""
-        k = self.iteration
-        if not self.verbose:
-            return
-        if self.verbose > 1 or self.reason is not None or k % 10 ** max(0, len(str(k)) - 1) == 0:
-            seconds = time.perf_counter() - self.started
-            print(
-                f"iteration {k:5d}  loss {self.base.value:.8g}  gradient norm {self.norm:.2e}  "
-                f"learning rate {self.last[0]:.3g}  passes {self.objective.passes:.1f}  {seconds:.2f} s"
-                + (f"  end: {self.reason}" if self.reason else "")
-            )
-
     def _stagnates(self, norm: float) -> bool:
         """Whether the gradient has stopped shrinking where the objective's gap, or the steps made of it, are rounding errors."""
-        if self.iteration - self.improved < STAGNATION:
+        if self.iteration - self.history.improved < STAGNATION:
             return False
-        return norm * norm <= 100 * self.eps or norm <= LOST * self.stopping.rounding(self.base.value, self.base.coef)
+        if norm * norm <= 100 * self.rounding.eps:
+            return True
+        return norm <= LOST * self.stopping.rounding(self.base.value, self.base.coef)
 
-    def forget(self) -> None:
-        """Take the last row of the history back: the point will be observed again."""
-        for column in self.history.values():
-            column.pop()
+    def refresh(self) -> None:
+        """Compute the base from its coefficients alone; the last row of the history is corrected."""
+        self.history.forget()
+        fresh = self.base.refreshed()
+        if self.point is self.base:
+            self.point = fresh
+        self.base, self.rounding.refreshed = fresh, self.iteration
+        self.observe()
+
+    def advance(self, point: Point, a: Array, factor: float) -> None:
+        """Go to a point, by a step of coordinates a in its subspace; factor is the momentum where that is not one of them."""
+        last, start = self.last, self.point
+        move = point.coef - start.coef
+        rates = a if a.ndim == 1 else a.mean(axis=0)
+        last.rate, last.momentum = float(rates[0]), float(rates[1]) if len(rates) > 1 else factor
+        last.start, last.length = start, math.sqrt(float(np.vdot(move, move)))
+        start.forget()
+        self.point = point
+        self.iteration += 1
 
     def move(self, objective: Objective, coef: Array, change: Callable[[Array], Array] | None = None) -> None:
         """Go on from where a run is, on another form of the same problem, which may have other coordinates."""
         if self.base is not None:
-            self.forget()
+            self.history.forget()
         if change is not None:
-            coef, self.best_coef, self.flattest_coef = map(change, (coef, self.best_coef, self.flattest_coef))
-        self.objective, self.point, self.previous, self.base = objective, objective.at(coef), None, None
-        self.reason, self.exhausted, self.refreshed = None, False, self.iteration
+            coef = change(coef)
+            self.history.move(change)
+        self.objective, self.point, self.last.start, self.base = objective, objective.at(coef), None, None
+        self.reason, self.rounding.exhausted, self.rounding.refreshed = None, False, self.iteration
 
     def move_start(self, coef: Array) -> None:
         """Begin at another place, if its loss is lower."""
@@ -246,13 +226,24 @@ class Run:
         if point.value < here:
             self.point = point
 
+    def end_stage(self, form: str, metric: str | None, rule: str, left: str | None = None) -> None:
+        """Record all that was done since the last stage ended.
+
+        Parameters
+        ----------
+        form, metric, rule : str
+            As `Stage` has them.
+        left : str or None
+            Why the stage was left; None is the reason of the run's end.
+        """
+        before = self.log.stages
+        iterations = self.iteration - sum(stage.iterations for stage in before)
+        passes = self.objective.passes - sum(stage.passes for stage in before)
+        self.log.end_stage(Stage(form, metric, rule, iterations, passes, left or self.reason or "not ended"))
+
     def noise(self, value: float) -> float:
         """Rounding errors of a value of the loss, with room: of its sum, and of the residuals it is made of."""
-        return 100 * self.eps * (abs(value) + math.sqrt(abs(value) * self.stopping.null_loss))
-
-    def note_progress(self, value: float, promised: float) -> None:
-        """Note whether the last search was promised nothing but rounding errors to gain: then slopes alone can tell."""
-        self.exhausted = promised <= self.eps * abs(value)
+        return 100 * self.rounding.eps * (abs(value) + math.sqrt(abs(value) * self.stopping.null_loss))
 
     def smoothness(self) -> float:
         """L: the largest eigenvalue of the objective's curvature bound in the run's metric."""
@@ -262,13 +253,11 @@ class Run:
     def coef(self) -> Array:
         """The result: where the run ended; its best finite iterate where it diverged, or wandered among rounding errors."""
         if self.reason in ("diverged", "unbounded"):
-            place = self.best_coef
+            place = self.history.best_coef
         else:
-            place = self.flattest_coef if self.reason == "precision" else self.base.coef
-        if self._result[0] is not place or self._result[1] is not self.back:
-            # the way back may cost a read of X, and several ask for it
-            self._result = place, self.back, self.back(place)
-        return self._result[2]
+            place = self.history.flattest_coef if self.reason == "precision" else self.base.coef
+        coef: Array = self.form.out(place)
+        return coef
 
 
 def descend(
@@ -298,51 +287,38 @@ def descend(
         The same, ended.
     """
     run.accelerated = type(momentum) is not NoMomentum
-    choose = learning_rate.begin(run)
-    look = momentum.begin(run)
+    choose, extrapolate = learning_rate.begin(run), momentum.begin(run)
     while True:
-        base, factor = look(run)
-        run.observe(base)
-        if run.reason in ("gradient", "precision") and run.iteration - run.refreshed > run.refresh_every // 4:
-            # Believe the end only from predictions that no sum of steps has blurred.
-            base = refresh(run, base)
-        run.report()
-        if callback is not None and run.iteration and callback.after(run) and run.reason is None:
-            run.reason = "callback"
-        if run.reason is not None or (until is not None and until(run)):
+        run.base, factor = extrapolate(run)
+        if ended(run, callback, until):
             return run
-        if run.iteration - run.refreshed >= run.refresh_every:
-            base = refresh(run, base)
-            if run.reason is not None:
-                return run
         if callback is not None:
             callback.before(run)
         preconditioner.adapt(run)
-        directions = [base.direction(preconditioner.direction(base.gradient))]
-        if run.previous is not None and (learning_rate.plane or factor):
-            directions.append(run.point.minus(run.previous))
-        space = base.along(*directions)
+        space = run.base.along(*directions(run, preconditioner, learning_rate.plane or factor != 0))
         a, point = choose(space, factor)
-        point = space.point(a) if point is None else point
-        move = point.coef - run.point.coef
-        rates = a if a.ndim == 1 else a.mean(axis=0)
-        run.last = (
-            float(rates[0]),
-            float(rates[1]) if len(rates) > 1 else factor,
-            math.sqrt(float(np.vdot(move, move))),
-        )
-        run.previous, run.point = run.point, point
-        run.previous.forget()
-        run.iteration += 1
-        del space, directions  # images as large as the samples, which the next metric need not find there
+        run.advance(space.point(a) if point is None else point, a, factor)
+        del space  # it has arrays as large as the samples, which the next metric need not find there
 
 
-def refresh(run: Run, base: Point) -> Point:
-    """The same point from its coefficients alone; the last row of the history is corrected."""
-    run.forget()
-    fresh = base.refreshed()
-    if run.point is base:
-        run.point = fresh
-    run.refreshed = run.iteration
-    run.observe(fresh)
-    return fresh
+def ended(run: Run, callback: Callback | None, until: Callable[[Run], bool] | None) -> bool:
+    """Whether the run ends at its base, or is left there; what is known of the base is computed afresh where that is due."""
+    run.observe()
+    if run.reason in ("gradient", "precision") and run.rounding.blurred(run.iteration):
+        # Believe the end only from predictions that no sum of steps has blurred.
+        run.refresh()
+    run.log.report(run)
+    if callback is not None and run.iteration and callback.after(run) and run.reason is None:
+        run.reason = "callback"
+    if run.reason is not None or (until is not None and until(run)):
+        return True
+    if run.rounding.due(run.iteration):
+        run.refresh()
+    return run.reason is not None
+
+
+def directions(run: Run, metric: Preconditioner, repeated: bool) -> Iterator[Any]:
+    """What spans the subspace of a step: the steepest direction in the metric and, where it is repeated, the last step."""
+    yield run.base.direction(metric.direction(run.base.gradient))
+    if repeated and run.last.start is not None:
+        yield run.point.minus(run.last.start)

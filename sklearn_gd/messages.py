@@ -157,7 +157,7 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     if not having:
         return f"{text}, as all others that {name} may be."
     names = [kind.__name__ for kind in having]
-    module = having[0].__module__
+    module = having[0].__module__.partition("._")[0]  # the files of a package are its own affair
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
@@ -175,8 +175,8 @@ def diverged(run: Run, rule: StepRule, limit: float) -> str:
     limit : float
         2/L of the run's metric.
     """
-    rate = run.last[0]
-    where = "became infinite" if run.rises < 20 else f"rose {run.rises} times in a row"
+    rate = run.last.rate
+    where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
     text = (
         f"Gradient descent diverged: with learning_rate={_rate(rate)} the loss {where} at iteration {run.iteration}. "
         f"The largest safe learning rate for these data is about {_rate(limit)} (2/L). "
@@ -197,7 +197,7 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     text = f"Gradient descent did not converge: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, tol={tol:.2g}. "
     losses = np.array(run.history["loss"][-50:])
     rises = int((np.diff(losses) > 0).sum())
-    rate = run.last[0]
+    rate = run.last.rate
     if not rule.scheduled or limit is None:
         return text + (
             "Raise max_iter, or tol if this is close enough, or use a stronger preconditioner "
@@ -338,7 +338,7 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
     limit : float or None
         2/L at the result, where the rate is the user's.
     """
-    k, rate = run.iteration, _rate(run.last[0])
+    k, rate = run.iteration, _rate(run.last.rate)
     norm = run.history["gradient_norm"][-1]
     safe = "" if limit is None else f" The curvature at the result allows rates up to about {_rate(limit)} (2/L)."
     if run.reason == "gradient":
@@ -365,12 +365,12 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
         function: Any = run.objective
         return (
             f"Not converged: after {function.nfev} calls of fun (maxfev={function.limit}) the gradient's norm at the best "
-            f"place is {run.norm:.2g}, tol={run.stopping.tol:.2g}. Raise maxfev or tol, or give the gradient (jac), which saves the calls of "
+            f"place is {run.history.norm:.2g}, tol={run.stopping.tol:.2g}. Raise maxfev or tol, or give the gradient (jac), which saves the calls of "
             "finite differences."
         )
     value = run.base.value
-    if run.rises >= 20:
-        what = f"the function rose {run.rises} times in a row"
+    if run.history.rises >= 20:
+        what = f"the function rose {run.history.rises} times in a row"
     elif np.isfinite(value):
         what = "the gradient is not finite"
     else:

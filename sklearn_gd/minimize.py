@@ -450,8 +450,8 @@ class Recorder:
             return False  # a place that is not finite
         base = run.base
         self.path.append(base.coef)
-        self.best = base if base.coef is run.best_coef else self.best
-        self.flattest = base if base.coef is run.flattest_coef else self.flattest
+        self.best = base if base.coef is run.history.best_coef else self.best
+        self.flattest = base if base.coef is run.history.flattest_coef else self.flattest
         moved = np.abs(self.path[-1] - self.path[-2]) > 4 * EPS * np.abs(base.coef)
         self.still = 0 if moved.any() else self.still + 1
         if self.searches and self.still >= STILL:
@@ -491,14 +491,14 @@ def _result(
     message = messages.function_end(run, rule, limit)
     if differs is not None:
         message += " " + messages.wrong_gradient("its end", *differs)
-    return _as_result(function, place, run.reason, message, run.iteration, run.history, recorder.path)
+    return _as_result(function, place, run.reason, message, run.iteration, dict(run.history), recorder.path)
 
 
 def _end_at_limit(run: Run, best: Any) -> None:
     """End a run whose next place could not be evaluated any more."""
     run.reason, run.base, run.iteration = "maxfev", best, len(run.history["loss"]) - 1
-    run.norm = run.stopping.measure(best.gradient, best.value, best.coef)[0]
-    run.report()
+    run.history.norm = run.stopping.measure(best.gradient, best.value, best.coef)[0]
+    run.log.report(run)
 
 
 def _falls_forever(run: Run, function: Function) -> bool:

@@ -90,11 +90,11 @@ class Nesterov(NoMomentum):
     def begin(self, run: Run) -> Look:
         t = 1.0
 
-        def look(run: Run) -> tuple[Point, float]:
+        def extrapolate(run: Run) -> tuple[Point, float]:
             nonlocal t
-            if run.previous is None:
+            if run.last.start is None:
                 return run.point, 0.0
-            step = run.point.minus(run.previous)
+            step = run.point.minus(run.last.start)
             if (run.base.gradient * step.coef).sum() > 0:
                 t = 1.0
                 return run.point, 0.0
@@ -104,7 +104,7 @@ class Nesterov(NoMomentum):
                 return run.point, 0.0
             return run.point.along(step).point_at(beta), 0.0
 
-        return look
+        return extrapolate
 
 
 #: name -> class; what is registered is tested

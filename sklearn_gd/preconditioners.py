@@ -623,7 +623,7 @@ class Renewed(Identity):
         if self.metric is not None:
             shrink = norms[-1] / norms[-2]
             if self.age == 1:
-                self.poor = not 1 / self.GOOD < run.match < self.GOOD
+                self.poor = not 1 / self.GOOD < run.last.match < self.GOOD
             if not self._pays(run, shrink):
                 self.age += 1
                 return
@@ -640,7 +640,7 @@ class Renewed(Identity):
         """Whether the present metric would need more iterations to the end than a new one costs."""
         if not shrink < 0.999:
             return True
-        target = max(run.stopping.tol, run.eps) / run.history["gradient_norm"][-1]
+        target = max(run.stopping.tol, run.rounding.eps) / run.history["gradient_norm"][-1]
         return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
 
     def direction(self, gradient: Array) -> Array:
@@ -661,9 +661,14 @@ class Inexact(Identity):
 
     Parameters
     ----------
-    metric : Renewed
+    metric : preconditioner
     most : int
         Inner iterations at the most.
+
+    Attributes
+    ----------
+    decrement : float
+        Newton's, of the last direction: half its square is about what there was to gain.
 
     References
     ----------
@@ -675,8 +680,8 @@ class Inexact(Identity):
 
     def __init__(self, metric: Preconditioner, most: int = 100) -> None:
         self.metric, self.most = metric, most
-        self.first: float | None = None
         self.base: Any = None
+        self.decrement = 0.0
 
     @property
     def name(self) -> str | None:  # type: ignore[override]
@@ -686,7 +691,6 @@ class Inexact(Identity):
         self.base = run.base
         self.metric.adapt(run)
         norms = run.history["gradient_norm"]
-        self.first = norms[0] if self.first is None else self.first
         # superlinear convergence: the closer, the more exact
         self.forcing = min(0.3, np.sqrt(norms[-1] / max(norms)))
 
@@ -715,6 +719,7 @@ class Inexact(Identity):
                 break
             step *= rho / last
             step += z
+        self.decrement = math.sqrt(max(-float(np.vdot(gradient, out)), 0.0))
         return out if out.any() else self.metric.direction(gradient)
 
     def half(self, u: Array) -> Array:

@@ -26,6 +26,7 @@ __all__ = [
     "Choose",
     "Design",
     "Direction",
+    "Form",
     "Look",
     "Loss",
     "MetricSource",
@@ -173,6 +174,16 @@ class Momentum(Protocol):
 
     def begin(self, run: Run) -> Look:
         """What it does in one run."""
+
+
+class Form(Protocol):
+    """Coordinates that a problem is solved in; see `forms`."""
+
+    def into(self, coef: Array) -> Array:
+        """The user's coefficients in them."""
+
+    def out(self, coef: Array) -> Array:
+        """The user's coefficients."""
 
 
 class Norm(Protocol):

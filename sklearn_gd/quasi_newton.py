@@ -63,7 +63,7 @@ class LimitedMemory(Identity):
             form, size = float(np.vdot(step, change)), float(np.vdot(change, change))
             if not step.any():
                 self.pairs.clear()
-            elif form > run.eps * size:
+            elif form > run.rounding.eps * size:
                 self.pairs.append((step, change, form))
         self.last = coef, gradient
 

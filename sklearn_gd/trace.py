@@ -63,7 +63,7 @@ class Trace:
 
 def coefficients(run: Run) -> Array:
     """Where the gradient was taken last, in the user's coordinates: a run may change its own under way."""
-    return np.asarray(run.back(run.base.coef))
+    return np.asarray(run.form.out(run.base.coef))
 
 
 class Iterates:

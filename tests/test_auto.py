@@ -368,12 +368,12 @@ def test_a_run_that_changes_its_coordinates_tells_every_iterate_in_the_users(far
 def test_what_a_run_remembers_moves_with_it():
     X, y = np.array([[0.0], [1.0], [3.0]]), np.array([0.0, 2.0, 4.0])
     run = trace(GDLinearRegression(learning_rate=0.1, max_iter=3), X, y).run
-    best, flattest = run.best_coef, run.flattest_coef
+    best, flattest = run.history.best_coef, run.history.flattest_coef
     coef = run.base.coef
     run.move(run.objective, coef, lambda coef: 2 * coef)
     np.testing.assert_array_equal(run.point.coef, 2 * coef)
-    np.testing.assert_array_equal(run.best_coef, 2 * best)
-    np.testing.assert_array_equal(run.flattest_coef, 2 * flattest)
+    np.testing.assert_array_equal(run.history.best_coef, 2 * best)
+    np.testing.assert_array_equal(run.history.flattest_coef, 2 * flattest)
 
 
 @pytest.mark.parametrize("p", [1, 2, 9, 40])

@@ -540,9 +540,9 @@ def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypat
         assert (space.origin.model.compiled is None) == (kernels is None)
         a = newton_search(space, np.array(start), len(start), run, accuracy=1e-2)
         point = space.point(a)
-        results.append(
-            (a, run.match, run.exhausted, point.value, point.gradient, point.known(2).raw, point.known(2).bend)
-        )
+        known = point.known(2)
+        seen = run.last.match, run.rounding.exhausted
+        results.append((a, *seen, point.value, point.gradient, known.raw, known.bend))
     assert np.abs(results[0][0]).max() > 1e-3
     for ours, numpys in zip(*results, strict=True):
         exact = dtype == np.float64

@@ -39,7 +39,7 @@ def test_public_names_exist():
 
 
 TOWERS = {
-    "method": {"descent", "steps", "momentum", "preconditioners"},
+    "method": {"descent", "progress", "steps", "momentum", "preconditioners", "quasi_newton"},
     "problem": {"objectives", "losses", "penalties", "designs"},
 }
 

@@ -400,15 +400,15 @@ class RowBlocks(DenseCosts):
         else:
             product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
             for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (8 * total))):
-                rows = self.block_dense(s)
-                Z = np.empty((len(rows), total))
+                block = self.block_dense(s)
+                Z = np.empty((len(block), total))
 
-                def place(part: slice, s: slice = s, rows: Array = rows, Z: Array = Z) -> Parts:
+                def place(part: slice, s: slice = s, block: Array = block, Z: Array = Z) -> Parts:
                     here = slice(s.start + part.start, s.start + part.stop)
-                    Z[part], *more = prepared(here, rows[part])
+                    Z[part], *more = prepared(here, block[part])
                     return tuple(more)
 
-                more = add_up(map_ordered(place, cut(len(rows), 256), self.threads))
+                more = add_up(map_ordered(place, cut(len(block), 256), self.threads))
                 product.add(Z)
                 sums, mass = sums + more[0], mass + more[1]
                 del Z, place  # before there is another

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from .. import compiled
 from ..costs import CALL, PAIR, PLACED, STORED
 from ..protocols import Array
-from .rows import CHUNKS, Curvature, Parts, RowBlocks, add_up
+from .rows import CHUNKS, FAR, Curvature, Parts, RowBlocks, add_up, require_finite
 
 __all__ = ["SparseDesign"]
 
@@ -163,7 +163,7 @@ class SparseDesign(RowBlocks):
         return sum(value for value, _ in found), total
 
     @functools.cached_property
-    def pairs(self) -> float | None:
+    def pairs(self) -> float | None:  # type: ignore[override]
         """Pairs of values of a row, in all rows, where these make a symmetric product; None where dense rows do."""
         if not (self._takes() and self.X.has_canonical_format):
             return None
@@ -188,17 +188,35 @@ class SparseDesign(RowBlocks):
 
     def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """As `RowBlocks.gram`; of few stored values by their pairs."""
-        if targets is not None or self.pairs is None:
+        found = None if self.pairs is None else self._pair_gram(weight, self.pairs)
+        if found is None:
             return super().gram(weight, targets)
+        if targets is None:
+            return found
+        targets = targets.reshape(self.n_samples, -1).astype(np.float64, copy=False)
+        middle = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(targets.shape[1])
+        targets = targets - middle
+        cross = np.zeros((self.n_features, targets.shape[1]))
+        for k, column in enumerate(targets.T):
+            cross[:, k] = self.moments(weight, np.ascontiguousarray(column)).cross
+        require_finite(found.matrix.diagonal())
+        heavy = targets if weight is None else targets * weight[:, None]
+        own = heavy.T @ targets / (self.n_samples if weight is None else 1)
+        matrix = np.block([[found.matrix, cross], [cross.T, own]])
+        return Curvature(matrix, np.concatenate([found.centre, middle]), found.mass)
+
+    def _pair_gram(self, weight: Any, pairs: float) -> Curvature | None:
+        """The Gram matrix from pairs of stored values, or None where they would lose digits."""
         n, p = self.n_samples, self.n_features
         w = None if weight is None else np.ascontiguousarray(weight, dtype=self.dtype)
+        self.passes += 1
 
         def task(chunk: slice) -> tuple[Array]:
             out = np.zeros((p + 1, p + 1))
             compiled.kernels.sparse_gram(*self._rows(chunk), w, out)
             return (out,)
 
-        chunks = power_of_two(self.pairs // max(4 * p * p, CHUNK_PRODUCTS))
+        chunks = power_of_two(pairs // max(4 * p * p, CHUNK_PRODUCTS))
         (out,), *more = self._chunks(task, max(1, -(-n // chunks)))
         for (part,) in more:
             out += part
@@ -206,15 +224,11 @@ class SparseDesign(RowBlocks):
             out /= n
         matrix, squares, mass = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
         if not self.fit_intercept:
-            self.passes += 1
             return Curvature(symmetric(matrix), np.zeros(p), 0.0)
         centre = out[p, :p] / (mass or 1.0)
         matrix -= np.multiply.outer(mass * centre, centre)
-        if not (matrix.diagonal() >= LEFT * squares).all():
-            # columns (almost) without a zero, far from it: what varies would be lost in rounding errors
-            return super().gram(weight, targets)
-        self.passes += 1
-        return Curvature(symmetric(matrix), centre, mass)
+        # of columns (almost) without a zero, far from it, what varies would be lost in rounding errors
+        return Curvature(symmetric(matrix), centre, mass) if (matrix.diagonal() >= LEFT * squares).all() else None
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()
@@ -288,6 +302,7 @@ class SparseDesign(RowBlocks):
             squares = np.maximum(squares + zeros * centre**2 - rest**2 / mass, 0.0)
         else:
             squares -= mass * centre**2
+        self.far = bool((centre**2 > FAR**2 * squares).any())
         return Curvature(squares, centre, mass, cross)
 
     def _column_sums(self, weight: Array | None, targets: Array | None, centre: Array | None) -> tuple[Any, ...]:

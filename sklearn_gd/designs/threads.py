@@ -96,6 +96,8 @@ def one_blas_thread() -> Iterator[None]:
                 state.set(state.found)
 
 
+# The least order of a matrix whose factorisation is worth more than one thread: some 5 ms.
+LARGE_ORDER = 500
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
 TINY = 9216
@@ -108,10 +110,10 @@ def quiet(design: Any) -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def whole_blas() -> Iterator[None]:
-    """BLAS has its threads back for one large product or factorisation inside `one_blas_thread`."""
+def whole_blas(order: int) -> Iterator[None]:
+    """BLAS has its threads back for a large factorisation inside `one_blas_thread`, of a matrix of some order."""
     state = _state
-    if not state.users or state.original == 1:
+    if order < LARGE_ORDER or not state.users or state.original == 1:
         yield
         return
     inside = state.numbers()

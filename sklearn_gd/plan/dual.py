@@ -16,11 +16,12 @@ import scipy.linalg
 from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
+from ..forms import Mapped
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Inexact, potrf, potrs, trtrs
 from ..protocols import Array, Design, Moments
 from .ending import AIM, ENDED, hidden
-from .least_squares import gram, product_objective
+from .least_squares import by_products, gram, product_objective
 from .newton import newton
 from .problem import Prepared, Problem, Until, metric_for, plane_descent
 
@@ -33,10 +34,8 @@ def dual(problem: Problem, run: Run | None, until: Until = None) -> Run:
     Its solution is checked, and where it lacks digits improved, by conjugate gradients on the columns.
     """
     if run is None:
-        objective, moments = product_objective(problem)
-        run = problem.run(objective, problem.stopping(moments))
-        run.metric = metric_for("diagonal", problem, moments)
-    columns = problem.columns
+        run = by_products(problem)
+    columns = problem.moments
     solution = None if large_columns(columns, problem).any() else dual_solution(problem, columns.centre)
     if solution is None:
         return rows(problem, None)
@@ -54,7 +53,7 @@ def dual_solution(problem: Problem, centre: Array) -> Array | None:
     matrix = design.row_products(centre, every_column(design))
     weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
     matrix.flat[:: n + 1] += problem.alpha / weight
-    with whole_blas():
+    with whole_blas(n):
         root, failed = potrf(matrix, lower=1, overwrite_a=1, clean=0)
     pivots = root.diagonal()
     if failed or not pivots.min() >= 1e-4 * pivots.max():
@@ -168,7 +167,7 @@ class RowSpan:
             prepared=Prepared(DenseDesign(self.root, self.design.fit_intercept), y, weight),
             start=self.into(problem.start),
             criterion=Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS),
-            back=self.out,
+            form=Mapped(self.out),
         )
 
     def null(self) -> Array | None:
@@ -182,17 +181,19 @@ class RowSpan:
 
 def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """Whatever the loss, by Gram matrix or Hessians in the space that the rows span."""
-    moments = problem.design.moments(problem.weight)
+    moments = problem.moments
     form = RowSpan(problem, moments)
     true, inner = problem.stopping(moments), form.problem()
     if run is not None:
         run.move(inner.model, run.point.coef, form.into)
-        run.stopping, run.back = inner.stopping(moments), form.out
+        criterion: Any = inner.criterion
+        run.stopping, run.form = criterion, inner.form
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
     run = judged(problem, run, inner, moments, true)
     if run.reason in ENDED:
         unseen = hidden(problem, run.coef, form.null())
-        run.left_out = max(run.left_out, unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0))
+        left = unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0)
+        run.rounding.left_out = max(run.rounding.left_out, left)
     return run
 
 
@@ -226,10 +227,10 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
 
 def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
     """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
-    objective = product_objective(problem)[0] if isinstance(problem.loss, HalfSquaredError) else problem.model
-    run.move(objective, run.base.coef, run.back)
-    run.back, run.stopping = problem.back or (lambda coef: coef), stopping
-    run.metric = metric_for("diagonal", problem, moments)
+    objective = product_objective(problem) if isinstance(problem.loss, HalfSquaredError) else problem.model
+    run.move(objective, run.base.coef, run.form.out)
+    run.form, run.stopping = problem.form, stopping
+    run.metric = metric_for("diagonal", problem, problem.moments)
     if objective.coupled and problem.start.ndim == 2:
         run.metric = Inexact(run.metric)
     return plane_descent(problem, run)

@@ -76,15 +76,15 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         left = -0.5 * float(np.vdot(run.base.gradient, metric.direction(run.base.gradient)))
         unseen = hidden(problem, run.base.coef, null_of(run.metric))
         whole = max(run.stopping.null_loss - value, 0.0) + left + unseen
-        run.left_out = (
+        run.rounding.left_out = (
             0.0 if left + unseen <= ROUNDING * value else (left + unseen) / whole if np.isfinite(whole) else 1.0
         )
         # another metric is worth its price where a user would notice what this one does not see
-        blind = unseen > NOTICED * whole and run.left_out > NOTICED
+        blind = unseen > NOTICED * whole and run.rounding.left_out > NOTICED
         enough = left <= aim * whole or left <= ROUNDING * value
         if not tries or run.iteration >= run.max_iter or (enough and not (blind and finer)):
             break
-        places.append((run.base.coef, run.left_out))
+        places.append((run.base.coef, run.rounding.left_out))
         try:
             if blind and finer is not None:
                 run.metric, finer = finer(), None
@@ -97,15 +97,15 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         run.stopping = Stopping(norm, problem.scale, tol, lambda coef: 0.0, EPS)
         run.move(run.objective, run.base.coef)
         # in a metric this fine steps are long, and what is summed of them is not what their coefficients predict
-        run.refresh_every = 1
-        run.flattest_norm, last = np.inf, run.iteration + MOST_ITERATIONS
+        run.rounding.refresh_every = 1
+        run.history.flattest_norm, last = np.inf, run.iteration + MOST_ITERATIONS
         plane_descent(problem, run, until=functools.partial(reached, last))
         if run.reason in (None, "diverged"):
             run.reason = "precision"
     run.stopping = criterion
     if places and run.reason in ENDED:
-        here = run.left_out
-        choose(run, [(run.base.coef, here), (run.flattest_coef, here), *places], whole)
+        here = run.rounding.left_out
+        choose(run, [(run.base.coef, here), (run.history.flattest_coef, here), *places], whole)
     return run
 
 
@@ -114,10 +114,10 @@ def choose(run: Run, places: list[tuple[Array, float]], whole: float) -> None:
     points = [run.objective.at(coef) for coef, _ in places]
     values = [point.value if np.isfinite(point.value) else np.inf for point in points]
     best = int(np.argmin(values))
-    run.left_out = min(max(places[best][1], (values[best] - min(run.base.value, *values)) / whole), 1.0)
+    run.rounding.left_out = min(max(places[best][1], (values[best] - min(run.base.value, *values)) / whole), 1.0)
     if best:
         run.reason = "precision"
-        run.base, run.flattest_coef = points[best], places[best][0]
+        run.base, run.history.flattest_coef = points[best], places[best][0]
     run.history["loss"][-1] = values[best]
     run.history["gradient_norm"][-1] = run.stopping.measure(run.base.gradient, run.base.value, run.base.coef)[0]
 
@@ -321,4 +321,4 @@ def note_rounding(problem: Problem, run: Run) -> None:
         low = as_stored(problem, coef).astype(np.float64)
         lost = max(problem.model.value_and_gradient(low)[0] - run.base.value, 0.0)
     if lost > ROUNDING * run.base.value:
-        run.left_out = min(max(run.left_out, lost / (explained or lost)), 1.0)
+        run.rounding.left_out = min(max(run.rounding.left_out, lost / (explained or lost)), 1.0)

@@ -13,38 +13,49 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..arrays import mean
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import quiet, whole_blas
+from ..forms import Mapped
 from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments, Norm
 from .ending import ENDED, NOTICED, finer_metric, hidden, settled
-from .problem import Problem, Until, metric_for, plane_descent
+from .problem import Problem, Until, metric_for, plane_descent, rented
 
-__all__ = ["gram", "product_objective", "products", "rounded"]
+__all__ = ["by_products", "gram", "in_metric", "product_objective", "products", "rounded"]
 
 
-def products(problem: Problem, run: Run | None, until: Until, name: str | None = "diagonal") -> Run:
-    """Conjugate gradients: of the Hessian only its products are needed, of which each is one read of X."""
-    objective, moments = product_objective(problem)
-    run = problem.run(objective, problem.stopping(moments))
-    run.metric = metric_for(name, problem, moments)
+def by_products(problem: Problem) -> Run:
+    """A run on the quadratic of which only the Hessian's products are needed, each of them one read of X."""
+    run = problem.run(product_objective(problem), problem.stopping(problem.moments))
+    run.metric = rented(problem)
+    return run
+
+
+def products(problem: Problem, run: Run | None, until: Until) -> Run:
+    """Conjugate gradients."""
+    return plane_descent(problem, by_products(problem), until)
+
+
+def in_metric(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
+    """The same in a metric that the user has chosen."""
+    run = by_products(problem)
+    run.metric = metric_for(name, problem, problem.moments)
     return plane_descent(problem, run, until)
 
 
-def rounded(problem: Problem, run: Run, until: Until) -> Run:
+def rounded(problem: Problem, run: Run | None, until: Until) -> Run:
     """The Gram matrix in single precision, for a part of the time, as the metric of a descent in double precision.
 
     A few iterations in it give the digits that a matrix in double precision would have given at once. Where single precision cannot tell
     the columns apart there are none.
     """
-    moments = problem.columns
+    run, moments = run or by_products(problem), problem.moments
     unit = spread(moments)
     low = problem.design.low_gram(problem.weight, moments.centre, unit)
     try:
-        with whole_blas():
+        with whole_blas(len(unit)):
             run.metric = Rounded(low, unit, problem.alpha)
     except scipy.linalg.LinAlgError:
         return run
@@ -183,7 +194,10 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     design = problem.design
     p, outputs = design.n_features, problem.start.shape[1:]
 
-    here = AtCentre(design.gram(problem.weight, problem.y), p, design.fit_intercept, problem.alpha)
+    products = design.gram(problem.weight, problem.y)
+    with whole_blas(p):
+        here = AtCentre(products, p, design.fit_intercept, problem.alpha)
+    del products
     metric = here.metric
     problem.scaled(here.variances.reshape(outputs), here.target.reshape(outputs), EPS)
     linear, anchor = np.zeros(problem.start.shape), np.zeros(problem.start.shape)
@@ -207,8 +221,8 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         run.move(objective, run.point.coef, here.into)
     stopping: Any = run.stopping
     stopping.metric = norm
-    outer = run.back
-    run.back = lambda coef: outer(here.out(coef))
+    outer = run.form
+    run.form = Mapped(lambda coef: outer.out(here.out(coef)))
     run.metric = metric
     plane_descent(problem, run)
     if run.reason not in ENDED:
@@ -223,12 +237,13 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
     run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, EPS)
     run.move(problem.model, run.base.coef, here.out)
-    run.back = lambda coef: outer(here.smallest(coef, run.metric.null))
+    run.form = Mapped(lambda coef: outer.out(here.smallest(coef, run.metric.null)))
 
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)
 
-    run.refresh_every = 1  # the solution is large beside its predictions: sums of steps would lose touch with it
+    # the solution is large beside its predictions: sums of steps would lose touch with it
+    run.rounding.refresh_every = 1
     with quiet(design):
         plane_descent(problem, run)
         return settled(problem, run, finer if problem.eps == EPS else None)
@@ -241,24 +256,18 @@ LARGE_PRODUCTS = 1e3
 DIGITS_LOST = 1e-8
 
 
-def product_objective(problem: Problem) -> tuple[Quadratic, Moments]:
-    """The quadratic whose Hessian product is one read of X, and the columns' moments, in one read for both."""
-    design, weight, alpha, y = problem.design, problem.weight, problem.alpha, problem.y
+def product_objective(problem: Problem) -> Quadratic:
+    """The quadratic whose Hessian product is one read of X."""
+    design, weight, alpha, moments = problem.design, problem.weight, problem.alpha, problem.moments
     p = design.n_features
     anchor = np.zeros_like(problem.start)
-    if design.fit_intercept:
-        anchor[p] = mean(y, weight)
-    if isinstance(y, np.ndarray):
-        about = (
-            y.astype(np.float64, copy=False) - anchor[p] if design.fit_intercept else y.astype(np.float64, copy=False)
-        )
-        moments = design.moments(weight, about)
-        assert moments.cross is not None
+    anchor[p:] = problem.middle
+    if moments.cross is not None:
         linear = np.zeros_like(problem.start)
         linear[:p] = moments.cross
+        about = problem.y.astype(np.float64, copy=False) - problem.middle
         constant = 0.5 * problem.model.mean * float(np.vdot(about if weight is None else (about.T * weight).T, about))
     else:
-        moments = design.moments(weight)
         # the anchor has no penalty, nor slope in its intercept
         constant, gradient = problem.model.value_and_gradient(anchor)
         linear = -gradient
@@ -271,4 +280,4 @@ def product_objective(problem: Problem) -> tuple[Quadratic, Moments]:
         out[:p] += alpha * coef[:p]
         return out
 
-    return Quadratic(product, linear, anchor, constant, lambda: design.passes), moments
+    return Quadratic(product, linear, anchor, constant, lambda: design.passes)

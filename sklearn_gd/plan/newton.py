@@ -6,6 +6,8 @@ or of a `Sample` of them.
 
 from __future__ import annotations
 
+import copy
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +16,14 @@ import numpy as np
 from ..arrays import row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
-from ..designs.threads import cut
+from ..designs.threads import cut, whole_blas
+from ..forms import Coefficients
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
-from .ending import finer_metric, settled
+from .ending import AIM, finer_metric, settled
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
-from .problem import Prepared, Problem, Until, metric_for, plane_descent
+from .problem import Prepared, Problem, Until, metric_for, plane_descent, rented
 
 __all__ = ["Sample", "fixed", "newton", "newton_cg", "sketch"]
 
@@ -37,7 +40,7 @@ def begun(problem: Problem, run: Run | None) -> Run:
     if problem.outputs > 1:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
-    stopping = problem.stopping(problem.design.moments(problem.weight))
+    stopping = problem.stopping(problem.moments)
     run = problem.run(problem.model, stopping)
     if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
@@ -49,7 +52,7 @@ def begun(problem: Problem, run: Run | None) -> Run:
 def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
     """Plane searches in a metric that the user has chosen."""
     run = begun(problem, run)
-    run.metric = metric_for(name, problem, problem.columns)
+    run.metric = metric_for(name, problem, problem.moments)
     return plane_descent(problem, run, until)
 
 
@@ -57,13 +60,34 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     """Newton's direction by conjugate gradients in the diagonal metric: nothing is set up."""
     run = begun(problem, run)
     most = MOST_INNER if until is None else int(np.clip(until.products, LEAST_INNER, MOST_INNER))
-    run.metric = Inexact(metric_for("diagonal", problem, problem.columns), most)
-    return plane_descent(problem, run, until)
+    run.metric = Inexact(rented(problem), most)
+    return judged(problem, plane_descent(problem, run, until))
+
+
+def judged(problem: Problem, run: Run) -> Run:
+    """Go on where Newton's decrement, half the square of which is left to gain, is more than the criterion promises.
+
+    The criterion takes the Hessian for its diagonal, which says little where it is far from that. The decrement is that of the last
+    direction, fallen since as the gradient has.
+    """
+    criterion: Any = run.stopping
+    aim = max(problem.tol, math.sqrt(AIM))
+    while run.reason == "gradient" and run.iteration:
+        left = run.metric.decrement * run.history.norm / run.history["gradient_norm"][-2]
+        promised = aim * math.sqrt(2 * run.base.value)
+        if left <= promised:
+            break
+        run.stopping = copy.copy(criterion)
+        run.stopping.tol = run.history.norm * max(0.1, 0.7 * promised / left)
+        run.move(run.objective, run.base.coef)
+        plane_descent(problem, run)
+    run.stopping = criterion
+    return run
 
 
 def sketch(problem: Problem, run: Run, until: Until) -> Run:
-    """The same in the metric of a sketch of the Hessian's bound."""
-    run.metric = metric_for("nystrom", problem, problem.columns)
+    """In the metric of a sketch of the Hessian's bound; never the first stage."""
+    run.metric = metric_for("nystrom", problem, problem.moments)
     if not isinstance(problem.loss, HalfSquaredError):
         run.metric = Inexact(run.metric)
     run.move(run.objective, run.point.coef)
@@ -88,7 +112,7 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
     """The same to the criterion; and what the metrics are from."""
     new = run is None
     run = begun(problem, run)
-    sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.columns)
+    sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
     if new:
         if sample.whole:
             run.point.keep()
@@ -199,7 +223,7 @@ class Sample:
             tol=max(problem.tol, 1e-3),
             max_iter=100,
             callback=None,
-            back=None,
+            form=Coefficients(),
             verbose=0,
         )
         return in_hessians(sampled, None)[0].coef
@@ -257,7 +281,8 @@ class Sample:
             matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
         if problem.design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
             mass = max(mass, problem.sums_eps * problem.loss.curvature)
-        return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
+        with whole_blas(len(matrix)):
+            return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
 
 
 #: Where the rows are, and whose sample is not `Sample`: a wing's line.

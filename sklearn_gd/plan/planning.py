@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ..costs import ITERATION, SAMPLE, dense_product, factorisation, symmetric_product
 from ..losses import HalfSquaredError
-from .policy import buys
 from .problem import SKETCH, Problem
 
 __all__ = ["Plan", "Stage", "hessian_cost", "iteration_cost", "needs_inner", "plan_for", "sample_rows"]
@@ -27,9 +26,12 @@ SAMPLE_ROWS, INNER_SAMPLE_ROWS = 50, 3
 # Rows of the smallest sample: of fewer it costs no less.
 LEAST_SAMPLE = 2000
 
-# Iterations that renting takes at the least, to four digits, of columns that do not depend on each other: by conjugate gradients on a
-# quadratic; and products with Hessians on the way along a curved loss.
-FEW, FEW_PRODUCTS = 4, 20
+# Products with Hessians on the way along a curved loss, where each direction takes one or two.
+FEW_PRODUCTS = 20
+# The ratio of the sides of X, the shorter to the longer, up to which the penalty changes little of what conjugate gradients take.
+OBLONG = 0.2
+# Iterations of these that are foreseen at the most.
+FORESEEN = 100
 # Iterations in a metric of single precision; Hessians that are made on the way along a curved loss; inner iterations for each of these where
 # the blocks on its diagonal precondition them.
 ROUNDED, NEWTON, INNER = 3, 6, 8
@@ -111,8 +113,11 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
     elif must_be_rows(problem, squared):
         stages = [Stage("rows")]
     else:
-        least = FEW * (product + iteration) if squared else FEW_PRODUCTS * product + NEWTON * iteration
-        at_once = [offer for offer in offers if buys(0.0, least, offer.cost)]
+        least = least_iterations(problem)
+        least *= product + iteration
+        if not squared:
+            least += FEW_PRODUCTS * product + NEWTON * iteration
+        at_once = [offer for offer in offers if offer.cost < least]
         stages = [min(at_once, key=lambda stage: stage.cost)] if at_once else [rent, *offers]
     return Plan(tuple(stages), product, iteration)
 
@@ -122,6 +127,34 @@ def iteration_cost(problem: Problem, many: float = 1.0) -> tuple[float, float]:
     outputs = problem.outputs
     samples = 0.0 if isinstance(problem.loss, HalfSquaredError) else SAMPLE * problem.design.n_samples * outputs
     return many * problem.design.product_cost(outputs), many * samples + ITERATION + VECTORS * problem.start.size
+
+
+def least_iterations(problem: Problem) -> float:
+    """Iterations that conjugate gradients take at the least: of columns that are independent.
+
+    The squared singular values of an m × k matrix of independent entries of variance v, m ≥ k, lie between v (√m ± √k)² (Marchenko and
+    Pastur, 1967), to which the penalty adds; k iterations leave 2 ((√κ − 1)/(√κ + 1))ᵏ of an error where κ is the ratio of these two.
+
+    References
+    ----------
+    V. Marchenko and L. Pastur, "Distribution of eigenvalues for some sets of random matrices", Mathematics of the USSR-Sbornik 1, 1967,
+    doi:10.1070/SM1967v001n04ABEH001994.
+    """
+    n, p = float(problem.design.n_samples), float(problem.design.n_features)
+    penalty = 0.0
+    if n < p or p > OBLONG * n:
+        spread = problem.moments.matrix
+        alike = problem.alike if n < p else p
+        each = problem.loss.curvature * float(spread.sum()) / max(alike, 1.0)
+        penalty = problem.alpha * n / each if each else math.inf
+        n, p = (n, alike) if n < p else (n, p)
+    least, largest = ((math.sqrt(n) + sign * math.sqrt(p)) ** 2 + penalty for sign in (-1, 1))
+    if least <= 0:
+        return FORESEEN
+    root = math.sqrt(largest / least) if math.isfinite(penalty) else 1.0
+    shrink = (root - 1) / (root + 1)
+    digits = math.log(2 / max(problem.tol, problem.eps))
+    return min(max(digits / -math.log(shrink), 1.0), FORESEEN) if shrink > 0 else 1.0
 
 
 def must_be_rows(problem: Problem, squared: bool) -> bool:

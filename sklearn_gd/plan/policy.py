@@ -5,8 +5,8 @@ Two uses: `plan`, which asks whether something is so cheap that it is bought at 
 To iterate in the metric at hand is to rent: every iteration costs the same again. To set up a better one, say a Gram matrix, is to buy: its
 price is paid once, and little follows. Who rents until the rent that was paid equals the price, and then buys, never pays more
 than twice what the better of the two would have cost, however long the way turns out to be (Karlin et al., 1988). The pace so far
-says more: where at this pace the end is further away than the price, it is bought now; where it is nearer, never. The bound stays
-twice where the pace is what it was, and is three times where it is not.
+says more: where at this pace the end is further away than the price, it is bought once a tenth of that was spent; where it is nearer,
+never. The bound stays twice where the pace is what it was, and is three times where it is not.
 
 References
 ----------
@@ -23,6 +23,8 @@ __all__ = ["OBSERVED", "buys", "rest"]
 
 # Iterations whose gradients tell a pace: those of conjugate gradients rise and fall for the first few.
 OBSERVED = 4
+# By how much a pace tells the future: of ten times as much work as it was seen for.
+FORESEEN = 10
 
 
 def buys(spent: float, rest: float | None, price: float) -> bool:
@@ -39,7 +41,7 @@ def buys(spent: float, rest: float | None, price: float) -> bool:
     """
     if rest is None:
         return spent >= price
-    return rest > price or spent >= 2 * price
+    return (rest > price and spent >= price / FORESEEN) or spent >= 2 * price
 
 
 def rest(work: Sequence[float], norms: Sequence[float], tol: float) -> float | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -16,6 +15,9 @@ import numpy as np
 from .. import messages
 from ..arrays import alike, mean
 from ..descent import Run, Stopping, descend
+from ..designs.rows import Curvature
+from ..forms import Coefficients
+from ..losses import HalfSquaredError
 from ..momentum import NoMomentum
 from ..objectives import LinearModel
 from ..penalties import L2
@@ -23,7 +25,7 @@ from ..preconditioners import EPS, Diagonal, Full, Identity, Nystrom, constant
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
 from ..steps import PlaneSearch
 
-__all__ = ["Prepared", "Problem", "Until", "explicit", "metric_for", "plane_descent", "positive_root"]
+__all__ = ["Prepared", "Problem", "Until", "explicit", "metric_for", "plane_descent", "positive_root", "rented"]
 
 
 #: Whether to leave a run that has not ended, because something better is to be bought, for so many ``products``; None for never.
@@ -74,9 +76,9 @@ class Problem:
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
         As the estimator has them.
-    back : callable (coef) -> coef, or None
-        From the problem's coordinates to the estimator's, where they differ.
-    moments : Moments or None
+    form : Form
+        The problem's coordinates.
+    judged_by : Moments or None
         The columns', once `stopping` has been asked for, where the criterion is made of them.
     columns : Moments
         The columns', whatever the criterion.
@@ -94,9 +96,9 @@ class Problem:
     verbose: int = 0
     callback: Callback | None = None
     criterion: Stopping | None = None
-    back: Callable[[Array], Array] | None = None
+    form: Any = field(default_factory=Coefficients)
     model: LinearModel = field(init=False)
-    moments: Moments | None = field(default=None, init=False)
+    judged_by: Moments | None = field(default=None, init=False)
     columns: Any = field(default=None, init=False)
     null_loss: float | None = field(default=None, init=False)
 
@@ -108,6 +110,24 @@ class Problem:
         self.sums_eps = self.eps if self.design.where == "device" else EPS
         model = MODELS.get(self.design.where, LinearModel)
         self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
+
+    @functools.cached_property
+    def middle(self) -> Any:
+        """The best constant prediction of squared error; 0 without an intercept."""
+        return mean(self.y, self.weight) if self.design.fit_intercept else 0.0
+
+    @functools.cached_property
+    def moments(self) -> Moments:
+        """The columns' second moments and, of squared error in memory, the products with the target, in the same read of X."""
+        if not (isinstance(self.loss, HalfSquaredError) and isinstance(self.y, np.ndarray)):
+            return self.design.moments(self.weight)
+        return self.design.moments(self.weight, self.y.astype(np.float64, copy=False) - self.middle)
+
+    @functools.cached_property
+    def alike(self) -> float:
+        """How many columns of one spread vary as much as all of these together."""
+        spread = self.moments.matrix
+        return float(spread.sum() ** 2 / np.vdot(spread, spread)) if spread.any() else 0.0
 
     @functools.cached_property
     def scale(self) -> float | Array:
@@ -150,7 +170,7 @@ class Problem:
         self.start = self.without_constant(self.start)
         if self.criterion is not None:
             return self.criterion
-        self.moments = moments
+        self.judged_by = moments
         norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
 
@@ -184,25 +204,24 @@ class Problem:
     @functools.cached_property
     def _rms(self) -> Array:
         """The root of the mean square of each column."""
-        assert self.moments is not None
-        return np.sqrt(self.moments.matrix + self.moments.centre**2)
+        assert self.judged_by is not None
+        return np.sqrt(self.judged_by.matrix + self.judged_by.centre**2)
 
     @functools.cached_property
     def amplified(self) -> float:
         """By what columns' distance from zero multiplies the rounding errors of products; rows that are rotated are about theirs."""
-        if self.moments is None:
+        if self.judged_by is None:
             return 1.0
         # far from zero in units of the metric, where a column that does not vary has the penalty's
-        offset = self.moments.centre * Diagonal(self.moments, self.loss.curvature, self.alpha).root
+        offset = self.judged_by.centre * Diagonal(self.judged_by, self.loss.curvature, self.alpha).root
         return math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(len(offset), 1))
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
         """A new run on a form of the problem."""
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
-        if self.back is not None:
-            run.back = self.back
+        run.form = self.form
         if self.columns is not None and self.amplified > FAR:
-            run.refresh_every = 1
+            run.rounding.refresh_every = 1
         return run
 
 
@@ -225,6 +244,20 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
         return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
     gram = problem.design.gram(problem.weight)
     return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.sums_eps)
+
+
+def rented(problem: Problem) -> Diagonal:
+    """The metric that needs no set-up: the diagonal one.
+
+    Of fewer rows than columns that vary alike, one spread for all columns. There the rows are as good as orthogonal, and gradients stay in
+    the space that they span, in which a penalty however small is beside the smallest variance; columns in units of their own
+    would lead out of it, to where there is nothing but the penalty.
+    """
+    moments, design = problem.moments, problem.design
+    if design.n_samples < problem.alike:
+        without = constant(moments.matrix, moments.centre, moments.mass)
+        moments = Curvature(np.where(without, 0.0, moments.matrix.mean()), moments.centre, moments.mass)
+    return Diagonal(moments, problem.loss.curvature, problem.alpha)
 
 
 def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:

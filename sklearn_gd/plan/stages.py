@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..descent import Run
-from ..designs.threads import quiet
 from ..losses import HalfSquaredError
 from .dual import dual, rows
-from .least_squares import gram, products, rounded
+from .least_squares import gram, in_metric, products, rounded
 from .newton import fixed, newton, newton_cg, sketch
 from .planning import Plan
 from .policy import buys, rest
@@ -45,7 +44,7 @@ class Rent:
 
     def __call__(self, run: Run) -> bool:
         self.work.append(run.objective.passes * self.plan.product + run.iteration * self.plan.iteration)
-        self.norms.append(run.norm)
+        self.norms.append(run.history.norm)
         left = rest(self.work, self.norms, run.stopping.tol)
         return buys(self.work[-1] - self.work[0], left, self.price)
 
@@ -53,13 +52,12 @@ class Rent:
 def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
     """Descend by the stages of a plan, to the end or until the last."""
     run: Any = None
-    with quiet(problem.design):
-        for stage, *later in (plan.stages[k:] for k in range(len(plan.stages))):
-            way = WAYS.get(stage.way)
-            if way is None:
-                fixed_way = products if isinstance(problem.loss, HalfSquaredError) else fixed
-                way = functools.partial(fixed_way, name=preconditioner)
-            run = way(problem, run, Rent(plan, later[0].cost) if later else None)
-            if run.reason is not None:
-                break
+    for stage, *later in (plan.stages[k:] for k in range(len(plan.stages))):
+        way = WAYS.get(stage.way)
+        if way is None:
+            fixed_way = in_metric if isinstance(problem.loss, HalfSquaredError) else fixed
+            way = functools.partial(fixed_way, name=preconditioner)
+        run = way(problem, run, Rent(plan, later[0].cost) if later else None)
+        if run.reason is not None:
+            break
     return run
