@@ -36,7 +36,7 @@ def is_dask(X: Any) -> bool:
     return dask is not None and bool(dask.is_dask_collection(X))
 
 
-def parts_of(rows: Any) -> list[Any] | None:
+def parts_of(rows: Any) -> Any:
     """The blocks of a Dask array, each an input of a task; a list is what this has returned before."""
     if rows is None or isinstance(rows, list):
         return rows
@@ -61,37 +61,25 @@ def deferred() -> Callable[..., Any]:
     """What makes a task of a function and its arguments."""
     from dask import delayed
 
-    return delayed(guarded, pure=False)
+    return delayed(quietly, pure=False)
 
 
-def guarded(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function returns; an error in the data is a result like others, and raised by `compute_sum`."""
+def quietly(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns, computed on one thread: Dask's own are beside it."""
     with one_blas_thread(), np.errstate(all="ignore"):
-        try:
-            return function(*args)
-        except ValueError as error:
-            return error
+        return function(*args)
 
 
 def on_block(task: Callable[..., Any], fit_intercept: bool, X: Any, rows: Sequence[Any], args: Sequence[Any]) -> Any:
     """A task of one block: what it returns of the block's design, and of what lies beside its rows."""
     design: Any = design_for(X, fit_intercept)
-    design.threads = 1  # Dask's own are beside this one
+    design.threads = 1
     return task(design, *rows, *args)
-
-
-def combined(add: Callable[[Any], Any], parts: list[Any]) -> Any:
-    """The sum of what tasks have returned, or the first error."""
-    errors = [part for part in parts if isinstance(part, ValueError)]
-    return errors[0] if errors else add(parts)
 
 
 def compute_sum(parts: list[Any], add: Callable[[Any], Any] = add_up, home: int = 1) -> Any:
     """Add up what the tasks return, where they are; the sum, or at most `home` parts of it, come home."""
     call = deferred()
     while len(parts) > home:
-        parts = [call(combined, add, parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
-    total = combined(add, list(compute(*parts)))
-    if isinstance(total, ValueError):
-        raise total
-    return total
+        parts = [call(add, parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
+    return add(list(compute(*parts)))

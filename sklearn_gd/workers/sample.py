@@ -35,7 +35,7 @@ class RemoteSample(Sample):
     """Rows of a sample drawn in their blocks, by their share of the Hessian."""
 
     def _settle(self) -> None:
-        problem, design = self.problem, self.design
+        problem, design = self.problem, self.problem.model.design
         n, p = design.n_samples, design.n_features
         if self.spread is None:
             # A quarter of a pass: it takes 2 ns an entry, products of rows 0.1 ns for each pair of columns and 6 ns an entry.
@@ -48,17 +48,10 @@ class RemoteSample(Sample):
         self.cost = 0.0 if self.fused else max(self.cost, 1.0)
         self._next([problem.loss.curvature] * problem.outputs)
 
-    @property
-    def design(self) -> Any:
-        return self.problem.design
-
-    @property
-    def model(self) -> Any:
-        return self.problem.model
-
     def _row_spread(self) -> Any:
-        self.model.rows[2] = self.design.row_spread(self.moments)
-        return self.model.rows[2]
+        model: Any = self.problem.model
+        model.rows[2] = model.design.row_spread(self.moments)
+        return model.rows[2]
 
     def _next(self, totals: Sequence[float]) -> Draw:
         """What the next trials draw, given about the weighted sums of the second derivatives."""
@@ -67,12 +60,13 @@ class RemoteSample(Sample):
         rates = None if self.whole else [self.size / (2 * max(total, np.finfo(float).tiny)) for total in totals]
         draw = Draw(rates, self.joint, self.moments.centre, self.draws)
         if self.fused:
-            self.model.draw = draw
+            self.problem.model.draw = draw  # type: ignore[attr-defined]
         return draw
 
     def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""
-        problem, model, design = self.problem, self.model, self.design
+        problem, model = self.problem, self.problem.model
+        design: Any = model.design
         if self.size * design.work / design.n_samples * design.dtype.itemsize > START_BYTES:
             return problem.start
         parts = design.tasks(block_sample, model.mean, self.size / 2, rows=model.rows)
@@ -86,7 +80,7 @@ class RemoteSample(Sample):
         if self.joint:
             total, hessian = trial.totals
             self._next([total])
-            return ZeroSum(Joint(hessian.copy(), centre, problem.alpha, self.design.fit_intercept, problem.sums_eps))
+            return ZeroSum(Joint(hessian.copy(), centre, problem.alpha, problem.design.fit_intercept, problem.sums_eps))
         self._next(trial.totals)
         metrics = [
             self._full(gram._replace(matrix=gram.matrix.copy()), None if self.whole else total)
@@ -108,12 +102,12 @@ def sample_fit(
     loss: Loss, fit_intercept: bool, alpha: float, entropy: Any, start: Array, tol: float, parts: Sequence[Any]
 ) -> Array:
     """The optimum of rows brought together, by the fit of data in memory."""
-    X, y, weight = zip(*parts, strict=True)
-    rows: Any = sp.vstack(X, format="csr") if sp.issparse(X[0]) else np.concatenate(X)
-    y, weight = np.concatenate(y), np.concatenate(weight)
-    if not len(y):
+    blocks, targets, weights = zip(*parts, strict=True)
+    X: Any = sp.vstack(blocks, format="csr") if sp.issparse(blocks[0]) else np.concatenate(blocks)
+    weight = np.concatenate(weights)
+    if not len(weight):
         return start
-    share = (weight / weight.sum()).astype(rows.dtype, copy=False)
-    prepared = Prepared(design_for(rows, fit_intercept), y, share)
+    share = (weight / weight.sum()).astype(X.dtype, copy=False)
+    prepared = Prepared(design_for(X, fit_intercept), np.concatenate(targets), share)
     problem = Problem(prepared, loss, alpha, entropy, start.copy(), max(tol, 1e-3), 100)
     return in_hessians(problem, None)[0].coef
