@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_boolean", "check_choice", "check_integer", "check_number"]
+__all__ = ["check_boolean", "check_choice", "check_integer", "check_level", "check_number"]
 
 
 def check_number(
@@ -36,6 +36,12 @@ def check_integer(name: str, value: Any, low: int) -> None:
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
     if value < low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}.")
+
+
+def check_level(name: str, value: Any) -> None:
+    """Refuse what is neither an integer of at least 0 nor True or False, which are 1 and 0."""
+    if not isinstance(value, (bool, np.bool_)):
+        check_integer(name, value, 0)
 
 
 def check_boolean(name: str, value: object) -> None:

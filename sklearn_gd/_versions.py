@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+import joblib
 import numpy as np
 import scipy
 import sklearn
@@ -29,13 +30,6 @@ def processor() -> str:
     except OSError:  # not on Linux
         pass
     return platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    import joblib
-
-    return int(joblib.cpu_count())
 
 
 def numpys_blas() -> dict[str, str | None]:
@@ -64,7 +58,7 @@ def versions() -> dict[str, Any]:
     return {
         "processor": processor(),
         "level": compiled.level(),
-        "cores": cores(),
+        "cores": int(joblib.cpu_count()),
         "threads": n_threads(),
         "blas": numpys_blas(),
         "python": platform.python_version(),

@@ -25,8 +25,6 @@ from sklearn import get_config
 from . import messages
 from .protocols import Array
 
-__all__ = ["Place", "add_times", "dot", "home", "namespace", "place_of", "settled", "total"]
-
 # Terms of a sum that are added up in the arithmetic of X, whose rounding errors in float32 reach 256 · 6e-8 at the worst
 # (of equal numbers, one by one): elementwise sums, and products where a device has no double precision.
 BLOCK_ROWS = 256
@@ -384,16 +382,11 @@ def settled(X: Any, *others: Any) -> tuple[Any, Place | None, tuple[Any, ...]]:
     # of NumPy's arrays nobody need be asked
     if all(array is None or isinstance(array, np.ndarray) for array in (X, *others)):
         return X, None, others
-    if not get_config()["array_api_dispatch"]:
-        return X, None, others
-    place = None
+    place, move = None, on_host
     if dispatched(X):
-        place = place_of(X)
-        view = host_view(X)
-        if view is None:
-            return X, place, tuple(place.put(other) if dispatched(other) else other for other in others)
-        X = view
-    return X, place, tuple(on_host(other) if dispatched(other) else other for other in others)
+        place, view = place_of(X), host_view(X)
+        X, move = (X, place.put) if view is None else (view, on_host)
+    return X, place, tuple(move(other) if dispatched(other) else other for other in others)
 
 
 def on_host(array: Any) -> Any:

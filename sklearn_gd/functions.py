@@ -37,11 +37,9 @@ class Function:
     Parameters
     ----------
     fun : callable (x, *args) -> float, or (float, gradient) with ``jac=True``
-    args : tuple
+    args : tuple, or a single argument
     jac : callable (x, *args) -> gradient, True or a name in `SCHEMES`
     low, high : ndarray of shape (n,)
-    errors : dict
-        NumPy's floating-point error handling while a function of the user's runs.
 
     Attributes
     ----------
@@ -49,6 +47,8 @@ class Function:
         Evaluations of the function, those of finite differences included, and of the gradient.
     limit : float
         What `nfev` may come to.
+    errors : dict
+        NumPy's floating-point error handling while a function of the user's runs: that of where this is made, without warnings.
     trusted : bool
         Whether the gradient rests on the user's word.
     """
@@ -56,10 +56,11 @@ class Function:
     coupled = True
     least = -math.inf
 
-    def __init__(
-        self, fun: Callable[..., Any], args: tuple[Any, ...], jac: Any, low: Array, high: Array, errors: dict[str, Any]
-    ) -> None:
-        self.fun, self.args, self.jac, self.low, self.high, self.errors = fun, args, jac, low, high, errors
+    def __init__(self, fun: Callable[..., Any], args: Any, jac: Any, low: Array, high: Array) -> None:
+        self.fun, self.jac, self.low, self.high = fun, jac, low, high
+        self.args = args if isinstance(args, tuple) else (args,)
+        # What a search meets on its way is told in words; who asked NumPy for errors gets them.
+        self.errors: Any = {kind: "ignore" if how == "warn" else how for kind, how in np.geterr().items()}
         self.nfev = self.njev = 0
         self.limit = math.inf
         # real arithmetic on the way (abs, float) loses a complex step's derivative
@@ -243,9 +244,8 @@ class FunctionSubspace(Subspace):
     def value(self, a: Array) -> float:
         return self.point(a).value
 
-    def _slopes_at(self, a: Array) -> Array:
-        point, straight = self.point(a), self.coef(a)
-        inside = np.where(point.coef == straight, point.full, 0.0)
+    def _slopes(self, point: FunctionPoint, a: Array) -> Array:
+        inside = np.where(point.coef == self.coef(a), point.full, 0.0)
         return np.array([np.vdot(d.coef, inside) for d in self.directions])
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
@@ -255,7 +255,7 @@ class FunctionSubspace(Subspace):
         al., "Identifying and attacking the saddle point problem in high-dimensional non-convex optimization", NeurIPS 2014,
         arXiv:1406.2572).
         """
-        value, slopes = self.value(a), self._slopes_at(a) if order else None
+        value, slopes = self.value(a), self._slopes(self.point(a), a) if order else None
         if order < 2:
             return value, slopes, None
         m = len(self.directions)
@@ -265,9 +265,8 @@ class FunctionSubspace(Subspace):
             length = float(np.linalg.norm(direction.coef))
             step = np.zeros(m)
             step[k] = h = SCHEMES["2-point"] * size / length if length else 1.0
-            here, self._last = self._last, None
-            hessian[k] = (self._slopes_at(a + step) - slopes) / h
-            self._last = here
+            beside = FunctionPoint(self.origin.function, self.coef(a + step))
+            hessian[k] = (self._slopes(beside, a + step) - slopes) / h
         hessian = (hessian + hessian.T) / 2
         if np.isfinite(hessian).all():
             bends, axes = np.linalg.eigh(hessian)

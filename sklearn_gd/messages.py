@@ -12,56 +12,6 @@ if TYPE_CHECKING:
     from .descent import Run
     from .protocols import Array, StepRule
 
-__all__ = [
-    "ELSEWHERE",
-    "NO_ARRAY_API_COMPAT",
-    "SGDS_RATES",
-    "cluster_lost",
-    "coefficients_out_of_range",
-    "column_start",
-    "diverged",
-    "function_end",
-    "imprecise",
-    "labels_of_several_kinds",
-    "lost",
-    "momentum_switched",
-    "no_matplotlib",
-    "no_numbers",
-    "no_runs",
-    "no_subplot",
-    "no_such_coefficient",
-    "no_such_inner_parameter",
-    "no_such_keyword",
-    "no_such_level",
-    "none_given",
-    "not_a_gradient",
-    "not_a_number",
-    "not_a_pair",
-    "not_a_rate",
-    "not_finite",
-    "not_finite_at_the_start",
-    "not_finite_in_block",
-    "not_gradient_descent",
-    "not_one_feature",
-    "not_the_optimum",
-    "not_two_coefficients",
-    "other_namespace",
-    "other_objective",
-    "out_of_range",
-    "parameter_of_others",
-    "polyak_needs_the_optimum",
-    "separated",
-    "sgds_rate",
-    "summary",
-    "too_strong",
-    "truncated",
-    "two_names",
-    "unconverged",
-    "unreadable",
-    "unsupported",
-    "wrong_gradient",
-]
-
 NO_ARRAY_API_COMPAT = (
     "array_api_dispatch=True with arrays that are not NumPy's needs the package array-api-compat: "
     "pip install 'sklearn-gd[array-api]'."
@@ -161,10 +111,6 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
-def _rate(rate: float) -> str:
-    return f"{rate:.3g}"
-
-
 def diverged(run: Run, rule: StepRule, limit: float) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
@@ -178,12 +124,12 @@ def diverged(run: Run, rule: StepRule, limit: float) -> str:
     rate = run.last.rate
     where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
     text = (
-        f"Gradient descent diverged: with learning_rate={_rate(rate)} the loss {where} at iteration {run.iteration}. "
-        f"The largest safe learning rate for these data is about {_rate(limit)} (2/L). "
+        f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
+        f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
     )
     if rule.scheduled:
         text += (
-            f"Use a smaller one ({_rate(limit / 2)} never rises), standardise the features, which allows a larger one, or "
+            f"Use a smaller one ({limit / 2:.3g} never rises), standardise the features, which allows a larger one, or "
             "leave the choice to learning_rate='auto'."
         )
     else:
@@ -205,21 +151,21 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
         )
     if rate > limit:
         return text + (
-            f"The learning rate {_rate(rate)} is too large: beyond about {_rate(limit)} (2/L) the iterates leave the minimum. "
-            f"Try {_rate(limit / 2)}, or learning_rate='auto'."
+            f"The learning rate {rate:.3g} is too large: beyond about {limit:.3g} (2/L) the iterates leave the minimum. "
+            f"Try {limit / 2:.3g}, or learning_rate='auto'."
         )
     if rises > len(losses) // 4:
         return text + (
-            f"The loss oscillates: the learning rate {_rate(rate)} bounces across the minimum. "
-            f"Try {_rate(limit / 2)} (1/L for these data), or learning_rate='auto'."
+            f"The loss oscillates: the learning rate {rate:.3g} bounces across the minimum. "
+            f"Try {limit / 2:.3g} (1/L for these data), or learning_rate='auto'."
         )
     if rate < 0.1 * limit:
         return text + (
-            f"The learning rate {_rate(rate)} is too small: the loss is still falling. Rates up to about {_rate(limit / 2)} (1/L for "
+            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L for "
             "these data) never rise. Raise it, raise max_iter, or use learning_rate='auto'."
         )
     return text + (
-        f"The learning rate {_rate(rate)} is about right for these data (1/L is {_rate(limit / 2)}), but they are badly conditioned: "
+        f"The learning rate {rate:.3g} is about right for these data (1/L is {limit / 2:.3g}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
     )
 
@@ -338,36 +284,25 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
     limit : float or None
         2/L at the result, where the rate is the user's.
     """
-    k, rate = run.iteration, _rate(run.last.rate)
-    norm = run.history["gradient_norm"][-1]
-    safe = "" if limit is None else f" The curvature at the result allows rates up to about {_rate(limit)} (2/L)."
-    if run.reason == "gradient":
-        return f"Converged: the gradient's norm is {norm:.2g}, tol={run.stopping.tol:.2g}."
-    if run.reason == "callback":
-        return f"The callback raised StopIteration at iteration {k}."
-    if run.reason == "precision":
-        return (
-            f"The search found nothing lower beyond rounding errors: at iteration {k} the gradient's norm is {norm:.2g}, "
-            f"tol={run.stopping.tol:.2g}. Raise tol, scale the function, or give a more accurate gradient."
-        )
-    if run.reason == "unbounded":
-        return (
-            "The function is unbounded below, as far as can be seen: it falls in proportion to the distance, below -1e20. "
-            "Add bounds, or look at the sign of the function."
-        )
-    if run.reason == "max_iter":
-        return (
-            f"Not converged: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, "
-            f"tol={run.stopping.tol:.2g}. Raise max_iter or tol, or use learning_rate='auto' if this was not the choice already."
-            + safe
-        )
-    if run.reason == "maxfev":
-        function: Any = run.objective
-        return (
-            f"Not converged: after {function.nfev} calls of fun (maxfev={function.limit}) the gradient's norm at the best "
-            f"place is {run.history.norm:.2g}, tol={run.stopping.tol:.2g}. Raise maxfev or tol, or give the gradient (jac), which saves the calls of "
-            "finite differences."
-        )
+    k, tol = run.iteration, f"tol={run.stopping.tol:.2g}"
+    reached = f"the gradient's norm is {run.history['gradient_norm'][-1]:.2g}, {tol}"
+    safe = "" if limit is None else f" The curvature at the result allows rates up to about {limit:.3g} (2/L)."
+    function: Any = run.objective
+    texts = {
+        "gradient": f"Converged: {reached}.",
+        "callback": f"The callback raised StopIteration at iteration {k}.",
+        "precision": f"The search found nothing lower beyond rounding errors: at iteration {k} {reached}. Raise tol, scale the "
+        "function, or give a more accurate gradient.",
+        "unbounded": "The function is unbounded below, as far as can be seen: it falls in proportion to the distance, below "
+        "-1e20. Add bounds, or look at the sign of the function.",
+        "max_iter": f"Not converged: after max_iter={run.max_iter} iterations {reached}. Raise max_iter or tol, or use "
+        f"learning_rate='auto' if this was not the choice already.{safe}",
+        "maxfev": f"Not converged: after {function.nfev} calls of fun (maxfev={function.limit}) the gradient's norm at the best "
+        f"place is {run.history.norm:.2g}, {tol}. Raise maxfev or tol, or give the gradient (jac), which saves the calls of finite "
+        "differences.",
+    }
+    if run.reason in texts:
+        return texts[run.reason]
     value = run.base.value
     if run.history.rises >= 20:
         what = f"the function rose {run.history.rises} times in a row"
@@ -377,7 +312,7 @@ def function_end(run: Run, rule: StepRule, limit: float | None) -> str:
         what = f"the function is {value:.3g}"
     smaller = "a smaller learning rate or " if rule.scheduled else ""
     return (
-        f"Gradient descent diverged: with learning_rate={rate} {what} at iteration {k}. Use {smaller}learning_rate='auto', "
+        f"Gradient descent diverged: with learning_rate={run.last.rate:.3g} {what} at iteration {k}. Use {smaller}learning_rate='auto', "
         f"which turns back from such places.{safe} The result is the best iterate."
     )
 

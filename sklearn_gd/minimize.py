@@ -13,6 +13,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from scipy.optimize import Bounds, OptimizeResult, OptimizeWarning
 from sklearn.utils import check_random_state
 
 from . import messages
-from ._checks import check_boolean, check_choice, check_integer, check_number
+from ._checks import check_boolean, check_choice, check_integer, check_level, check_number
 from .descent import GradientNorm, Run, descend
 from .exceptions import DivergenceError, DivergenceWarning
 from .functions import EPS, SCHEMES, EvaluationsSpentError, Function
@@ -67,13 +68,13 @@ def scipys_options(method: M) -> M:
         if unknown:
             warnings.warn(f"Unknown solver options: {', '.join(unknown)}", OptimizeWarning, stacklevel=3)
         for scipys, ours in SCIPYS_NAMES.items():
-            values = [kwargs.get(name) for name in (scipys, ours)]
-            if any(value is None for value in values) or (by_minimize and scipys == "gtol"):
+            theirs, own = kwargs.get(scipys), kwargs.get(ours)
+            if theirs is None or own is None or (by_minimize and scipys == "gtol"):
                 continue
-            for name, value in zip((scipys, ours), values, strict=True):
-                check_number(name, value, 0)
-            if values[0] != values[1]:
-                raise ValueError(messages.two_names(scipys, ours, *values))
+            check_number(scipys, theirs, 0)
+            check_number(ours, own, 0)
+            if theirs != own:
+                raise ValueError(messages.two_names(scipys, ours, theirs, own))
         return method(*args, **{name: value for name, value in kwargs.items() if name in known})
 
     return cast(M, called)
@@ -256,6 +257,34 @@ def gradient_descent(
     >>> result.x.round(2), sorted({float(start.x[0].round(2)) for start in result.starts})
     (array([-1.04]), [-1.04, 0.96])
     """
+    _check_supported(fun, callback, hess, hessp, constraints)
+    check_boolean("return_all", return_all)
+    check_boolean("check_gradient", check_gradient)
+    check_choice("on_divergence", on_divergence, ("warn", "raise"))
+    check_level("verbose", verbose)
+    check_level("disp", disp)
+    parts = _parts(learning_rate, momentum, preconditioner)
+    limits = _limits(tol, gtol, max_iter, maxiter, maxfev, maxfun)
+    method = Method(*parts, *limits, _teller(callback), bool(check_gradient), int(verbose))
+    jac = _scheme(jac)
+    starts, low, high = _starts(x0, n_starts, bounds, random_state)
+    results: list[OptimizeResult] = []
+    for start in starts:
+        results.append(method.descend_from(start, Function(fun, args, jac, low, high)))
+        if results[-1].stop_reason == "callback":
+            break
+    out = _best(results, on_divergence)
+    if return_all:
+        out.allvecs = list(out.path)
+    if disp:
+        print(messages.summary(out))
+    return out
+
+
+# ------------------------------------------------------------------------------------------------ what the user gave
+
+
+def _check_supported(fun: Any, callback: Any, hess: Any, hessp: Any, constraints: Any) -> None:
     if not callable(fun):
         raise TypeError(f"fun must be callable, got {fun!r}.")
     if callback is not None and not callable(callback):
@@ -265,73 +294,36 @@ def gradient_descent(
             raise ValueError(messages.unsupported(name, "uses gradients alone"))
     if constraints is not None and not (isinstance(constraints, (tuple, list, dict)) and not constraints):
         raise ValueError(messages.unsupported("constraints", "knows bounds, and no other constraints"))
-    jac = _scheme(jac)
+
+
+def _parts(learning_rate: Any, momentum: Any, preconditioner: Any) -> tuple[StepRule, Momentum, type[Identity]]:
+    """The rule, the momentum and the kind of metric."""
+    automatic = isinstance(learning_rate, str) and learning_rate == "auto"
+    rule = Wolfe() if automatic else rule_for(learning_rate)
+    if isinstance(rule, Polyak) and rule.optimum is None:
+        raise ValueError(messages.polyak_needs_the_optimum())
+    if preconditioner == "auto":
+        preconditioner = "lbfgs" if automatic else None
+    if preconditioner not in list(METRICS):
+        raise ValueError(f"preconditioner must be None, 'auto' or 'lbfgs', got {preconditioner!r}.")
+    return rule, momentum_for(momentum, rule, learning_rate), METRICS[preconditioner]
+
+
+def _limits(tol: Any, gtol: Any, max_iter: Any, maxiter: Any, maxfev: Any, maxfun: Any) -> tuple[float, int, float]:
+    """The norm of the gradient, and the numbers of iterations and of calls, at which a run ends.
+
+    Of two names of one parameter with a value each, the values are the same, or that of SciPy's is the default of the other.
+    """
     check_integer("max_iter", max_iter, 0)
-    if maxiter is not None:
-        max_iter = _count("maxiter", maxiter, 0)
     check_number("tol", tol, 0)
     if gtol is not None:
         check_number("gtol", gtol, 0)
-        tol = gtol
-    limits = [_count(name, value, 1) for name, value in (("maxfev", maxfev), ("maxfun", maxfun)) if value is not None]
-    if not isinstance(disp, (bool, np.bool_)):
-        check_integer("disp", disp, 0)
-    check_boolean("return_all", return_all)
-    check_boolean("check_gradient", check_gradient)
-    check_choice("on_divergence", on_divergence, ("warn", "raise"))
-    if not isinstance(verbose, (bool, np.bool_)):
-        check_integer("verbose", verbose, 0)
-    rule = rule_for(learning_rate)
-    if isinstance(rule, Polyak) and rule.optimum is None:
-        raise ValueError(messages.polyak_needs_the_optimum())
-    automatic = isinstance(learning_rate, str) and learning_rate == "auto"
-    if automatic:
-        rule = Wolfe()
-    parts = rule, momentum_for(momentum, rule, learning_rate)
-    if preconditioner is not None and preconditioner not in ("auto", *filter(None, METRICS)):
-        raise ValueError(f"preconditioner must be None, 'auto' or 'lbfgs', got {preconditioner!r}.")
-    if preconditioner == "auto":
-        preconditioner = "lbfgs" if automatic else None
-    starts, low, high = _starts(x0, n_starts, bounds, random_state)
-    args = args if isinstance(args, tuple) else (args,)
-    tell = None if callback is None else _teller(callback)
-    # What a search meets on its way is told in words; who asked NumPy for errors gets them.
-    errors: Any = {kind: "ignore" if how == "warn" else how for kind, how in np.geterr().items()}
-
-    results: list[OptimizeResult] = []
-    refused = ""
-    for start in starts:
-        function = Function(fun, args, jac, low, high, errors)
-        place = function.at(start)
-        if not (math.isfinite(place.value) and np.isfinite(place.full).all()):
-            refused = messages.not_finite_at_the_start(place.coef, place.value)
-            results.append(_refused(function, place, refused))
-            continue
-        if check_gradient and function.trusted:
-            differs = function.disagreement(place)
-            if differs is not None:
-                raise ValueError(messages.wrong_gradient("x0", *differs))
-        function.limit = min(limits, default=math.inf)
-        run = Run(function, start, GradientNorm(tol), max_iter, EPS, int(verbose))
-        run.metric = METRICS[preconditioner]()
-        run.point = place  # its value is known
-        results.append(_result(run, function, parts, tell, bool(check_gradient)))
-        if results[-1].stop_reason == "callback":
-            break
-    best = min(results, key=lambda result: result.fun)
-    if not math.isfinite(best.fun):
-        raise ValueError(refused)
-    if best.stop_reason == "diverged":
-        if on_divergence == "raise":
-            raise DivergenceError(best.message)
-        warnings.warn(best.message, DivergenceWarning, stacklevel=3)
-    totals = {name: sum(result[name] for result in results) for name in ("nfev", "njev")}
-    out = Result({**best, **totals, "starts": results})
-    if return_all:
-        out.allvecs = list(best.path)
-    if disp:
-        print(messages.summary(out))
-    return out
+    calls = [_count(name, value, 1) for name, value in (("maxfev", maxfev), ("maxfun", maxfun)) if value is not None]
+    return (
+        tol if gtol is None else gtol,
+        max_iter if maxiter is None else _count("maxiter", maxiter, 0),
+        min(calls, default=math.inf),
+    )
 
 
 def _count(name: str, value: Any, low: int) -> int:
@@ -343,16 +335,6 @@ def _count(name: str, value: Any, low: int) -> int:
             value = int(value)
     check_integer(name, value, low)
     return int(value)
-
-
-class Result(OptimizeResult):
-    """What is printed of it fits a screen: the record of the run is left out."""
-
-    def __repr__(self) -> str:
-        """The fields without those that are as long as the run."""
-        return repr(
-            OptimizeResult({k: v for k, v in self.items() if k not in ("history", "path", "starts", "allvecs")})
-        )
 
 
 def _scheme(jac: Any) -> Any:
@@ -368,50 +350,55 @@ def _scheme(jac: Any) -> Any:
 
 def _starts(x0: Any, n_starts: int | None, bounds: Any, random_state: Any) -> tuple[Array, Array, Array]:
     """All starts, one a row, and the box."""
-    starts = None
-    if x0 is not None:
-        starts = np.asarray(x0)
-        if starts.dtype.kind not in "fiub":
-            raise TypeError(f"x0 must be real numbers, got an array of {starts.dtype}.")
-        if starts.ndim > 2 or not starts.size or not np.isfinite(starts).all():
-            raise ValueError(f"x0 must be finite numbers of shape (n,) or (n_starts, n), got {x0!r}.")
-        starts = np.atleast_2d(starts.astype(np.float64))
-        one_pair = isinstance(bounds, (list, tuple, np.ndarray)) and len(bounds) == 1
-        if starts.shape[1] == 1 < len(starts) and not one_pair and n_starts is None:
-            raise ValueError(messages.column_start(len(starts)))
-    low, high = _box(bounds, None if starts is None else starts.shape[1])
-    if n_starts is None:
-        if starts is None:
-            raise ValueError("x0 must be given, or n_starts and bounds to draw starts from.")
-        return np.clip(starts, low, high), low, high
-    check_integer("n_starts", n_starts, 1)
-    if starts is not None and len(starts) == n_starts:
-        return np.clip(starts, low, high), low, high
-    if starts is not None and len(starts) > 1:
-        raise ValueError(f"n_starts={n_starts} and an x0 of {len(starts)} starts: give one of them.")
+    if x0 is None and (n_starts is None or bounds is None):
+        raise ValueError("x0 must be given, or n_starts and bounds to draw starts from.")
+    given = None if x0 is None else _given(x0, bounds, n_starts)
+    low, high = _box(bounds, None if given is None else given.shape[1])
+    starts = np.empty((0, len(low))) if given is None else given
+    if n_starts is not None:
+        check_integer("n_starts", n_starts, 1)
+        starts = _filled(starts, n_starts, low, high, random_state)
+    return np.clip(starts, low, high), low, high
+
+
+def _given(x0: Any, bounds: Any, n_starts: int | None) -> Array:
+    """The starts that the user gives, one a row."""
+    starts = np.asarray(x0)
+    if starts.dtype.kind not in "fiub":
+        raise TypeError(f"x0 must be real numbers, got an array of {starts.dtype}.")
+    if starts.ndim > 2 or not starts.size or not np.isfinite(starts).all():
+        raise ValueError(f"x0 must be finite numbers of shape (n,) or (n_starts, n), got {x0!r}.")
+    starts = np.atleast_2d(starts.astype(np.float64))
+    one_pair = isinstance(bounds, (list, tuple, np.ndarray)) and len(bounds) == 1
+    if starts.shape[1] == 1 < len(starts) and not one_pair and n_starts is None:
+        raise ValueError(messages.column_start(len(starts)))
+    return starts
+
+
+def _filled(given: Array, n_starts: int, low: Array, high: Array, random_state: Any) -> Array:
+    """`n_starts` starts, of which those that are not given are drawn in the box."""
+    if len(given) == n_starts:
+        return given
+    if len(given) > 1:
+        raise ValueError(f"n_starts={n_starts} and an x0 of {len(given)} starts: give one of them.")
     if not np.isfinite([low, high]).all():
         raise ValueError(
             "n_starts needs bounds that are finite on both sides: starts are drawn uniformly between them."
         )
-    given = 0 if starts is None else 1
-    drawn = check_random_state(random_state).uniform(low, high, (n_starts - given, len(low)))
-    return np.clip(drawn if starts is None else np.vstack([starts, drawn]), low, high), low, high
+    drawn = check_random_state(random_state).uniform(low, high, (n_starts - len(given), len(low)))
+    return np.vstack([given, drawn])
 
 
 def _box(bounds: Any, n: int | None) -> tuple[Array, Array]:
-    """Lower and upper bounds of shape (n,)."""
+    """Lower and upper bounds of shape (n,), where n is known, or as many as there are."""
     if bounds is None:
-        if n is None:
-            raise ValueError("x0=None needs n_starts and bounds to draw starts from.")
-        return np.full(n, -np.inf), np.full(n, np.inf)
+        bounds = Bounds()
     try:
         if isinstance(bounds, Bounds):
             low, high = np.atleast_1d(bounds.lb), np.atleast_1d(bounds.ub)
         else:
-            low, high = np.array(
-                [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds],
-                dtype=np.float64,
-            ).T
+            pairs = [(-np.inf if low is None else low, np.inf if high is None else high) for low, high in bounds]
+            low, high = np.array(pairs, dtype=np.float64).T
     except (TypeError, ValueError) as error:
         raise type(error)(f"bounds must be scipy.optimize.Bounds or pairs (low, high), got {bounds!r}.") from error
     n = max(len(low), len(high)) if n is None else n
@@ -423,8 +410,10 @@ def _box(bounds: Any, n: int | None) -> tuple[Array, Array]:
     return low, high
 
 
-def _teller(callback: Callable[..., Any]) -> Callable[[OptimizeResult], Any]:
+def _teller(callback: Callable[..., Any] | None) -> Callable[[OptimizeResult], Any] | None:
     """A callback of either of SciPy's signatures as a function of the intermediate result."""
+    if callback is None:
+        return None
     try:
         names = set(inspect.signature(callback).parameters)
     except (TypeError, ValueError):  # a builtin has no signature
@@ -432,6 +421,9 @@ def _teller(callback: Callable[..., Any]) -> Callable[[OptimizeResult], Any]:
     if names == {"intermediate_result"}:
         return lambda result: callback(intermediate_result=result)
     return lambda result: callback(result.x)
+
+
+# ------------------------------------------------------------------------------------------------ the descent
 
 
 class Recorder:
@@ -465,14 +457,56 @@ class Recorder:
         return run.reason == "callback"
 
 
-def _result(
-    run: Run, function: Function, parts: tuple[StepRule, Momentum], tell: Any, check_gradient: bool
-) -> OptimizeResult:
-    """Descend from one start, and say how it ended."""
-    rule, momentum = parts
-    recorder = Recorder(run.point, tell, not rule.scheduled and isinstance(momentum, NoMomentum))
-    differs = limit = None
-    with np.errstate(all="ignore"):
+@dataclass(frozen=True)
+class Method:
+    """What the descents from all starts have in common.
+
+    Parameters
+    ----------
+    rule, momentum
+    metric : class of a metric
+    tol : float
+    max_iter : int
+    calls : float
+        Calls of the function at the most.
+    tell : callable (intermediate result), or None
+    check_gradient : bool
+    verbose : int
+    """
+
+    rule: StepRule
+    momentum: Momentum
+    metric: type[Identity]
+    tol: float
+    max_iter: int
+    calls: float
+    tell: Callable[[OptimizeResult], Any] | None
+    check_gradient: bool
+    verbose: int
+
+    def descend_from(self, start: Array, function: Function) -> OptimizeResult:
+        """The result of one start; of one where nothing can be done, an infinite value."""
+        place = function.at(start)
+        if not (math.isfinite(place.value) and np.isfinite(place.full).all()):
+            message = messages.not_finite_at_the_start(place.coef, place.value)
+            return Result(_as_result(function, place, "diverged", message, 0, {}, [place.coef]), fun=math.inf)
+        differs = self._disagreement(function, place)
+        if differs is not None:
+            raise ValueError(messages.wrong_gradient("x0", *differs))
+        function.limit = self.calls
+        run = Run(function, start, GradientNorm(self.tol), self.max_iter, EPS, self.verbose)
+        run.metric = self.metric()
+        run.point = place  # its value is known
+        with np.errstate(all="ignore"):
+            return self._result(run, function)
+
+    def _disagreement(self, function: Function, place: Any) -> tuple[float, float] | None:
+        return function.disagreement(place) if self.check_gradient and function.trusted else None
+
+    def _result(self, run: Run, function: Function) -> OptimizeResult:
+        """Descend, and say how it ended."""
+        rule, momentum = self.rule, self.momentum
+        recorder = Recorder(run.point, self.tell, not rule.scheduled and isinstance(momentum, NoMomentum))
         try:
             descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=recorder)
         except EvaluationsSpentError:
@@ -481,17 +515,18 @@ def _result(
             if run.reason == "max_iter" and _falls_forever(run, function):
                 run.reason = "unbounded"
         place = next(seen for seen in (run.base, recorder.best, recorder.flattest) if seen.coef is run.coef)
+        differs = limit = None
         with contextlib.suppress(EvaluationsSpentError):
-            if check_gradient and function.trusted and run.reason in ("max_iter", "precision", "diverged"):
-                differs = function.disagreement(place)
+            if run.reason in ("max_iter", "precision", "diverged"):
+                differs = self._disagreement(function, place)
             if rule.scheduled and run.reason in ("diverged", "max_iter"):
                 function.at(run.coef)  # the curvature there
                 largest = run.smoothness()
                 limit = 2 / largest if largest > 0 else None
-    message = messages.function_end(run, rule, limit)
-    if differs is not None:
-        message += " " + messages.wrong_gradient("its end", *differs)
-    return _as_result(function, place, run.reason, message, run.iteration, dict(run.history), recorder.path)
+        message = messages.function_end(run, rule, limit)
+        if differs is not None:
+            message += " " + messages.wrong_gradient("its end", *differs)
+        return _as_result(function, place, run.reason, message, run.iteration, dict(run.history), recorder.path)
 
 
 def _end_at_limit(run: Run, best: Any) -> None:
@@ -513,11 +548,17 @@ def _falls_forever(run: Run, function: Function) -> bool:
     return probe.reason == "unbounded"
 
 
-def _refused(function: Function, place: Any, message: str) -> OptimizeResult:
-    """Of a start where nothing can be done: higher than every other."""
-    result = _as_result(function, place, "diverged", message, 0, {}, [place.coef])
-    result.fun = math.inf
-    return result
+# ------------------------------------------------------------------------------------------------ results
+
+
+class Result(OptimizeResult):
+    """What is printed of it fits a screen: the record of the run is left out."""
+
+    def __repr__(self) -> str:
+        """The fields without those that are as long as the run."""
+        return repr(
+            OptimizeResult({k: v for k, v in self.items() if k not in ("history", "path", "starts", "allvecs")})
+        )
 
 
 def _as_result(
@@ -537,3 +578,16 @@ def _as_result(
         history=history,
         path=np.array(path),
     )
+
+
+def _best(results: list[OptimizeResult], on_divergence: str) -> OptimizeResult:
+    """The lowest of the results, with the calls of all."""
+    best = min(results, key=lambda result: result.fun)
+    if not math.isfinite(best.fun):
+        raise ValueError(results[-1].message)
+    if best.stop_reason == "diverged":
+        if on_divergence == "raise":
+            raise DivergenceError(best.message)
+        warnings.warn(best.message, DivergenceWarning, stacklevel=4)
+    totals = {name: sum(result[name] for result in results) for name in ("nfev", "njev")}
+    return Result({**best, **totals, "starts": results})

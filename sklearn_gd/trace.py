@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from .descent import Run
     from .plan import Problem
 
-__all__ = ["Trace", "last_step", "optimal", "split", "steepest", "trace"]
+__all__ = ["ARRIVED", "Trace", "last_step", "optimal", "split", "steepest", "trace"]
 
+#: The ends of a run, `stop_reason_`, that are the optimum.
+ARRIVED = ("gradient", "precision")
 # Coefficients up to which the Hessian is formed, to find its largest eigenvalue: 2 MB.
 DENSE = 500
 

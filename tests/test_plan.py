@@ -20,7 +20,7 @@ def rented(paces, price, iteration=1.0):
     """The work until the end of a descent whose norm shrinks by so much an iteration, with a purchase that ends it at any time."""
     norm, work, norms = 1.0, [0.0], [1.0]
     for pace in paces:
-        if buys(work[-1], rest(work, norms, TOL), price):
+        if buys(work[-1], rest(work, norms, norms[-1] / TOL), price):
             return work[-1] + price
         norm *= pace
         work.append(work[-1] + iteration)
@@ -64,7 +64,7 @@ def test_a_slow_pace_buys_before_the_price_is_spent():
 
 
 def test_no_pace_is_known_of_norms_that_rise():
-    assert rest([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 1.5, 2.0, 2.5, 3.0, 3.5], TOL) is None
+    assert rest([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 1.5, 2.0, 2.5, 3.0, 3.5], 1e4) is None
 
 
 def problem(X, loss=None, outputs=1, alpha=1e-3, fit_intercept=True):
@@ -102,7 +102,7 @@ def test_many_columns_begin_with_conjugate_gradients():
 def test_a_penalty_on_few_rows_allows_for_the_dual():
     assert ways(empty(300, 20_000)) == ["products", "dual"]
     # where few columns vary more than the others conjugate gradients are slow: nobody need try them first
-    assert ways(empty(300, 20_000) * np.logspace(0, 2, 20_000), alpha=1e-4) == ["dual"]
+    assert ways(empty(300, 20_000) * np.where(np.arange(20_000) < 310, 100.0, 1.0), alpha=1e-6) == ["dual"]
 
 
 def test_without_a_penalty_few_rows_mean_their_span():
@@ -152,4 +152,4 @@ def test_stages_but_the_first_have_a_price():
 def test_costs_grow_with_sizes():
     assert costs.dense_product(100, 10) < costs.dense_product(200, 10) < costs.dense_product(200, 10, 20)
     assert costs.symmetric_product(1000, 10) < costs.symmetric_product(1000, 20)
-    assert costs.factorisation(20) == 8 * costs.factorisation(10)
+    assert 4 < costs.factorisation(2_000) / costs.factorisation(1_000) < 8

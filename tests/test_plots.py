@@ -21,7 +21,7 @@ from sklearn_gd import (
     LossCurveDisplay,
 )
 from sklearn_gd.plots.learning_rate import behaviour
-from sklearn_gd.plots.style import make_room, name_curves, named, snapshots
+from sklearn_gd.plots.style import make_room, name_curves, name_lines, named, snapshots
 from sklearn_gd.trace import optimal, steepest, trace
 
 matplotlib.use("Agg")
@@ -680,6 +680,15 @@ def test_names_give_way():
     assert ax.get_xlim()[1] > 1
     one, other = name_curves(ax, ends)
     assert not one.get_window_extent().overlaps(other.get_window_extent())
+
+
+def test_names_give_way_to_curves():
+    _, ax = plt.subplots()
+    ax.set(xlim=(0, 200), yscale="log", ylim=(1e3, 1e5))
+    lines = [ax.plot([0, end], [first, 1e4])[0] for end, first in ((200, 1e4), (100, 2e3))]
+    (name,) = name_lines(ax, lines, ["", "run"])
+    box, height = name.get_window_extent(), ax.transData.transform((100, 1e4))[1]
+    assert not box.y0 < height < box.y1
 
 
 def test_without_matplotlib():

@@ -44,7 +44,7 @@ def buys(spent: float, rest: float | None, price: float) -> bool:
     return (rest > price and spent >= price / FORESEEN) or spent >= 2 * price
 
 
-def rest(work: Sequence[float], norms: Sequence[float], tol: float) -> float | None:
+def rest(work: Sequence[float], norms: Sequence[float], left: float) -> float | None:
     """The work from here to the end at the pace of the latter half of the work so far; None where the norms do not fall.
 
     Parameters
@@ -53,13 +53,12 @@ def rest(work: Sequence[float], norms: Sequence[float], tol: float) -> float | N
         Done so far, at each iteration.
     norms : sequence of float
         Of the gradient there.
-    tol : float
-        The norm at the end.
+    left : float
+        By what factor the last one is still to fall.
     """
     if len(norms) <= OBSERVED:
         return None
     half = 0.5 * (work[0] + work[-1])
     since = min(next(k for k, done in enumerate(work) if done >= half), len(work) - 1 - OBSERVED)
-    fallen = math.log(norms[since] / norms[-1]) if norms[-1] > 0 else math.inf
-    left = math.log(norms[-1] / tol) if norms[-1] > 0 and tol > 0 else math.inf
-    return left / fallen * (work[-1] - work[since]) if fallen > 0 else None
+    fallen = norms[since] / norms[-1] if norms[-1] > 0 else math.inf
+    return math.log(left) / math.log(fallen) * (work[-1] - work[since]) if fallen > 1 else None

@@ -6,6 +6,7 @@ Two uses: the run of ``learning_rate="auto"``, and of a metric that the user has
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -44,9 +45,10 @@ class Rent:
 
     def __call__(self, run: Run) -> bool:
         self.work.append(run.objective.passes * self.plan.product + run.iteration * self.plan.iteration)
-        self.norms.append(run.history.norm)
-        left = rest(self.work, self.norms, run.stopping.tol)
-        return buys(self.work[-1] - self.work[0], left, self.price)
+        # the criterion is relative to the loss, which may fall as fast as the gradient for a while
+        self.norms.append(run.history.norm * math.sqrt(max(run.base.value, 0.0)))
+        left = run.history.norm / max(run.stopping.tol, run.rounding.eps)
+        return buys(self.work[-1] - self.work[0], rest(self.work, self.norms, left), self.price)
 
 
 def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,14 +12,17 @@ from numpy.typing import ArrayLike
 from .. import messages
 from ..objectives import Direction
 from ..protocols import Array
-from ..trace import Trace, optimal, split, trace
-from .style import COLOURS, MARKERS, axes_for, name_curves, named, named_results, require_matplotlib, snapshots
+from ..trace import ARRIVED, Trace, optimal, split, trace
+from .style import animated, axes_for, look, name_curves, named, named_results, require_matplotlib, snapshots
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
     from matplotlib.axes import Axes
 
 __all__ = ["DescentPathDisplay"]
+
+# What gives the loss over a plane, or along a line: of its origin and directions a function of points of shape (n, 1 or 2).
+Losses: TypeAlias = Callable[[Array, Array], Callable[[Array], Array]]
 
 # Iterates up to so many times the first gap belong to the view; a run that diverges leaves it.
 IN_VIEW = 10.0
@@ -32,6 +36,7 @@ MARGIN = 0.12
 LEVELS = np.linspace(0.07, 1, 13) ** 2
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DescentPathDisplay:
     """The iterates of one or several runs on the surface of their loss.
 
@@ -100,22 +105,12 @@ class DescentPathDisplay:
     ...     display.animate().save(f"{folder}/valley.gif", writer=PillowWriter(fps=4))
     """
 
-    def __init__(
-        self,
-        *,
-        paths: Mapping[str, Array],
-        axes: Sequence[Array],
-        surface: Array,
-        labels: Sequence[str],
-        optimum: Array | None = None,
-        heights: Mapping[str, Array] | None = None,
-    ) -> None:
-        self.paths = paths
-        self.axes = axes
-        self.surface = surface
-        self.labels = labels
-        self.optimum = optimum
-        self.heights = heights
+    paths: Mapping[str, Array]
+    axes: Sequence[Array]
+    surface: Array
+    labels: Sequence[str]
+    optimum: Array | None = None
+    heights: Mapping[str, Array] | None = None
 
     @classmethod
     def from_estimator(
@@ -174,44 +169,19 @@ class DescentPathDisplay:
             runs[name] = trace(last, transformed, y, sample_weight)
             if len(runs) == 1:
                 best = optimal(last, transformed, y, sample_weight)
+        lowest = _lowest(cls.__name__, runs, best)
         first = next(iter(runs.values()))
-        candidates = [best.run.coef, *(run.run.coef for run in runs.values())]
-        lowest = min(candidates, key=lambda coef: first.problem.model.at(coef).value)
-        for name, run in runs.items():
-            same = run.kept[0].shape == lowest.shape and np.isclose(
-                first.problem.model.at(lowest).value, run.problem.model.at(lowest).value, rtol=1e-6
-            )
-            if not same:
-                raise ValueError(
-                    messages.other_objective(
-                        cls.__name__, (next(iter(runs)), name), "they differ in the loss of the same coefficients"
-                    )
-                )
-        shape = lowest.shape
-        chosen = None if coefs is None else [_position(coef, first.estimator, shape) for coef in coefs]
-        if chosen is not None and (len(chosen) != 2 or chosen[0] == chosen[1]):
-            raise ValueError(messages.not_two_coefficients(coefs))
-        model = first.problem.model
-
-        def losses(origin: Array, directions: Array) -> Callable[[Array], Array]:
-            start = origin.reshape(shape)
-            space = model.at(start).along(*(Direction(d.reshape(shape).copy()) for d in directions))
-
-            def along(points: Array) -> Array:
-                with np.errstate(all="ignore"):
-                    if first.quadratic:
-                        value, slope, hessian = space.derivatives(np.zeros(len(directions)))
-                        return value + points @ slope + 0.5 * np.einsum("ni,ij,nj->n", points, hessian, points)
-                    return np.array([space.value(point) for point in points])
-
-            return along
-
-        paths = {name: run.kept.reshape(len(run.kept), -1) for name, run in runs.items()}
-        heights = {name: np.asarray(run.estimator.loss_curve_) for name, run in runs.items()}
-        # the star stands for the optimum, or not at all
-        known = best.estimator.stop_reason_ in ("gradient", "precision")
-        names = _names(first.estimator, shape)
-        display = _display(cls, paths, heights, lowest.ravel(), losses, names, chosen, grid_resolution, known)
+        chosen = _chosen(coefs, lambda coef: _position(coef, first.estimator, lowest.shape))
+        display = cls._on_a_plane(
+            {name: run.kept.reshape(len(run.kept), -1) for name, run in runs.items()},
+            {name: np.asarray(run.estimator.loss_curve_) for name, run in runs.items()},
+            lowest.ravel(),
+            _losses(first, lowest.shape),
+            _names(first.estimator, lowest.shape),
+            chosen,
+            grid_resolution,
+            known=best.estimator.stop_reason_ in ARRIVED,
+        )
         return display.plot(ax=ax, line_kw=line_kw, contour_kw=contour_kw)
 
     @classmethod
@@ -278,11 +248,60 @@ class DescentPathDisplay:
         lowest = everywhere[np.nanargmin(high)] if optimum is None else np.asarray(optimum, dtype=float).ravel()
         n = len(lowest)
         labels = [f"x{k}" for k in range(n)] if names is None else list(names)
-        if coefs is not None and (len(coefs) != 2 or len({k % n for k in coefs}) != 2):
-            raise ValueError(messages.not_two_coefficients(coefs))
-        chosen = None if coefs is None else [int(k) % n for k in coefs]
-        display = _display(cls, paths, heights, lowest, losses, labels, chosen, grid_resolution, optimum is not None)
+        chosen = _chosen(coefs, lambda k: int(k) % n)
+        display = cls._on_a_plane(
+            paths, heights, lowest, losses, labels, chosen, grid_resolution, known=optimum is not None
+        )
         return display.plot(ax=ax, line_kw=line_kw, contour_kw=contour_kw)
+
+    @classmethod
+    def _on_a_plane(
+        cls,
+        paths: Mapping[str, Array],
+        heights: Mapping[str, Array],
+        lowest: Array,
+        losses: Losses,
+        names: Sequence[str],
+        chosen: Sequence[int] | None,
+        resolution: int,
+        *,
+        known: bool,
+    ) -> Self:
+        """The display of paths in the space of all coefficients: the plane, the view and the loss there.
+
+        `lowest` is the optimum where it is `known`.
+        """
+        n = len(lowest)
+        base = losses(lowest, np.eye(1, n))(np.zeros((1, 1)))[0]
+        gap = max(float(height[0]) - base for height in heights.values())
+        in_view = [path[heights[name] - base <= IN_VIEW * gap] for name, path in paths.items()]
+        if chosen is None and n > 2:
+            directions, share = _principal(np.vstack(in_view) - lowest)
+            labels = [f"direction {k + 1} ({part:.0%})" for k, part in enumerate(share)]
+            origin, zero = lowest, np.zeros(2)
+        else:
+            chosen = list(range(n)) if chosen is None else list(chosen)
+            directions, labels = np.eye(n)[chosen], [names[k] for k in chosen]
+            origin, zero = np.array(lowest), lowest[chosen]
+            origin[chosen] = 0.0
+        along = losses(lowest, directions)  # about the optimum, where a quadratic has no large linear part
+        seen = np.vstack([(path - origin) @ directions.T for path in in_view] + [zero]) - zero
+        axes = []
+        for k, unit in enumerate(np.eye(len(directions))):
+            least = LEAST_VIEW[len(directions)]
+            back, ahead = (least * _reach(along, way, base + gap) for way in (-unit, unit))
+            low, high = min(seen[:, k].min(), -back), max(seen[:, k].max(), ahead)
+            room = MARGIN * (high - low) or 1.0
+            axes.append(np.linspace(low - room, high + room, resolution))
+        points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, len(axes))
+        return cls(
+            paths={name: (path - origin) @ directions.T for name, path in paths.items()},
+            axes=[axis + shift for axis, shift in zip(axes, zero, strict=True)],
+            surface=along(points).reshape((resolution,) * len(axes)),
+            labels=labels,
+            optimum=zero if known else None,
+            heights=heights,
+        )
 
     def plot(
         self,
@@ -308,12 +327,12 @@ class DescentPathDisplay:
         self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.6))
         self.figure_: Any = ax.figure
         self._draw_surface(contour_kw or {})
-        self.lines_ = []
+        self.lines_: list[Any] = []
         points = [self._points(name) for name in self.paths]
         for k, at in enumerate(points):
-            look = {
-                "color": COLOURS[k % len(COLOURS)],
-                "marker": MARKERS[k % len(MARKERS)],
+            style = {
+                **look(k),
+                "linestyle": "-",
                 "markersize": 4.5,
                 "linewidth": 1.6,
                 "markeredgecolor": "white",
@@ -322,14 +341,14 @@ class DescentPathDisplay:
                 "zorder": 4 + k,
                 **(line_kw or {}),
             }
-            self.lines_.append(ax.plot(at[:, 0], at[:, 1], **look)[0])
+            self.lines_ += ax.plot(at[:, 0], at[:, 1], **style)
         self.optimum_: Any = None
         if self.optimum is not None:
-            place = list(self.optimum)
-            if len(place) == 1:
-                place.append(np.interp(place[0], self.axes[0], self.surface))
-            look = {"marker": "*", "markersize": 13, "color": "black", "markeredgecolor": "white", "linestyle": ""}
-            (self.optimum_,) = ax.plot(*([float(x)] for x in place), **look, zorder=20)
+            x = float(self.optimum[0])
+            y = float(self.optimum[1] if len(self.axes) == 2 else np.interp(x, self.axes[0], self.surface))
+            (self.optimum_,) = ax.plot(
+                [x], [y], linestyle="", marker="*", markersize=13, color="black", markeredgecolor="white", zorder=20
+            )
         self._name_points(points)
         return self
 
@@ -353,23 +372,17 @@ class DescentPathDisplay:
         animation : matplotlib.animation.FuncAnimation
             Keep it: what nobody keeps is not drawn.
         """
-        require_matplotlib(type(self).__name__)
-        from matplotlib.animation import FuncAnimation
-
         self.plot(**plot_kw)
-        points = [self._points(name) for name in self.paths]
-        marked = {line: self._apart(at) for line, at in zip(self.lines_, points, strict=True)}
-        told = self.ax_.set_title("iteration 0", loc="left", fontsize=10)
+        paths = [(line, line.get_xydata(), self._apart(line.get_xydata())) for line in self.lines_]
+        iterations = snapshots(max(len(at) for _, at, _ in paths), max_frames)
 
-        def show(k: int) -> list[Any]:
-            for line, at in zip(self.lines_, points, strict=True):
+        def show(frame: int) -> None:
+            k = iterations[frame]
+            for line, at, marked in paths:
                 line.set_data(at[: k + 1, 0], at[: k + 1, 1])
-                line.set_markevery([i for i in marked[line] if i <= k])
-            told.set_text(f"iteration {k}")
-            return [*self.lines_, told]
+                line.set_markevery([i for i in marked if i <= k])
 
-        frames = snapshots(max(len(at) for at in points), max_frames)
-        return FuncAnimation(self.figure_, show, frames=frames, interval=interval, blit=False)
+        return animated(self.ax_, show, iterations, interval)
 
     def _points(self, name: str) -> Array:
         """What is drawn of a path: of one that leaves for good, the first iterate outside is the last."""
@@ -382,8 +395,8 @@ class DescentPathDisplay:
         return at[: last + 2]
 
     def _inside(self, at: Array) -> Array:
-        limits = np.array(self._limits())
-        return np.all((at >= limits[:, 0]) & (at <= limits[:, 1]), axis=1)
+        low, high = np.transpose([self.ax_.get_xlim(), self.ax_.get_ylim()])
+        return np.all((at >= low) & (at <= high), axis=1)
 
     def _apart(self, at: Array) -> list[int]:
         """Which iterates are marked: those that do not cover the mark before."""
@@ -394,34 +407,29 @@ class DescentPathDisplay:
                 chosen.append(k)
         return chosen
 
-    def _limits(self) -> list[tuple[float, float]]:
-        sides = [(float(axis[0]), float(axis[-1])) for axis in self.axes]
-        if len(self.axes) == 1:
-            low, high = float(np.nanmin(self.surface)), float(np.nanmax(self.surface))
-            sides.append((low - 0.08 * (high - low), high + 0.05 * (high - low)))
-        return sides
-
     def _draw_surface(self, contour_kw: Mapping[str, Any]) -> None:
         ax = self.ax_
-        (left, right), (low, high) = self._limits()
         self.surface_: Any
         if len(self.axes) == 1:
             self.surface_ = ax.plot(self.axes[0], self.surface, color="#999999", linewidth=2.5, zorder=1)[0]
+            low, high = np.nanmin(self.surface), np.nanmax(self.surface)
+            ax.set_ylim(low - 0.08 * (high - low), high + 0.05 * (high - low))
+            ax.set_ylabel("loss")
         else:
-            look: dict[str, Any] = {"levels": self._levels(), "colors": None, "extend": "max", "zorder": 0}
-            if "cmap" not in contour_kw and "colors" not in contour_kw:
+            style: dict[str, Any] = {"levels": self._levels(), "extend": "max", "zorder": 0}
+            if not {"cmap", "colors"} & contour_kw.keys():
                 from matplotlib.colors import LinearSegmentedColormap
 
                 # from white at the bottom to a grey that prints, and on which every colour of a path stands out
-                look["cmap"] = LinearSegmentedColormap.from_list("height", ["#ffffff", "#b9c3cc"])
-            self.surface_ = ax.contourf(*self.axes, self.surface, **{**look, **contour_kw})
+                style["cmap"] = LinearSegmentedColormap.from_list("height", ["#ffffff", "#b9c3cc"])
+            self.surface_ = ax.contourf(*self.axes, self.surface, **{**style, **contour_kw})
             ax.contour(
                 *self.axes, self.surface, levels=self.surface_.levels, colors="#8f99a3", linewidths=0.6, zorder=1
             )
-        ax.set_xlim(left, right)
-        ax.set_ylim(low, high)
+            ax.set_ylim(self.axes[1][0], self.axes[1][-1])
+            ax.set_ylabel(self.labels[1])
+        ax.set_xlim(self.axes[0][0], self.axes[0][-1])
         ax.set_xlabel(self.labels[0])
-        ax.set_ylabel(self.labels[1] if len(self.axes) == 2 else "loss")
         ax.locator_params(nbins=5)
 
     def _levels(self) -> Array:
@@ -449,56 +457,37 @@ class DescentPathDisplay:
 # ------------------------------------------------------------------------------------------------- from runs to a plane
 
 
-def _display(
-    cls: type[Any],
-    paths: Mapping[str, Array],
-    heights: Mapping[str, Array],
-    optimum: Array,
-    losses: Callable[[Array, Array], Callable[[Array], Array]],
-    names: Sequence[str],
-    chosen: Sequence[int] | None,
-    resolution: int,
-    known: bool,
-) -> Any:
-    """The display of paths in the space of all coefficients: the plane, the view and the loss there."""
-    n = len(optimum)
-    base = losses(optimum, np.eye(1, n))(np.zeros((1, 1)))[0]
-    gap = max(float(height[0]) - base for height in heights.values())
-    in_view = [
-        path[height - base <= IN_VIEW * gap] for path, height in zip(paths.values(), heights.values(), strict=True)
-    ]
-    if chosen is None and n > 2:
-        directions, share = _principal(np.vstack(in_view) - optimum)
-        labels = [f"direction {k + 1} ({part:.0%})" for k, part in enumerate(share)]
-        origin, zero = optimum, np.zeros(2)
-    else:
-        chosen = list(range(n)) if chosen is None else list(chosen)
-        directions, labels = np.eye(n)[chosen], [names[k] for k in chosen]
-        origin, zero = np.array(optimum), optimum[chosen]
-        origin[chosen] = 0.0
-    along = losses(optimum, directions)  # about the optimum, where a quadratic has no large linear part
-    flat = {name: (path - origin) @ directions.T for name, path in paths.items()}
-    seen = np.vstack([(path - origin) @ directions.T for path in in_view] + [zero[None]]) - zero
-    axes = []
-    for k in range(len(directions)):
-        unit = np.eye(len(directions))[k]
-        back, ahead = (
-            LEAST_VIEW[len(directions)] * _reach(lambda t, way=way: along(t * way[None])[0] - base, gap)  # type: ignore[misc]
-            for way in (-unit, unit)
-        )
-        low, high = min(seen[:, k].min(), -back), max(seen[:, k].max(), ahead)
-        room = MARGIN * (high - low) or 1.0
-        axes.append(np.linspace(low - room, high + room, resolution))
-    points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, len(axes))
-    surface = along(points).reshape((resolution,) * len(axes))
-    return cls(
-        paths=flat,
-        axes=[axis + shift for axis, shift in zip(axes, zero, strict=True)],
-        surface=surface,
-        labels=labels,
-        optimum=zero if known else None,
-        heights=heights,
-    )
+def _lowest(display: str, runs: Mapping[str, Trace], best: Trace) -> Array:
+    """The lowest end of all runs, whose objectives must be one."""
+    first = next(iter(runs))
+    model = runs[first].problem.model
+    lowest = min((run.run.coef for run in (best, *runs.values())), key=lambda coef: model.at(coef).value)
+    for name, run in runs.items():
+        if run.kept[0].shape != lowest.shape or not np.isclose(
+            model.at(lowest).value, run.problem.model.at(lowest).value, rtol=1e-6
+        ):
+            reason = "they differ in the loss of the same coefficients"
+            raise ValueError(messages.other_objective(display, (first, name), reason))
+    return lowest
+
+
+def _losses(run: Trace, shape: tuple[int, ...]) -> Losses:
+    """The objective of a run over a plane; of a quadratic, of which all is known at one point, at once."""
+
+    def losses(origin: Array, directions: Array) -> Callable[[Array], Array]:
+        start = run.problem.model.at(origin.reshape(shape))
+        space = start.along(*(Direction(d.reshape(shape).copy()) for d in directions))
+
+        def along(points: Array) -> Array:
+            with np.errstate(all="ignore"):
+                if not run.quadratic:
+                    return np.array([space.value(point) for point in points])
+                value, slope, hessian = space.derivatives(np.zeros(len(directions)))
+                return value + points @ slope + 0.5 * np.einsum("ni,ij,nj->n", points, hessian, points)
+
+        return along
+
+    return losses
 
 
 def _principal(offsets: Array) -> tuple[Array, Array]:
@@ -517,19 +506,17 @@ def _principal(offsets: Array) -> tuple[Array, Array]:
     return np.array(signs)[:, None] * np.array(found), squares[:2] / total
 
 
-def _reach(rise: Callable[[float], float], gap: float) -> float:
-    """How far from a place a loss first has risen by a gap, to a few per cent; 0 where it does not."""
-    t = 1e-12
-    for _ in range(100):
-        if rise(t) >= gap:
-            break
-        t *= 2
-    else:
-        return 0.0
+def _reach(along: Callable[[Array], Array], way: Array, level: float) -> float:
+    """How far along a way a loss first has risen to a level, to a few per cent; 0 where it does not."""
+
+    def risen(t: float) -> bool:
+        return bool(along(t * way[None])[0] >= level)
+
+    t = next((t for t in 1e-12 * 2.0 ** np.arange(100) if risen(t)), 0.0)
     low = t / 2
-    for _ in range(5):
+    for _ in range(5 if t else 0):
         middle = (low + t) / 2
-        low, t = (low, middle) if rise(middle) >= gap else (middle, t)
+        low, t = (low, middle) if risen(middle) else (middle, t)
     return t
 
 
@@ -545,27 +532,31 @@ def _features(estimator: Any) -> list[str]:
     return [f"x{k}" for k in range(estimator.n_features_in_)] if names is None else [str(name) for name in names]
 
 
-def _outputs(estimator: Any, shape: tuple[int, ...]) -> list[str]:
-    if len(shape) == 1:
-        return [""]
-    return [f", {name}" for name in getattr(estimator, "classes_", [f"target {k}" for k in range(shape[1])])]
-
-
 def _names(estimator: Any, shape: tuple[int, ...]) -> list[str]:
     """Of the coefficients, in the order of a raveled run."""
-    rows = [f"coefficient of {name}" for name in _features(estimator)]
-    rows += ["intercept"] * (shape[0] - len(rows))
-    return [f"{row}{output}" for row in rows for output in _outputs(estimator, shape)]
+    rows = [*(f"coefficient of {name}" for name in _features(estimator)), "intercept"][: shape[0]]
+    if len(shape) == 1:
+        return rows
+    outputs = getattr(estimator, "classes_", [f"target {k}" for k in range(shape[1])])
+    return [f"{row}, {output}" for row in rows for output in outputs]
+
+
+def _chosen(coefs: Sequence[Any] | None, position: Callable[[Any], int]) -> list[int] | None:
+    """The positions of the two coefficients that the user has named, if any."""
+    if coefs is None:
+        return None
+    chosen = [position(coef) for coef in coefs]
+    if len(chosen) != 2 or chosen[0] == chosen[1]:
+        raise ValueError(messages.not_two_coefficients(coefs))
+    return chosen
 
 
 def _position(coef: Any, estimator: Any, shape: tuple[int, ...]) -> int:
     """Of a coefficient that the user has named, among those of a raveled run."""
     features = _features(estimator)
     row, output = coef if isinstance(coef, tuple) else (coef, 0)
-    if isinstance(coef, tuple) and len(shape) == 1 and output:
-        raise ValueError(messages.no_such_coefficient(coef, features, shape))
-    known = [*features, "intercept"][: shape[0]]
-    at = known.index(row) if isinstance(row, str) and row in known else row
-    if isinstance(at, (str, float)) or not 0 <= at < shape[0] or not 0 <= output < (shape[1] if len(shape) > 1 else 1):
-        raise ValueError(messages.no_such_coefficient(coef, features, shape))
-    return int(at) * (shape[1] if len(shape) > 1 else 1) + int(output)
+    names = [*features, "intercept"][: shape[0]]
+    try:
+        return int(np.ravel_multi_index((names.index(row) if row in names else row, output), (*shape, 1)[:2]))
+    except (TypeError, ValueError) as error:
+        raise ValueError(messages.no_such_coefficient(coef, features, shape)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,17 +14,7 @@ from .._checks import check_integer
 from ..losses import Multinomial
 from ..protocols import Array
 from ..trace import split, trace
-from .style import (
-    COLOURS,
-    DASHES,
-    MARKERS,
-    axes_for,
-    make_room,
-    name_curves,
-    plain,
-    require_matplotlib,
-    snapshots,
-)
+from .style import animated, axes_for, look, make_room, name_curves, plain, require_matplotlib, snapshots
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -32,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FitDisplay"]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class FitDisplay:
     """The data of one feature and the model as it moves, from the start to the end of the descent.
 
@@ -88,28 +80,15 @@ class FitDisplay:
     [0, 1, 4, 14, 53, 200]
     """
 
-    def __init__(
-        self,
-        *,
-        x: Array,
-        y: Array,
-        grid: Array,
-        curves: Array,
-        iterations: Sequence[int],
-        feature: str,
-        outputs: Sequence[str],
-        probability: bool,
-        reason: str,
-    ) -> None:
-        self.x = x
-        self.y = y
-        self.grid = grid
-        self.curves = curves
-        self.iterations = iterations
-        self.feature = feature
-        self.outputs = outputs
-        self.probability = probability
-        self.reason = reason
+    x: Array
+    y: Array
+    grid: Array
+    curves: Array
+    iterations: Sequence[int]
+    feature: str
+    outputs: Sequence[str]
+    probability: bool
+    reason: str
 
     @classmethod
     def from_estimator(
@@ -168,48 +147,26 @@ class FitDisplay:
         if data.shape[1] != 1:
             raise ValueError(messages.not_one_feature(data.shape[1]))
         run = trace(last, transformed, y, sample_weight)
-        model, coef = run.estimator, run.kept.reshape(*run.kept.shape[:2], -1)
+        model = run.estimator
         grid = np.linspace(data.min(), data.max(), grid_resolution)
         seen = grid[:, None] if columns is None else type(X)(grid[:, None], columns=columns)
         inputs = grid[:, None] if before is None else before.transform(seen)
         inputs = check_array(inputs, accept_sparse="csr", dtype=np.float64)
         # a run that diverges has left the data after a few iterations
-        diverged = model.stop_reason_ == "diverged"
-        iterations = list(range(min(len(coef), n_curves))) if diverged else snapshots(len(coef), n_curves)
-
-        def predicted(w: Array) -> Array:
-            p = inputs.shape[1]
-            raw = inputs @ w[:p] + w[p:].sum(axis=0)  # an intercept, or none
-            if not classes:
-                return raw
-            raw = np.column_stack([np.zeros(len(raw)), raw]) if raw.shape[1] == 1 else raw
-            probabilities = Multinomial.probabilities(raw)[0]
-            return probabilities[:, 1:] if len(classes) == 2 else probabilities
-
-        classes = [str(name) for name in getattr(model, "classes_", ())]
-        target = np.asarray(y)
-        if classes:
-            values = target.ravel()[:, None] == model.classes_[None, :]
-            values = values[:, 1:] if len(classes) == 2 else values
-            outputs = classes[1:] if len(classes) == 2 else classes
-        else:
-            values = target.reshape(len(target), -1)
-            outputs = (
-                [""]
-                if values.shape[1] == 1
-                else [str(name) for name in getattr(y, "columns", [f"target {k}" for k in range(values.shape[1])])]
-            )
+        n = len(run.kept)
+        iterations = list(range(min(n, n_curves))) if model.stop_reason_ == "diverged" else snapshots(n, n_curves)
         with np.errstate(all="ignore"):
-            curves = np.stack([predicted(coef[k]) for k in iterations])
+            curves = np.stack([_predicted(run.kept[k], inputs, hasattr(model, "classes_")) for k in iterations])
+        values, outputs = _shown(model, y)
         display = cls(
             x=data[:, 0],
-            y=values.astype(float),
+            y=values,
             grid=grid,
             curves=curves,
             iterations=iterations,
             feature="x" if columns is None else str(columns[0]),
             outputs=outputs,
-            probability=bool(classes),
+            probability=hasattr(model, "classes_"),
             reason=model.stop_reason_,
         )
         return display.plot(ax=ax, line_kw=line_kw, scatter_kw=scatter_kw)
@@ -237,53 +194,40 @@ class FitDisplay:
         """
         self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.2))
         self.figure_: Any = ax.figure
-        self.points_: list[Any] = []
-        self.lines_: list[list[Any]] = []
-        # faint at the start, full at the end
-        strength = np.linspace(0.25, 1, len(self.curves))
-        for j in range(len(self.outputs)):
-            colour, dash = COLOURS[j % len(COLOURS)], DASHES[j % len(DASHES)]
-            look = {
-                "linestyle": "",
-                "marker": MARKERS[j % len(MARKERS)],
-                "markersize": 4.5,
-                "color": colour if len(self.outputs) > 1 else "#666666",
-                "alpha": 0.5,
-                "zorder": 1,
-                **(scatter_kw or {}),
-            }
-            shown = self.y[:, j]
-            if self.probability and len(self.outputs) > 1:
-                # a class's samples above its curve, each class a row of its own
-                at = self.x[shown == 1]
-                self.points_.append(ax.plot(at, np.full(len(at), 1.04 + 0.05 * j), clip_on=False, **look)[0])
-            else:
-                self.points_.append(ax.plot(self.x, shown, **look)[0])
-            self.lines_.append([])
-            for curve, alpha in zip(self.curves, strength, strict=True):
-                last = alpha == 1
-                style = {
-                    "color": colour,
-                    "linestyle": dash,
-                    "linewidth": 2.6 if last else 1.4,
-                    "alpha": alpha,
-                    "zorder": 4 if last else 3,
-                    **(line_kw or {}),
-                }
-                self.lines_[-1].append(ax.plot(self.grid, curve[:, j], **style)[0])
+        self.points_ = [self._draw_data(j, scatter_kw or {}) for j in range(len(self.outputs))]
+        self.lines_ = [self._draw_curves(j, line_kw or {}) for j in range(len(self.outputs))]
         self._limit()
         plain(ax)
         ax.set_xlabel(self.feature)
-        if self.probability:
-            title = f"probability of {self.outputs[0]}" if len(self.outputs) == 1 else "probability"
-        else:
-            title = "target"
-        ax.set_ylabel(title)
+        of = f" of {self.outputs[0]}" if len(self.outputs) == 1 else ""
+        ax.set_ylabel(f"probability{of}" if self.probability else "target")
         if self.reason == "diverged":
             ax.set_title(f"diverges: the first {self.iterations[-1]} iterations", loc="left", fontsize=10)
         ax.locator_params(nbins=5)
         self._name()
         return self
+
+    def _draw_data(self, j: int, scatter_kw: Mapping[str, Any]) -> Any:
+        """The data of an output; of several classes, a row for each above the curves."""
+        several = len(self.outputs) > 1
+        style = {**look(j), "linestyle": "", "markersize": 4.5, "alpha": 0.5, "zorder": 1}
+        if not several:
+            style["color"] = "#666666"
+        x, y = self.x, self.y[:, j]
+        if self.probability and several:
+            x = x[y == 1]
+            y = np.full(len(x), 1.04 + 0.05 * j)
+            style["clip_on"] = False
+        return self.ax_.plot(x, y, **{**style, **scatter_kw})[0]
+
+    def _draw_curves(self, j: int, line_kw: Mapping[str, Any]) -> list[Any]:
+        """The curves of an output, faint at the start, full at the end."""
+        lines = []
+        for curve, alpha in zip(self.curves, np.linspace(0.25, 1, len(self.curves)), strict=True):
+            last = alpha == 1
+            style = {**look(j), "marker": "", "linewidth": 2.6 if last else 1.4, "zorder": 4 if last else 3}
+            lines += self.ax_.plot(self.grid, curve[:, j], **{**style, "alpha": alpha, **line_kw})
+        return lines
 
     def animate(self, *, interval: int = 300, **plot_kw: Any) -> FuncAnimation:
         """Animate the model.
@@ -303,24 +247,18 @@ class FitDisplay:
         animation : matplotlib.animation.FuncAnimation
             Keep it: what nobody keeps is not drawn.
         """
-        require_matplotlib(type(self).__name__)
-        from matplotlib.animation import FuncAnimation
-
         self.plot(**plot_kw)
         for name in self.names_ if len(self.outputs) == 1 else ():
             name.remove()
-        told = self.ax_.set_title("iteration 0", loc="left", fontsize=10)
 
-        def show(frame: int) -> list[Any]:
+        def show(frame: int) -> None:
             for lines in self.lines_:
                 for k, line in enumerate(lines):
-                    line.set_visible(k <= frame)
-                    line.set_alpha(1.0 if k == frame else 0.15)
-                    line.set_linewidth(2.6 if k == frame else 1.0)
-            told.set_text(f"iteration {self.iterations[frame]}")
-            return [told, *(line for lines in self.lines_ for line in lines)]
+                    line.set(
+                        visible=k <= frame, alpha=1.0 if k == frame else 0.15, linewidth=2.6 if k == frame else 1.0
+                    )
 
-        return FuncAnimation(self.figure_, show, frames=len(self.curves), interval=interval, blit=False)
+        return animated(self.ax_, show, self.iterations, interval)
 
     def _limit(self) -> None:
         """The data fill the picture; a model that leaves them may leave it."""
@@ -337,43 +275,33 @@ class FitDisplay:
 
     def _name(self) -> None:
         """The iterations of the curves of one output; with several, the outputs."""
+        low, high = self.ax_.get_ylim()
         if len(self.outputs) > 1:
-            last = [lines[-1] for lines in self.lines_]
-            ends = [self._end(line, name) for line, name in zip(last, self.outputs, strict=True)]
+            ends = [self._end(lines[-1], name) for lines, name in zip(self.lines_, self.outputs, strict=True)]
         else:
-            lines = self.lines_[0]
-            # first the two that matter most, and of the others those that end elsewhere
-            order = [len(lines) - 1, *range(len(lines) - 1)]
-            apart = 12 * (self.ax_.get_ylim()[1] - self.ax_.get_ylim()[0]) / self._height()
+            apart = 12 * (high - low) / (self.ax_.get_window_extent().height * 72 / self.figure_.dpi)  # 12 points
             wide = 0.2 * (self.grid[-1] - self.grid[0])
             ends = []
-            for k in order:
-                end = self._end(lines[k], self._told(k))
+            # first the two that matter most, and of the others those that end elsewhere
+            for k in (len(self.curves) - 1, *range(len(self.curves) - 1)):
+                end = self._end(self.lines_[0][k], self._told(k))
                 if all(abs(end[1] - other[1]) > apart or abs(end[0] - other[0]) > wide for other in ends):
                     ends.append(end)
-        low, high = self.ax_.get_ylim()
         ends = [end for end in ends if low <= end[1] <= high]
         make_room(self.ax_, ends)
         curves = [np.asarray(line.get_xydata(), dtype=float) for lines in self.lines_ for line in lines]
         self.names_ = name_curves(self.ax_, ends, curves)
 
-    def _height(self) -> float:
-        """Of the axes, in points."""
-        return float(self.ax_.get_window_extent().height * 72 / self.figure_.dpi)
-
     def _end(self, line: Any, name: str) -> tuple[float, float, str, str]:
         """Where the name of a curve stands: at its end, where it leaves the picture, or where a probability is highest."""
-        low, high = self.ax_.get_ylim()
-        at = np.asarray(line.get_xydata(), dtype=float)
+        (low, high), y = self.ax_.get_ylim(), np.asarray(line.get_ydata(), dtype=float)
         if self.probability and len(self.outputs) > 1:
-            place = at[at[:, 1].argmax()]
+            k = int(y.argmax())
+        elif self.probability and line is self.lines_[0][-1]:  # the steepest part, where the sigmoids differ
+            k = int(np.abs(np.gradient(y)).argmax())
         else:
-            inside = at[(at[:, 1] >= low) & (at[:, 1] <= high)]
-            place = inside[-1] if len(inside) else at[-1]
-            last = line is self.lines_[0][-1]
-            if self.probability and last:  # the steepest part, where the sigmoids differ
-                place = at[np.abs(np.gradient(at[:, 1])).argmax()]
-        return float(place[0]), float(place[1]), name, line.get_color()
+            k = max(np.flatnonzero((y >= low) & (y <= high)).tolist(), default=-1)
+        return float(self.grid[k]), float(y[k]), name, line.get_color()
 
     def _told(self, k: int) -> str:
         if not k:
@@ -381,3 +309,26 @@ class FitDisplay:
         if k < len(self.curves) - 1:
             return f"{self.iterations[k]}"
         return f"{self.iterations[k]} iterations" + ("\n(max_iter)" if self.reason == "max_iter" else "")
+
+
+def _predicted(coef: Array, inputs: Any, probability: bool) -> Array:
+    """What a model of these coefficients, the intercept last if there is one, predicts; not for the first of two classes."""
+    coef, p = coef.reshape(len(coef), -1), inputs.shape[1]
+    raw = inputs @ coef[:p] + coef[p:].sum(axis=0)
+    if not probability:
+        return raw
+    if raw.shape[1] > 1:
+        return Multinomial.probabilities(raw)[0]
+    return Multinomial.probabilities(np.column_stack([np.zeros(len(raw)), raw]))[0][:, 1:]
+
+
+def _shown(model: Any, y: Any) -> tuple[Array, list[str]]:
+    """The targets, or whether a sample is of a class, a column for each curve, and their names."""
+    target = np.asarray(y)
+    if hasattr(model, "classes_"):
+        classes = model.classes_[1:] if len(model.classes_) == 2 else model.classes_
+        return (target.ravel()[:, None] == classes).astype(float), [str(name) for name in classes]
+    target = target.reshape(len(target), -1).astype(float)
+    if target.shape[1] == 1:
+        return target, [""]
+    return target, [str(name) for name in getattr(y, "columns", [f"target {k}" for k in range(target.shape[1])])]

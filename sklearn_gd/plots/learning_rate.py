@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,9 +12,9 @@ from sklearn.base import clone
 
 from .._checks import check_number
 from ..protocols import Array
-from ..trace import optimal, split, steepest, trace
+from ..trace import ARRIVED, optimal, split, steepest, trace
 from .loss_curve import gap_to, shown_range
-from .style import GREEN, ORANGE, PURPLE, RED, ink, make_room, name_curves, plain, require_matplotlib
+from .style import GREEN, ORANGE, PURPLE, RED, ink, name_lines, plain, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,6 @@ WORDS = {
 MULTIPLES = (0.02, 0.9, 1.9, 2.1)
 # How many of the first steps show whether a run bounces.
 SWINGS = 12
-ARRIVED = ("gradient", "precision")
 # Within so many roundings of a threshold a rate counts as being on it: L is known to rounding alone.
 ON_THRESHOLD = 1e-9
 # The part of the last half of a run's iterations that must raise the loss for "oscillates".
@@ -87,6 +87,7 @@ def behaviour(losses: ArrayLike, reason: str, *, multiple: float | None = None) 
     return "converges" if reason in ARRIVED else "creeps"
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LearningRateDisplay:
     """The same descent with several learning rates, side by side, each named by what it does.
 
@@ -152,26 +153,14 @@ class LearningRateDisplay:
     ['creeps', 'converges', 'oscillates', 'diverges']
     """
 
-    def __init__(
-        self,
-        *,
-        learning_rates: Any,
-        losses: Sequence[Any],
-        swings: Sequence[Any],
-        words: Sequence[str],
-        reasons: Sequence[str],
-        optimum: float,
-        smoothness: float,
-        exact: bool,
-    ) -> None:
-        self.learning_rates = learning_rates
-        self.losses = losses
-        self.swings = swings
-        self.words = words
-        self.reasons = reasons
-        self.optimum = optimum
-        self.smoothness = smoothness
-        self.exact = exact
+    learning_rates: Any
+    losses: Sequence[Any]
+    swings: Sequence[Any]
+    words: Sequence[str]
+    reasons: Sequence[str]
+    optimum: float
+    smoothness: float
+    exact: bool
 
     @classmethod
     def from_estimator(
@@ -229,22 +218,20 @@ class LearningRateDisplay:
 
         runs = [trace(clone(last).set_params(learning_rate=float(rate)), X, y, sample_weight, slope) for rate in rates]
         losses = [np.array(run.estimator.loss_curve_) for run in runs]
-        swings = [run.kept[: SWINGS + 1] / (abs(run.kept[0]) or 1.0) for run in runs]
         reasons = [run.estimator.stop_reason_ for run in runs]
         textbook = first.quadratic and last.momentum in ("auto", None)
         words = [
             behaviour(loss, reason, multiple=rate * smoothness if textbook else None)
             for rate, loss, reason in zip(rates, losses, reasons, strict=True)
         ]
+        best = optimal(last, X, y, sample_weight)
         display = cls(
             learning_rates=rates,
             losses=losses,
-            swings=swings,
+            swings=[run.kept[: SWINGS + 1] / (abs(run.kept[0]) or 1.0) for run in runs],
             words=words,
             reasons=reasons,
-            optimum=min(
-                min(optimal(last, X, y, sample_weight).estimator.loss_curve_), *(float(loss.min()) for loss in losses)
-            ),
+            optimum=min(float(np.min(loss)) for loss in (best.estimator.loss_curve_, *losses)),
             smoothness=smoothness,
             exact=first.quadratic,
         )
@@ -290,21 +277,16 @@ class LearningRateDisplay:
         self._loss_axes(ax, gaps, shown)
         ax.set_title("loss − optimum", loc="left", fontsize=10, pad=3)
         ax.set_xlabel("iteration")
-        self.lines_, ends, curves = [], [], []
-        top = ax.get_ylim()[1]
-        for rate, word, gap, look in zip(self.learning_rates, self.words, gaps, looks, strict=True):
-            multiple = np.format_float_positional(rate * self.smoothness, precision=2, fractional=False, trim="-")
-            name = f"{multiple}/L {word}"
-            line = ax.plot(np.arange(len(gap))[: shown + 1], gap[: shown + 1], label=name, **look)[0]
-            self.lines_.append(line)
-            points = np.column_stack([np.arange(len(gap)), gap])[: shown + 1]
-            points = points[np.isfinite(gap[: shown + 1])]
-            inside = points[points[:, 1] < top]
-            if len(inside):
-                ends.append((*inside[-1], name, line.get_color()))
-                curves.append(points)
-        make_room(ax, ends)
-        name_curves(ax, ends, curves)
+        multiples = [
+            np.format_float_positional(rate * self.smoothness, precision=2, fractional=False, trim="-")
+            for rate in self.learning_rates
+        ]
+        names = [f"{multiple}/L {word}" for multiple, word in zip(multiples, self.words, strict=True)]
+        self.lines_ = [
+            ax.plot(np.arange(len(gap))[: shown + 1], gap[: shown + 1], label=name, **look)[0]
+            for name, gap, look in zip(names, gaps, looks, strict=True)
+        ]
+        name_lines(ax, self.lines_, names)
 
     def _side_by_side(self, gaps: Sequence[Any], shown: int, looks: Sequence[Mapping[str, Any]]) -> None:
         import matplotlib.pyplot as plt
@@ -313,36 +295,33 @@ class LearningRateDisplay:
         n = len(gaps)
         self.figure_ = plt.figure(figsize=(max(4.8, 1.2 + 1.45 * n), 5.0), layout="constrained")
         grid = self.figure_.add_gridspec(3, n, height_ratios=[3.4, 2, 1.1])
-        self.axes_ = np.empty((2, n), dtype=object)
+        panels = grid.subplots(sharey="row", squeeze=False)
+        self.axes_ = panels[:2]
         self.lines_ = []
-        for k in range(n):
-            shared = {"sharey": self.axes_[0, 0]} if k else {}
-            loss = self.axes_[0, k] = self.figure_.add_subplot(grid[0, k], **shared)
-            shared = {"sharey": self.axes_[1, 0]} if k else {}
-            swing = self.axes_[1, k] = self.figure_.add_subplot(grid[1, k], **shared)
-            colour, marker = WORDS[self.words[k]]
+        for k, (loss, swing) in enumerate(self.axes_.T):
             self._loss_axes(loss, gaps, shown)
             for other in (*gaps[:k], *gaps[k + 1 :]):
                 loss.plot(np.arange(len(other)), other, color="#cccccc", linewidth=0.8, zorder=1)
             rate = f"{self.learning_rates[k]:.3g}"
             self.lines_.append(loss.plot(np.arange(len(gaps[k])), gaps[k], label=rate, **looks[k])[0])
+            colour, marker = WORDS[self.words[k]]
             loss.set_title(self.words[k], loc="left", fontsize=11, color=ink(colour), fontweight="bold", pad=17)
             loss.annotate(
                 f"η = {rate}", (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=10
             )
             swing.axhline(0, color="black", linewidth=0.8)
-            steps = np.arange(len(self.swings[k]))
-            swing.plot(steps, self.swings[k], color=colour, marker=marker, markersize=4, linewidth=1.2)
+            swing.plot(self.swings[k], color=colour, marker=marker, markersize=4, linewidth=1.2)
             swing.set_xlim(-0.4, SWINGS + 0.4)
             swing.set_ylim(-1.6, 1.6)
             swing.set_xlabel("iteration", fontsize=9)
             plain(swing)
             for panel in (loss, swing):
                 panel.xaxis.set_major_locator(MaxNLocator(2, integer=True))
-                panel.tick_params(labelleft=not k)
         self.axes_[0, 0].set_ylabel("loss − optimum")
         self.axes_[1, 0].set_ylabel("steepest\nslope")
         self.figure_.align_ylabels(self.axes_[:, 0])
+        for panel in panels[2]:  # one axes as wide as all of them
+            panel.remove()
         self._ruler(self.figure_.add_subplot(grid[2, :]))
 
     def _ruler(self, ax: Any) -> None:
@@ -359,13 +338,13 @@ class LearningRateDisplay:
         ax.axvspan(one, two, color="#f3e3ec", zorder=0, linewidth=0)
         ax.axvspan(two, right, color="#f9ded0", zorder=0, linewidth=0)
         self.thresholds_ = [ax.axvline(at, color="black", linewidth=1.2) for at in (one, two)]
-        for at, name, side in ((one, "1/L", -1), (two, "2/L", 1)):
+        for at, name, offset, side in ((one, "1/L", -4, "right"), (two, "2/L", 4, "left")):
             ax.annotate(
                 f"{name} = {at:.3g}",
                 (at, 0.78),
-                (4 * side, 0),
+                (offset, 0),
                 textcoords="offset points",
-                ha="right" if side < 0 else "left",
+                ha=side,
                 va="center",
                 fontsize=9,
             )

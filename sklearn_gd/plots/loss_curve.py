@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,20 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import messages
 from .._checks import check_choice
-from ..trace import last_step
-from .style import (
-    COLOURS,
-    DASHES,
-    MARKERS,
-    axes_for,
-    divided,
-    make_room,
-    name_curves,
-    named,
-    named_results,
-    plain,
-    require_matplotlib,
-)
+from ..trace import ARRIVED, last_step
+from .style import axes_for, look, name_lines, named, named_results, plain, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +35,7 @@ UNEQUAL = 8
 HEADROOM = 1e2
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCurveDisplay:
     """Loss, gradient, learning rate and step length over the iterations of one or several fits.
 
@@ -93,16 +83,9 @@ class LossCurveDisplay:
     ['auto', 'adgd', 'barzilai-borwein']
     """
 
-    def __init__(
-        self,
-        *,
-        histories: Mapping[str, Mapping[str, Sequence[float]]],
-        optimum: float | None = None,
-        ended: Mapping[str, str] | None = None,
-    ) -> None:
-        self.histories = histories
-        self.optimum = optimum
-        self.ended = ended
+    histories: Mapping[str, Mapping[str, Sequence[float]]]
+    optimum: float | None = None
+    ended: Mapping[str, str] | None = None
 
     @classmethod
     def from_estimator(
@@ -143,17 +126,7 @@ class LossCurveDisplay:
         """
         require_matplotlib(cls.__name__)
         runs = {name: last_step(cls.__name__, each) for name, each in named(estimator).items()}
-        first, reference = next(iter(runs.items()))
-        for name, model in runs.items():
-            check_is_fitted(model)
-            if type(model) is not type(reference):
-                raise ValueError(messages.other_objective(cls.__name__, (first, name), "squared error and log loss"))
-            for parameter in ("alpha", "C", "class_weight", "fit_intercept"):
-                mine, its = getattr(model, parameter, None), getattr(reference, parameter, None)
-                if mine is not its and mine != its:
-                    raise ValueError(
-                        messages.other_objective(cls.__name__, (first, name), f"{parameter}={its!r} and {mine!r}")
-                    )
+        _check_one_objective(cls.__name__, runs)
         display = cls(
             histories={name: model.history_ for name, model in runs.items()},
             optimum=optimum,
@@ -222,52 +195,61 @@ class LossCurveDisplay:
         display : LossCurveDisplay
             Itself.
         """
-        display = type(self).__name__
         if quantities is None:
             quantities = list(QUANTITIES) if ax is None else ["loss"]
         elif isinstance(quantities, str):
             quantities = [quantities]
         for quantity in quantities:
             check_choice("quantities", quantity, QUANTITIES)
-        losses = {name: np.asarray(history["loss"], dtype=float) for name, history in self.histories.items()}
-        lowest = min(float(loss.min()) for loss in losses.values())
+        losses = [np.asarray(history["loss"], dtype=float) for history in self.histories.values()]
+        lowest = min(float(loss.min()) for loss in losses)
         if self.optimum is not None and self.optimum > lowest + 1e-9 * abs(lowest):
             raise ValueError(messages.not_the_optimum(self.optimum, lowest))
-        optimum = lowest if self.optimum is None else self.optimum
-        outer = axes_for(display, ax, (6.4, 2.6 + 1.05 * len(quantities)))
-        if len(quantities) == 1:
-            self.axes_ = [outer]
-        else:
-            ratios = [3 if quantity == "loss" else 1 for quantity in quantities]
-            figure, grid = divided(display, outer, (len(quantities), 1), height_ratios=ratios)
-            self.axes_ = [figure.add_subplot(grid[0])]
-            self.axes_ += [figure.add_subplot(grid[row], sharex=self.axes_[0]) for row in range(1, len(quantities))]
-        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
+        gaps = [gap_to(loss, lowest if self.optimum is None else self.optimum) for loss in losses]
+        self._divide(axes_for(type(self).__name__, ax, (6.4, 2.6 + 1.05 * len(quantities))), quantities)
         self.lines_: dict[str, list[Any]] = {}
         for panel, quantity in zip(self.axes_, quantities, strict=True):
-            panel.set_yscale("log")
+            curves = gaps if quantity == "loss" else [history[quantity] for history in self.histories.values()]
             self.lines_[quantity] = [
-                self._curve(panel, quantity, k, name, losses[name], optimum, line_kw or {})
-                for k, name in enumerate(self.histories)
+                _curve(panel, k, name, values, line_kw or {})
+                for k, (name, values) in enumerate(zip(self.histories, curves, strict=True))
             ]
+            panel.set_yscale("log")
             plain(panel)
             panel.set_title(self._title(quantity), loc="left", fontsize=10, pad=3)
-            panel.tick_params(labelbottom=panel is self.axes_[-1])
             if quantity == "loss":
-                bottom, top = shown_range([gap_to(loss, optimum) for loss in losses.values()])
-                panel.set_ylim(bottom, top)
-        longest, shortest = (pick(len(loss) - 1 for loss in losses.values()) for pick in (max, min))
-        if longest > UNEQUAL * max(shortest, 1):
-            self.ax_.set_xscale("symlog", linthresh=1)
-            self.ax_.set_xlim(0, longest * 1.1)
-            decades = range(int(np.log10(longest)) + 1)
-            self.ax_.set_xticks([0, *(10**k for k in decades)][:: 2 if len(decades) > 4 else 1])
-            self.ax_.set_xticks([], minor=True)
-        else:
-            self.ax_.set_xlim(0, max(longest, 1) * 1.02)
+                panel.set_ylim(*shown_range(gaps))
+        self._limit([len(loss) - 1 for loss in losses])
         self.axes_[-1].set_xlabel("iteration")
-        self._name_the_runs(quantities[0])
+        self.names_ = name_lines(self.ax_, self.lines_[quantities[0]], [self._told(name) for name in self.histories])
         return self
+
+    def _divide(self, ax: Axes, quantities: Sequence[str]) -> None:
+        """Divide the place of an axes among the panels, of which that of the loss is the largest."""
+        self.figure_: Any = ax.figure
+        self.axes_ = [ax]
+        if len(quantities) > 1:
+            spec = ax.get_subplotspec()
+            if spec is None:
+                raise ValueError(messages.no_subplot(type(self).__name__))
+            ax.set_axis_off()
+            ratios = [3 if quantity == "loss" else 1 for quantity in quantities]
+            grid = spec.subgridspec(len(quantities), 1, height_ratios=ratios)
+            panels: Any = grid.subplots(sharex=True)
+            self.axes_ = list(panels)
+        self.ax_ = self.axes_[0]
+
+    def _limit(self, lengths: Sequence[int]) -> None:
+        """The axis of iterations: logarithmic where a short run could not be seen beside a long one."""
+        longest = max(lengths)
+        if longest <= UNEQUAL * max(min(lengths), 1):
+            self.ax_.set_xlim(0, max(longest, 1) * 1.02)
+            return
+        self.ax_.set_xscale("symlog", linthresh=1)
+        self.ax_.set_xlim(0, longest * 1.1)
+        decades = range(int(np.log10(longest)) + 1)
+        self.ax_.set_xticks([0, *(10**k for k in decades)][:: 2 if len(decades) > 4 else 1])
+        self.ax_.set_xticks([], minor=True)
 
     def _title(self, quantity: str) -> str:
         if quantity != "loss":
@@ -275,44 +257,35 @@ class LossCurveDisplay:
         if self.optimum is not None:
             return "loss − optimum"
         lowest = min(self.histories, key=lambda name: min(self.histories[name]["loss"]))
-        arrived = (self.ended or {}).get(lowest, "gradient") in ("gradient", "precision")
+        arrived = (self.ended or {}).get(lowest, "gradient") in ARRIVED
         return QUANTITIES[quantity] + ("" if arrived else " (unconverged)")
 
-    def _curve(
-        self, panel: Axes, quantity: str, k: int, name: str, loss: Any, optimum: float, line_kw: Mapping[str, Any]
-    ) -> Any:
-        values = gap_to(loss, optimum) if quantity == "loss" else np.array(self.histories[name][quantity], dtype=float)
-        values = np.where(values > 0, values, np.nan)  # at the start no step has been taken; at the end no gap is left
-        few = max(1, len(values) // 8)
-        look = {
-            "color": COLOURS[k % len(COLOURS)],
-            "linestyle": DASHES[k % len(DASHES)],
-            "linewidth": 1.8,
-            "marker": MARKERS[k % len(MARKERS)],
-            "markersize": 4,
-            "markevery": (k * few // 3 if few > 1 else 0, few),
-            **line_kw,
-        }
-        return panel.plot(np.arange(len(values)), values, label=name, **look)[0]
+    def _told(self, name: str) -> str:
+        """What is written beside a curve: the name, where there are several, and an end that is no optimum."""
+        how = ENDED.get((self.ended or {}).get(name, ""), "")
+        return "\n".join(part for part in (name if len(self.histories) > 1 else "", how) if part)
 
-    def _name_the_runs(self, quantity: str) -> None:
-        ended = self.ended or {}
-        lines = self.lines_[quantity]
-        bottom, top = self.ax_.get_ylim()
-        curves, ends = [], []
-        for name, line in zip(self.histories, lines, strict=True):
-            points = np.column_stack([line.get_xdata(), line.get_ydata()]).astype(float)
-            points = points[np.isfinite(points).all(axis=1)]
-            how = ENDED.get(ended.get(name, ""), "")
-            text = "\n".join(part for part in (name if len(lines) > 1 else "", how) if part)
-            if not len(points):
-                points = np.array([[0.0, bottom]])
-            inside = points[points[:, 1] <= top]
-            curves.append(np.clip(points, bottom, top))
-            if text:
-                ends.append((*(inside[-1] if len(inside) else curves[-1][-1]), text, line.get_color()))
-        make_room(self.ax_, ends)
-        self.names_ = name_curves(self.ax_, ends, curves)
+
+def _check_one_objective(display: str, runs: Mapping[str, Any]) -> None:
+    """Refuse estimators that minimised different objectives."""
+    first, reference = next(iter(runs.items()))
+    for name, model in runs.items():
+        check_is_fitted(model)
+        if type(model) is not type(reference):
+            raise ValueError(messages.other_objective(display, (first, name), "squared error and log loss"))
+        for parameter in ("alpha", "C", "class_weight", "fit_intercept"):
+            mine, its = getattr(model, parameter, None), getattr(reference, parameter, None)
+            if mine is not its and mine != its:
+                raise ValueError(messages.other_objective(display, (first, name), f"{parameter}={its!r} and {mine!r}"))
+
+
+def _curve(panel: Axes, k: int, name: str, values: ArrayLike, line_kw: Mapping[str, Any]) -> Any:
+    values = np.asarray(values, dtype=float)
+    values = np.where(values > 0, values, np.nan)  # at the start no step has been taken; at the end no gap is left
+    few = max(1, len(values) // 8)
+    marks = (k * few // 3 if few > 1 else 0, few)
+    style = {**look(k), "linewidth": 1.8, "markersize": 4, "markevery": marks, **line_kw}
+    return panel.plot(np.arange(len(values)), values, label=name, **style)[0]
 
 
 def gap_to(loss: ArrayLike, optimum: float) -> Any:

@@ -7,7 +7,8 @@ Design, 2008), which the colour-blind tell apart; every curve has its own dashes
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,47 +17,22 @@ from .. import messages
 from ..protocols import Array
 
 if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
 
-__all__ = [
-    "BLUE",
-    "COLOURS",
-    "DASHES",
-    "GREEN",
-    "GREY",
-    "MARKERS",
-    "ORANGE",
-    "PURPLE",
-    "RED",
-    "SKY",
-    "axes_for",
-    "divided",
-    "ink",
-    "make_room",
-    "name_curves",
-    "named",
-    "named_results",
-    "plain",
-    "require_matplotlib",
-    "snapshots",
-    "written_on",
-]
-
-BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#CC79A7",
-    "#777777",
-)
 #: of the first curve, the second, ...
-COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, GREY)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
+BLUE, RED, GREEN, PURPLE, ORANGE, SKY, GREY = COLOURS
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def look(k: int) -> dict[str, Any]:
+    """Colour, dashes and marker of the k-th curve."""
+    k %= len(COLOURS)
+    return {"color": COLOURS[k], "linestyle": DASHES[k], "marker": MARKERS[k]}
 
 
 def require_matplotlib(display: str) -> None:
@@ -67,7 +43,7 @@ def require_matplotlib(display: str) -> None:
         raise ImportError(messages.no_matplotlib(display)) from error
 
 
-def ink(colour: str) -> Any:
+def ink(colour: Any) -> Any:
     """A colour for text: darker, because thin strokes on white look lighter than areas."""
     from matplotlib.colors import to_rgb
 
@@ -84,16 +60,6 @@ def axes_for(display: str, ax: Axes | None, figsize: tuple[float, float]) -> Axe
     return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
-def divided(display: str, ax: Axes, shape: tuple[int, int], **options: Any) -> tuple[Figure, Any]:
-    """The figure of an axes that gives its place to a grid of others, and that grid."""
-    spec = ax.get_subplotspec()
-    if spec is None:
-        raise ValueError(messages.no_subplot(display))
-    ax.set_axis_off()
-    figure: Any = ax.figure
-    return figure, spec.subgridspec(*shape, **options)
-
-
 def plain(ax: Axes) -> None:
     """No frame, a light grid behind what is drawn."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -101,11 +67,19 @@ def plain(ax: Axes) -> None:
     ax.set_axisbelow(True)
 
 
-def written_on() -> list[Any]:
-    """The halo of a text that lies on other things."""
-    from matplotlib.patheffects import withStroke
+def animated(ax: Axes, show: Callable[[int], None], iterations: Sequence[int], interval: int) -> FuncAnimation:
+    """An animation that tells the iteration of each frame above the axes; `show` changes what is drawn there."""
+    from matplotlib.animation import FuncAnimation
 
-    return [withStroke(linewidth=2.5, foreground="white")]
+    told = ax.set_title("iteration 0", loc="left", fontsize=10)
+
+    def frame(k: int) -> list[Any]:
+        show(k)
+        told.set_text(f"iteration {iterations[k]}")
+        return [told, *ax.lines]
+
+    figure: Any = ax.figure
+    return FuncAnimation(figure, frame, frames=len(iterations), interval=interval, blit=False)
 
 
 def snapshots(n: int, count: int) -> list[int]:
@@ -122,11 +96,10 @@ def snapshots(n: int, count: int) -> list[int]:
 
 
 def _told(parameter: str, value: Any) -> str:
-    if not isinstance(value, (str, numbers.Real, type(None))):
-        value = getattr(value, "__name__", None) or str(value)
-    text = f"{value:.3g}" if isinstance(value, numbers.Real) and not isinstance(value, bool) else str(value)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    text = f"{value:.3g}" if number else getattr(value, "__name__", str(value))
     if parameter == "learning_rate":
-        return f"η = {text}" if isinstance(value, numbers.Real) else text
+        return f"η = {text}" if number else text
     return f"{parameter}={text}"
 
 
@@ -137,22 +110,23 @@ def named(estimators: Any) -> dict[str, Any]:
     ----------
     estimators : estimator, list or dict of estimators
     """
-    if isinstance(estimators, Mapping) and estimators:
-        return {str(name): estimator for name, estimator in estimators.items()}
     if not isinstance(estimators, (Sequence, Mapping)):
-        return {type(estimators).__name__ if not hasattr(estimators, "steps") else estimators.steps[-1][0]: estimators}
+        return {estimators.steps[-1][0] if hasattr(estimators, "steps") else type(estimators).__name__: estimators}
     if not len(estimators):
         raise ValueError(messages.no_runs())
+    if isinstance(estimators, Mapping):
+        return {str(name): estimator for name, estimator in estimators.items()}
     last = [estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator for estimator in estimators]
     params = [estimator.get_params(deep=False) for estimator in last]
     every = dict.fromkeys(name for each in params for name in each)
     differ = [name for name in every if len({repr(each.get(name)) for each in params}) > 1]
-    names: list[str] = []
-    for each in params:
+    out: dict[str, Any] = {}
+    met: Counter[str] = Counter()
+    for each, estimator in zip(params, estimators, strict=True):
         name = ", ".join(_told(parameter, each[parameter]) for parameter in differ if parameter in each) or "run"
-        again = sum(other == name or other.startswith(f"{name} (") for other in names)
-        names.append(f"{name} ({again + 1})" if again else name)
-    return dict(zip(names, estimators, strict=True))
+        met[name] += 1
+        out[name if met[name] == 1 else f"{name} ({met[name]})"] = estimator
+    return out
 
 
 def named_results(result: Any) -> dict[str, Any]:
@@ -175,6 +149,8 @@ def named_results(result: Any) -> dict[str, Any]:
 
 # ----------------------------------------------------------------------------------------- names beside the curves
 
+# Of the names, in points.
+FONT_SIZE = 9
 # Where a name may stand: offset in points and alignment, the most wanted first.
 PLACES = (
     (5, 0, "left", "center"),
@@ -193,7 +169,7 @@ PLACES = (
 
 
 def name_curves(
-    ax: Axes, ends: Iterable[tuple[float, float, str, str]], curves: Iterable[Array] = (), fontsize: float = 9
+    ax: Axes, ends: Iterable[tuple[float, float, str, Any]], curves: Iterable[Array] = ()
 ) -> list[Annotation]:
     """Write names beside points, each where it covers the least of the curves and of the other names.
 
@@ -204,45 +180,39 @@ def name_curves(
     ends : iterable of (x, y, name, colour)
     curves : iterable of ndarray of shape (n_points, 2)
         What is drawn there, in data coordinates.
-    fontsize : float, default=9
 
     Returns
     -------
     list of Annotation
         One an end, from the highest.
     """
+    from matplotlib.patheffects import withStroke
+
     frame = ax.get_window_extent().padded(-2)
     drawn = np.vstack([np.empty((0, 2)), *(_dense(ax.transData.transform(curve)) for curve in curves)])
     taken: list[Any] = []
     out = []
+
+    def price(place: tuple[int, int, str, str]) -> float:
+        _put(text, place)
+        box = text.get_window_extent()
+        covered = (drawn > box.min).all(axis=1) & (drawn < box.max).all(axis=1)
+        outside = max(frame.x0 - box.x0, box.x1 - frame.x1, frame.y0 - box.y0, box.y1 - frame.y1, 0.0)
+        overlaps = sum(bool(box.overlaps(other)) for other in taken)
+        return float(covered.sum() + 1000 * overlaps + 100 * outside)
+
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    style: Any = {"fontsize": FONT_SIZE, "linespacing": 0.9, "path_effects": halo, "zorder": 10}
     # from the top, so that a name that gives way to another one does not pass a third
     for x, y, name, colour in sorted(ends, key=lambda end: -end[1]):
-        text = ax.annotate(
-            name,
-            xy=(x, y),
-            xytext=PLACES[0][:2],
-            textcoords="offset points",
-            color=ink(colour),
-            fontsize=fontsize,
-            linespacing=0.9,
-            path_effects=written_on(),
-            zorder=10,
-        )
-        prices = []
-        for place in PLACES:
-            _put(text, place)
-            box = text.get_window_extent()
-            covered = (drawn > box.min).all(axis=1) & (drawn < box.max).all(axis=1)
-            outside = max(frame.x0 - box.x0, box.x1 - frame.x1, frame.y0 - box.y0, box.y1 - frame.y1, 0.0)
-            overlaps = sum(bool(box.overlaps(other)) for other in taken)
-            prices.append(covered.sum() + 1000 * overlaps + 100 * outside)
-        _put(text, PLACES[int(np.argmin(prices))])
+        text = ax.annotate(name, xy=(x, y), xytext=(0, 0), textcoords="offset points", color=ink(colour), **style)
+        _put(text, min(PLACES, key=price))
         taken.append(text.get_window_extent())
         out.append(text)
     return out
 
 
-def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, str]], fontsize: float = 9) -> None:
+def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, Any]]) -> None:
     """Move the right limit, so that the names of curves that end there stand behind them."""
     figure: Any = ax.figure
     width = ax.get_window_extent().width * 72 / figure.dpi
@@ -253,17 +223,33 @@ def make_room(ax: Axes, ends: Iterable[tuple[float, float, str, str]], fontsize:
 
     # 0.58 of its size is the mean width of a letter; 12 points lie between the curve and the frame
     need = max(
-        (0.58 * fontsize * max(map(len, name.split("\n"))) + 12 - behind(x) for x, _, name, _ in ends), default=0.0
+        (0.58 * FONT_SIZE * max(map(len, name.split("\n"))) + 12 - behind(x) for x, _, name, _ in ends), default=0.0
     )
     if need > 0:
         right = left + (right - left) * width / (width - min(need, 0.45 * width))
         ax.set_xlim(right=ax.transScale.inverted().transform((right, 0.0))[0])
 
 
+def name_lines(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list[Annotation]:
+    """Write the names of curves, those that have one, behind their last points in the view, and make room for them."""
+    bottom, top = ax.get_ylim()
+    curves: list[Array] = []
+    ends: list[tuple[float, float, str, Any]] = []
+    for line, name in zip(lines, names, strict=True):
+        points = np.asarray(line.get_xydata(), dtype=float)
+        points = points[np.isfinite(points).all(axis=1)]
+        if not len(points):  # at the bottom of a logarithmic axis from the start
+            points = np.array([[0.0, bottom]])
+        inside = points[points[:, 1] <= top]
+        curves.append(np.clip(points, (-np.inf, bottom), (np.inf, top)))
+        if name:
+            ends.append((*(inside if len(inside) else curves[-1])[-1], name, line.get_color()))
+    make_room(ax, ends)
+    return name_curves(ax, ends, curves)
+
+
 def _put(text: Annotation, place: tuple[int, int, str, str]) -> None:
-    text.set_position(place[:2])
-    text.set_horizontalalignment(place[2])  # type: ignore[arg-type]
-    text.set_verticalalignment(place[3])  # type: ignore[arg-type]
+    text.set(position=place[:2], horizontalalignment=place[2], verticalalignment=place[3])
 
 
 def _dense(pixels: Array) -> Array:
