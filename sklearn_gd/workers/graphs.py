@@ -61,13 +61,16 @@ def deferred() -> Callable[..., Any]:
     """What makes a task of a function and its arguments."""
     from dask import delayed
 
-    return delayed(quietly, pure=False)
+    return delayed(guarded, pure=False)
 
 
-def quietly(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function returns, computed on one thread: Dask's own are beside it."""
+def guarded(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns, on one thread, as Dask's own are beside it; an error in the data is a result, which no worker logs."""
     with one_blas_thread(), np.errstate(all="ignore"):
-        return function(*args)
+        try:
+            return function(*args)
+        except ValueError as error:
+            return error
 
 
 def on_block(task: Callable[..., Any], fit_intercept: bool, X: Any, rows: Sequence[Any], args: Sequence[Any]) -> Any:
@@ -77,9 +80,18 @@ def on_block(task: Callable[..., Any], fit_intercept: bool, X: Any, rows: Sequen
     return task(design, *rows, *args)
 
 
+def combined(add: Callable[[Any], Any], parts: list[Any]) -> Any:
+    """The sum of what tasks have returned, or the first error."""
+    errors = [part for part in parts if isinstance(part, ValueError)]
+    return errors[0] if errors else add(parts)
+
+
 def compute_sum(parts: list[Any], add: Callable[[Any], Any] = add_up, home: int = 1) -> Any:
     """Add up what the tasks return, where they are; the sum, or at most `home` parts of it, come home."""
     call = deferred()
     while len(parts) > home:
-        parts = [call(add, parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
-    return add(list(compute(*parts)))
+        parts = [call(combined, add, parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
+    total = combined(add, list(compute(*parts)))
+    if isinstance(total, ValueError):
+        raise total
+    return total

@@ -34,8 +34,12 @@ SHORT = 1e8
 class RemoteSample(Sample):
     """Rows of a sample drawn in their blocks, by their share of the Hessian."""
 
+    @property
+    def model(self) -> Any:
+        return self.problem.model
+
     def _settle(self) -> None:
-        problem, design = self.problem, self.problem.model.design
+        problem, design = self.problem, self.model.design
         n, p = design.n_samples, design.n_features
         if self.spread is None:
             # A quarter of a pass: it takes 2 ns an entry, products of rows 0.1 ns for each pair of columns and 6 ns an entry.
@@ -49,9 +53,8 @@ class RemoteSample(Sample):
         self._next([problem.loss.curvature] * problem.outputs)
 
     def _row_spread(self) -> Any:
-        model: Any = self.problem.model
-        model.rows[2] = model.design.row_spread(self.moments)
-        return model.rows[2]
+        self.model.rows[2] = self.model.design.row_spread(self.moments)
+        return self.model.rows[2]
 
     def _next(self, totals: Sequence[float]) -> Draw:
         """What the next trials draw, given about the weighted sums of the second derivatives."""
@@ -60,13 +63,12 @@ class RemoteSample(Sample):
         rates = None if self.whole else [self.size / (2 * max(total, np.finfo(float).tiny)) for total in totals]
         draw = Draw(rates, self.joint, self.moments.centre, self.draws)
         if self.fused:
-            self.problem.model.draw = draw  # type: ignore[attr-defined]
+            self.model.draw = draw
         return draw
 
     def start(self) -> Array:
         """The optimum of a sample, to its statistical accuracy."""
-        problem, model = self.problem, self.problem.model
-        design: Any = model.design
+        problem, model, design = self.problem, self.model, self.model.design
         if self.size * design.work / design.n_samples * design.dtype.itemsize > START_BYTES:
             return problem.start
         parts = design.tasks(block_sample, model.mean, self.size / 2, rows=model.rows)
