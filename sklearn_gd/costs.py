@@ -35,9 +35,9 @@ MULTIPLY_ADD = 1 / 16
 #: The same in single precision, relative to that.
 SINGLE = 1 / 2
 #: A multiply-add of Cholesky's factorisation.
-FACTORED = 1 / 8
+FACTORED = 1 / 6
 #: An entry of a matrix that is put about its centre, scaled and factorised, besides.
-ENTRY = 30
+ENTRY = 60
 #: A number that is copied, centred and weighted for a symmetric product.
 PLACED = 4
 #: A multiply-add of a product for several outputs.
@@ -48,8 +48,8 @@ STORED = 5
 PAIR = 3
 #: A sample's share of an iteration: the loss and its derivatives along a line, some three times.
 SAMPLE = 60
-#: What the interpreter takes for an operation on X, 0.03 ms, and for the rest of an iteration, 0.1 ms, whatever their sizes.
-CALL, ITERATION = 1e5, 3e5
+#: What the interpreter takes for an operation on X, 0.02 ms, and for the rest of an iteration, 0.05 ms, whatever their sizes.
+CALL, ITERATION = 5e4, 1.5e5
 
 
 def dense_product(n_samples: int, n_features: int, outputs: int = 1) -> float:

@@ -566,11 +566,13 @@ class ModelSubspace(Subspace):
     def point(self, a: Array) -> ModelPoint:
         """The point at a; it carries its predictions where a search has computed the images."""
         if self._last is not None and self._last[0] is a:
-            return ModelPoint(self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._images))
+            return type(self.origin)(
+                self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._images)
+            )
         if self._images is None or self.origin.trial is None:
-            return ModelPoint(self.origin.model, self.coef(a))
+            return type(self.origin)(self.origin.model, self.coef(a))
         trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
-        return ModelPoint(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._images))
+        return type(self.origin)(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._images))
 
 
 class DistantSubspace(ModelSubspace):

@@ -302,6 +302,7 @@ class Design(Protocol):
     work: float  # of one product with a vector, in operations
     one_block: bool  # whether work on predictions is done on all samples at once
     streams: bool  # whether a pass reads memory rather than a cache, and predictions are at home
+    far: bool  # whether some column's centre is far from zero beside its spread, once `moments` have been asked for
     where: str  # arrays of sample size: in "memory", as NumPy's; on a "device"; with "workers", who do all work on them
 
     # what products cost, in the unit of `costs`; infinite where there are none

@@ -184,7 +184,7 @@ class SparseDesign(RowBlocks):
     def row_products_cost(self) -> float:  # type: ignore[override]
         # a pair of a column's values is an entry of a sparse product, which is then made dense
         counts = np.bincount(self.X.indices, minlength=self.n_features).astype(np.float64)
-        return 4 * PAIR * float(np.vdot(counts, counts)) + PLACED * self.n_samples**2
+        return 15 * PAIR * float(np.vdot(counts, counts)) + PLACED * self.n_samples**2
 
     def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """As `RowBlocks.gram`; of few stored values by their pairs."""

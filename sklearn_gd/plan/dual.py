@@ -23,7 +23,7 @@ from ..protocols import Array, Design, Moments
 from .ending import AIM, ENDED, hidden
 from .least_squares import by_products, gram, product_objective
 from .newton import newton
-from .problem import Prepared, Problem, Until, metric_for, plane_descent
+from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 
 __all__ = ["dual", "rows"]
 
@@ -38,11 +38,9 @@ def dual(problem: Problem, run: Run | None, until: Until = None) -> Run:
     columns = problem.moments
     solution = None if large_columns(columns, problem).any() else dual_solution(problem, columns.centre)
     if solution is None:
-        return rows(problem, None)
-    if run.base is not None:
-        run.move(run.objective, solution)
-    else:
-        run.point = run.objective.at(solution)
+        return rows(problem, run)
+    at_home(problem, run, product_objective(problem), solution)
+    run.metric = rented(problem)
     return plane_descent(problem, run)
 
 
@@ -185,8 +183,9 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     form = RowSpan(problem, moments)
     true, inner = problem.stopping(moments), form.problem()
     if run is not None:
-        run.move(inner.model, run.point.coef, form.into)
+        at_home(problem, run, problem.model)
         criterion: Any = inner.criterion
+        run.move(inner.model, run.point.coef, form.into)
         run.stopping, run.form = criterion, inner.form
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
     run = judged(problem, run, inner, moments, true)

@@ -21,7 +21,8 @@ from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments, Norm
 from .ending import ENDED, NOTICED, finer_metric, hidden, settled
-from .problem import Problem, Until, metric_for, plane_descent, rented
+from .problem import Problem, Until, at_home, metric_for, plane_descent, rented
+from .span import inner_products, spanned, suits
 
 __all__ = ["by_products", "gram", "in_metric", "product_objective", "products", "rounded"]
 
@@ -35,6 +36,8 @@ def by_products(problem: Problem) -> Run:
 
 def products(problem: Problem, run: Run | None, until: Until) -> Run:
     """Conjugate gradients."""
+    if suits(problem):
+        return plane_descent(problem, spanned(problem, inner_products(until)), until)
     return plane_descent(problem, by_products(problem), until)
 
 
@@ -60,7 +63,7 @@ def rounded(problem: Problem, run: Run | None, until: Until) -> Run:
     except scipy.linalg.LinAlgError:
         return run
     del low
-    run.move(run.objective, run.point.coef)
+    at_home(problem, run, product_objective(problem))
     plane_descent(problem, run, until)
     # Gradients are carried along as sums of products, of which the first were large.
     lost = LARGE_PRODUCTS * problem.eps * problem.amplified**2
@@ -218,7 +221,9 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     if run is None:
         run = problem.run(objective, stop, here.into(problem.start))
     else:
+        at_home(problem, run, objective)
         run.move(objective, run.point.coef, here.into)
+        run.stopping = stop
     stopping: Any = run.stopping
     stopping.metric = norm
     outer = run.form

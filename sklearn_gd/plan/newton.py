@@ -23,19 +23,16 @@ from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Re
 from ..protocols import Array, Moments, Preconditioner
 from .ending import AIM, finer_metric, settled
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
-from .problem import Prepared, Problem, Until, metric_for, plane_descent, rented
+from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
+from .span import inner_products, spanned, suits
 
 __all__ = ["Sample", "fixed", "newton", "newton_cg", "sketch"]
-
-
-# Products with a Hessian for one direction: at the most, and where a better metric could be had for fewer.
-MOST_INNER, LEAST_INNER = 100, 10
 
 
 def begun(problem: Problem, run: Run | None) -> Run:
     """A run on the linear model's loss: a new one, or one that goes on from where it is."""
     if run is not None:
-        run.move(problem.model, run.point.coef)
+        at_home(problem, run, problem.model)
         return run
     if problem.outputs > 1:
         # what is common to all classes changes no probability, and the penalty is least without
@@ -58,9 +55,12 @@ def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> 
 
 def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     """Newton's direction by conjugate gradients in the diagonal metric: nothing is set up."""
-    run = begun(problem, run)
-    most = MOST_INNER if until is None else int(np.clip(until.products, LEAST_INNER, MOST_INNER))
-    run.metric = Inexact(rented(problem), most)
+    most = inner_products(until)
+    if run is None and suits(problem):
+        run = spanned(problem, most)
+    else:
+        run = begun(problem, run)
+        run.metric = Inexact(rented(problem), most)
     return judged(problem, plane_descent(problem, run, until))
 
 
@@ -90,7 +90,7 @@ def sketch(problem: Problem, run: Run, until: Until) -> Run:
     run.metric = metric_for("nystrom", problem, problem.moments)
     if not isinstance(problem.loss, HalfSquaredError):
         run.metric = Inexact(run.metric)
-    run.move(run.objective, run.point.coef)
+    at_home(problem, run, run.objective if run.form is problem.form else problem.model)
     return plane_descent(problem, run, until)
 
 

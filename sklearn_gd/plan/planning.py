@@ -126,7 +126,8 @@ def iteration_cost(problem: Problem, many: float = 1.0) -> tuple[float, float]:
     """The cost of a product with X and back, and of an iteration beside it, as of so many times the samples."""
     outputs = problem.outputs
     samples = 0.0 if isinstance(problem.loss, HalfSquaredError) else SAMPLE * problem.design.n_samples * outputs
-    return many * problem.design.product_cost(outputs), many * samples + ITERATION + VECTORS * problem.start.size
+    vectors = VECTORS * min(problem.start.size, problem.design.n_samples * outputs)
+    return many * problem.design.product_cost(outputs), many * samples + ITERATION + vectors
 
 
 def least_iterations(problem: Problem) -> float:

@@ -25,7 +25,17 @@ from ..preconditioners import EPS, Diagonal, Full, Identity, Nystrom, constant
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
 from ..steps import PlaneSearch
 
-__all__ = ["Prepared", "Problem", "Until", "explicit", "metric_for", "plane_descent", "positive_root", "rented"]
+__all__ = [
+    "Prepared",
+    "Problem",
+    "Until",
+    "at_home",
+    "explicit",
+    "metric_for",
+    "plane_descent",
+    "positive_root",
+    "rented",
+]
 
 
 #: Whether to leave a run that has not ended, because something better is to be bought, for so many ``products``; None for never.
@@ -223,6 +233,17 @@ class Problem:
         if self.columns is not None and self.amplified > FAR:
             run.rounding.refresh_every = 1
         return run
+
+
+def at_home(problem: Problem, run: Run, objective: Objective, coef: Array | None = None) -> None:
+    """Go on with a run in the problem's own coordinates: from where it is, or from some coefficients."""
+    if run.form is problem.form:
+        run.move(objective, run.point.coef)
+    else:
+        run.move(objective, run.point.coef, run.form.out)
+        run.form, run.stopping = problem.form, problem.stopping(problem.moments)
+    if coef is not None:
+        run.point = objective.at(coef)
 
 
 def positive_root(squares: Any) -> float | Array:
