@@ -249,14 +249,14 @@ def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
 @pytest.mark.parametrize("directions", [0, 1, 2])
 def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weighted, dtype):
     model, coef = _model(Binomial, *shape, dtype, weighted)
-    design = DenseDesign(model.design.X, intercept)
+    design = model.design = DenseDesign(model.design.X, intercept)
     design.threads = 1
     # predictions of about 1: of 55 a bend's relative error is 55 times their own
     coefs = [coef[: design.size] / (k + 1) / np.sqrt(shape[1]) for k in range(1 + directions)]
     results = []
     for task in (compiled_plane, plane):
         second = np.empty(shape[0], dtype=dtype)
-        results.append((*task(design, model.y, model.weight, model.loss, coefs, second), second))
+        results.append((*task(model, coefs, second), second))
     for ours, numpys in zip(*results, strict=True):
         assert np.shape(ours) == np.shape(numpys)
         size = np.abs(numpys).max(initial=0.0)
@@ -270,7 +270,7 @@ def test_a_remote_trial_draws_the_same_rows(monkeypatch):
     model.design.threads = 1  # as in a task of Dask's
     far = np.linspace(0.5, 2, 40000).astype(np.float32)
     draw = Draw([2e5], False, np.zeros(7), 3)
-    arguments = (model.design, model.y, model.weight, far, 5, model.loss, 1.0, draw, coef)
+    arguments = (model, far, 5, 1.0, draw, coef)
     ours = block_trial(*arguments)
     monkeypatch.setattr(compiled, "kernels", None)
     numpys = block_trial(*arguments)

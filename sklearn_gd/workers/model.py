@@ -21,6 +21,7 @@ from ..arrays import total
 from ..designs.rows import Curvature, add_up
 from ..losses import spread
 from ..objectives import Direction, LinearModel, Point, Subspace
+from ..penalties import L2
 from ..protocols import Array, Loss, Penalty
 from .design import add_curvatures, small_temporaries
 from .graphs import parts_of
@@ -78,10 +79,10 @@ def add_trials(parts: Sequence[Trial]) -> Trial:
     return Trial(value, gradient, forms, totals, add_curvatures([part.grams for part in parts]))
 
 
-def block_trial(
-    design: Any, y: Array, weight: Any, far: Any, block: int, loss: Loss, mean: float, draw: Draw | None, *coefs: Array
-) -> Trial:
-    """One block's part of a trial.
+def on_rows(
+    design: Any, y: Array, weight: Any, far: Any, number: int, task: Callable[..., Any], loss: Loss, *args: Any
+) -> Any:
+    """A task of the linear model of one block's rows, whose penalty is added where the sums come home.
 
     Parameters
     ----------
@@ -89,42 +90,54 @@ def block_trial(
         Of the block.
     far : ndarray or None
         How far each row lies from the centre.
-    block : int
-        Its number.
+    number : int
+        The block's.
+    task : callable (model, far, number, *args)
     loss : loss
+    *args
+    """
+    return task(LinearModel(design, loss, y, weight, L2(0.0, design.n_features)), far, number, *args)
+
+
+def block_trial(model: LinearModel, far: Any, number: int, mean: float, draw: Draw | None, *coefs: Array) -> Trial:
+    """One block's part of a trial.
+
+    Parameters
+    ----------
+    model, far, number
+        See `on_rows`.
     mean : float
         The weight of a sample where there are no weights.
     draw : Draw or None
     *coefs : ndarray
         The coefficients at the trial, and those of the directions.
     """
-    n = design.n_samples
-    second = None if draw is None else np.empty((n, *coefs[0].shape[1:]), dtype=design.dtype)
-    found = compiled_plane(design, y, weight, loss, coefs, second) or plane(design, y, weight, loss, coefs, second)
+    design: Any = model.design
+    shape = design.n_samples, *coefs[0].shape[1:]
+    second = None if draw is None else np.empty(shape, dtype=design.dtype)
+    found = compiled_plane(model, coefs, second) or plane(model, coefs, second)
     if draw is None:
         return Trial(*found, [], [])
-    weight = np.full(n, mean, dtype=design.dtype) if weight is None else weight
-    return Trial(*found, *hessians(design, weight, far, block, loss, draw, second))
+    weight = np.full(shape[0], mean, dtype=design.dtype) if model.weight is None else model.weight
+    return Trial(*found, *hessians(model, weight, far, number, draw, second))
 
 
-def plane(
-    design: Any, y: Array, weight: Any, loss: Loss, coefs: Sequence[Array], second: Array | None
-) -> tuple[float, Array, Array]:
+def plane(model: LinearModel, coefs: Sequence[Array], second: Array | None) -> tuple[float, Array, Array]:
     """The first three of a block's `Trial`; second derivatives are written where there is an array for them."""
-    m = len(coefs) - 1
+    m, y, weight = len(coefs) - 1, model.y, model.weight
     order = 2 if m or second is not None else 1
     forms = np.zeros((m, m))
 
     def pointwise(s: slice, raw: Array, *directions: Array) -> tuple[float, Array]:
-        value, slope, here = loss.derivatives(y[s], raw, order)
+        value, slope, here = model.loss.derivatives(y[s], raw, order)
         w = None if weight is None else weight[s]
         if second is not None:
             second[s] = here
         if directions:
-            forms[...] += loss.forms(here, w, directions)
+            forms[...] += model.loss.forms(here, w, directions)
         return total(value, w), slope if w is None else slope * spread(w, slope)
 
-    return *sweep(design, pointwise, coefs), forms
+    return *sweep(model.design, pointwise, coefs), forms
 
 
 def sweep(design: Any, pointwise: Callable[..., tuple[float, Array]], coefs: Sequence[Array]) -> tuple[float, Array]:
@@ -141,11 +154,12 @@ def sweep(design: Any, pointwise: Callable[..., tuple[float, Array]], coefs: Seq
 
 
 def compiled_plane(
-    design: Any, y: Array, weight: Any, loss: Loss, coefs: Sequence[Array], second: Array | None
+    model: LinearModel, coefs: Sequence[Array], second: Array | None
 ) -> tuple[float, Array, Array] | None:
     """`plane` in a compiled pass, or None where there is none."""
-    X, m = design.X, len(coefs) - 1
-    known = compiled.kernels is not None and loss.kernel == compiled.BINOMIAL and m <= 2
+    design: Any = model.design
+    X, m, y, weight = design.X, len(coefs) - 1, model.y, model.weight
+    known = compiled.kernels is not None and model.loss.kernel == compiled.BINOMIAL and m <= 2
     if not known or not compiled.takes(X.dtype, [X, y, weight]):
         return None
     (n, p), gradient = X.shape, np.zeros(design.size)
@@ -159,17 +173,19 @@ def compiled_plane(
 
 
 def hessians(
-    design: Any, weight: Array, far: Any, block: int, loss: Loss, draw: Draw, second: Any
+    model: LinearModel, weight: Array, far: Any, number: int, draw: Draw, second: Any
 ) -> tuple[list[Any], list[Curvature]]:
     """The last two of a block's `Trial`, of rows drawn by their share of the Hessian."""
-    columns = loss.hessian_diagonal(second)
+    design: Any = model.design
+    p = design.n_features
+    columns = model.loss.hessian_diagonal(second)
     columns = columns.sum(axis=1)[None] if draw.joint else columns.T.reshape(-1, len(second))
     totals: list[Any] = []
     grams = []
     for k, column in enumerate(columns):
         rows, factor, sample = slice(None), 1.0, design
         if draw.rates is not None:
-            random = np.random.default_rng((draw.number, block, k))
+            random = np.random.default_rng((draw.number, number, k))
             rows, factor = drawn(column * weight * far * draw.rates[k], random)
             sample = design.take(rows)
         sample.threads, sample._centre = 1, draw.centre  # one centre for all blocks
@@ -177,10 +193,9 @@ def hessians(
         share = column[rows] * scale
         totals.append(float(share.sum(dtype=np.float64)))
         if draw.joint:
-            p, size = second[rows], (second.shape[1], design.size)
-            totals.append(sample.coupled_gram(p, p * scale[:, None])[0] if totals[0] > 0 else np.zeros(size * 2))
+            found, shape = second[rows], (second.shape[1], design.size) * 2
+            totals.append(sample.coupled_gram(found, found * scale[:, None])[0] if totals[0] > 0 else np.zeros(shape))
         else:
-            p = design.n_features
             grams.append(sample.gram(share) if totals[k] > 0 else Curvature(np.zeros((p, p)), np.zeros(p), 0.0))
     return totals, grams
 
@@ -191,16 +206,15 @@ def drawn(chance: Array, random: np.random.Generator) -> tuple[Any, Any]:
     return rows, 1 / np.minimum(chance[rows], 1)
 
 
-def block_product(
-    design: Any, y: Array, weight: Any, far: Any, block: int, loss: Loss, coef: Array, step: Array
-) -> tuple[float, Array]:
+def block_product(model: LinearModel, far: Any, number: int, coef: Array, step: Array) -> tuple[float, Array]:
     """One block's part of the Hessian at some coefficients times a direction."""
+    loss, y, weight = model.loss, model.y, model.weight
 
     def pointwise(s: slice, raw: Array, direction: Array) -> tuple[float, Array]:
         second = loss.derivatives(y[s], raw, 2)[2]
         return 0.0, loss.bent(second, None if weight is None else weight[s], direction)
 
-    return sweep(design, pointwise, [coef, step])
+    return sweep(model.design, pointwise, [coef, step])
 
 
 class RemoteModel(LinearModel):
@@ -227,14 +241,16 @@ class RemoteModel(LinearModel):
 
     def try_at(self, coef: Array, directions: Sequence[Array], draw: Draw | None) -> Trial:
         """What is known at some coefficients, the penalty included: one round trip."""
-        self.design.passes += 1
-        trial = self.design.sum_over_blocks(
-            block_trial, self.loss, self.mean, draw, coef, *directions, rows=self.rows, add=add_trials
-        )
+        trial = self.over_rows(block_trial, self.mean, draw, coef, *directions, add=add_trials)
         gradient, forms = trial.gradient * self.mean, trial.forms * self.mean
         self.penalty.add_gradient(coef, gradient)
         forms += np.array([[self.penalty.inner(d, e) for e in directions] for d in directions]).reshape(forms.shape)
         return trial._replace(value=trial.value * self.mean + self.penalty.value(coef), gradient=gradient, forms=forms)
+
+    def over_rows(self, task: Callable[..., Any], *args: Any, add: Callable[[Any], Any] = add_up) -> Any:
+        """The sum of a task over the blocks, see `on_rows`."""
+        self.design.passes += 1
+        return self.design.sum_over_blocks(on_rows, task, self.loss, *args, rows=self.rows, add=add)
 
     def value_and_gradient(self, coef: Array, raw: Array | None = None) -> tuple[float, Array]:
         return self.try_at(coef, (), None)[:2]
@@ -269,10 +285,8 @@ class RemotePoint(Point):
 
     def hessian_product(self, coef: Array) -> Array:
         """H @ coef in one round trip."""
-        model = self.model
-        model.design.passes += 1
-        out = model.design.sum_over_blocks(block_product, model.loss, self.coef, coef, rows=model.rows)[1] * model.mean
-        model.penalty.add_gradient(coef, out)
+        out = self.model.over_rows(block_product, self.coef, coef)[1] * self.model.mean
+        self.model.penalty.add_gradient(coef, out)
         return out
 
     def refreshed(self) -> RemotePoint:
