@@ -1,7 +1,11 @@
 """Fits on Dask collections: the same coefficients as in memory, rows where they are, workers that die."""
 
 import os
+import pathlib
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -22,6 +26,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 
+import sklearn_gd
 from sklearn_gd import GDLinearRegression, GDLogisticRegression
 from sklearn_gd.steps import RULES
 from sklearn_gd.workers.graphs import compute
@@ -61,6 +66,18 @@ def assert_same_fit(remote, local, rtol=1e-6):
     assert_allclose(remote.coef_ / scale, local.coef_ / scale, atol=rtol)
     assert_allclose(remote.intercept_, local.intercept_, rtol=1e-5, atol=1e-6)
     assert remote.stop_reason_ == local.stop_reason_
+
+
+def test_dask_is_recognised_without_being_imported():
+    program = "import sys, sklearn_gd; print({'dask', 'distributed'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_only_the_front_doors_import_the_wing():
+    package = pathlib.Path(sklearn_gd.__file__).parent
+    outside = [path for path in package.rglob("*.py") if path.parent.name != "workers"]
+    imported = [path.name for path in outside if re.search(r"from \.+workers\b", path.read_text())]
+    assert sorted(imported) == ["base.py", "linear_model.py"]
 
 
 # ---------------------------------------------------------------------------------------------- the threads scheduler
