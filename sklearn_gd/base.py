@@ -27,7 +27,6 @@ from .callbacks import tasks_for
 from .compiled import KINDS
 from .descent import Run
 from .designs import design_for
-from .designs.dask import collect, is_dask, over_blocks
 from .designs.rows import NotFiniteError
 from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import quiet
@@ -37,6 +36,7 @@ from .plan import NOTICED, Prepared, Problem, as_stored, explicit, follow, note_
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import RULES, PlaneSearch, rule_for
+from .workers import collect, is_dask, over_blocks
 
 __all__ = ["BaseGD", "lazy_on_dask"]
 

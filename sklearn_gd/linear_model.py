@@ -18,9 +18,9 @@ from . import messages
 from ._checks import check_number
 from .arrays import beside, cast, class_totals, in_units, is_elsewhere, looked_up, namespace, on_host
 from .base import BaseGD, Target, lazy_on_dask
-from .designs.dask import accuracy, encode_blocks, is_dask, r2
 from .losses import Binomial, HalfSquaredError, Multinomial
 from .protocols import Array, Momentum, StepRule
+from .workers import accuracy, encode_blocks, is_dask, r2
 
 __all__ = ["GDLinearRegression", "GDLogisticRegression"]
 

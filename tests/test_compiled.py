@@ -18,8 +18,8 @@ from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
 from sklearn_gd.preconditioners import Identity
-from sklearn_gd.remote import Draw, Picked, block_trial, compiled_plane, plane
 from sklearn_gd.steps import newton_search
+from sklearn_gd.workers.model import Draw, block_trial, compiled_plane, plane
 
 SHAPES = [(1, 1), (3, 5), (257, 1), (1003, 63), (517, 100), (5, 3000), (40000, 7)]
 needs_kernels = pytest.mark.skipif(
@@ -249,17 +249,14 @@ def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
 @pytest.mark.parametrize("directions", [0, 1, 2])
 def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weighted, dtype):
     model, coef = _model(Binomial, *shape, dtype, weighted)
-    design = DenseDesign(model.design.X, intercept)
+    design = model.design = DenseDesign(model.design.X, intercept)
     design.threads = 1
     # predictions of about 1: of 55 a bend's relative error is 55 times their own
     coefs = [coef[: design.size] / (k + 1) / np.sqrt(shape[1]) for k in range(1 + directions)]
-    draw = Draw(None, False, np.zeros(shape[1]), 1)  # all rows
     results = []
     for task in (compiled_plane, plane):
-        weight = 1.0 if model.weight is None else model.weight
-        picked = Picked(draw, 0, model.loss, weight, None)
-        found = task(design, model.y, model.weight, model.loss, coefs, picked)
-        results.append((*found, *(np.concatenate([part[k] for part in picked.parts[0]]) for k in (0, 1))))
+        second = np.empty(shape[0], dtype=dtype)
+        results.append((*task(model, coefs, second), second))
     for ours, numpys in zip(*results, strict=True):
         assert np.shape(ours) == np.shape(numpys)
         size = np.abs(numpys).max(initial=0.0)
@@ -268,19 +265,20 @@ def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weigh
 
 @needs_kernels
 def test_a_remote_trial_draws_the_same_rows(monkeypatch):
-    """Whatever pieces of the rows the bends come in."""
+    """Whoever has computed the second derivatives."""
     model, coef = _model(Binomial, 40000, 7, np.float64, True)
     model.design.threads = 1  # as in a task of Dask's
     far = np.linspace(0.5, 2, 40000).astype(np.float32)
-    draw = Draw(2e5, False, np.zeros(7), 3)
-    arguments = (model.design, model.y, model.weight, far, 5, model.loss, 1.0, draw, coef)
+    draw = Draw([2e5], False, np.zeros(7), 3)
+    arguments = (model, far, 5, 1.0, draw, coef)
     ours = block_trial(*arguments)
     monkeypatch.setattr(compiled, "kernels", None)
     numpys = block_trial(*arguments)
     assert 0 < ours.grams[0].mass < np.inf
     np.testing.assert_allclose(ours.grams[0].matrix, numpys.grams[0].matrix, rtol=1e-9)
     # some thousand of the rows stand for all of them
-    assert ours.totals[0] == pytest.approx(float(ours.curvature), rel=0.05)
+    second = model.loss.derivatives(model.y, model.design.forward(coef), 2)[2]
+    assert ours.totals[0] == pytest.approx(float(model.weight @ second), rel=0.05)
 
 
 @needs_kernels

@@ -1,7 +1,11 @@
 """Fits on Dask collections: the same coefficients as in memory, rows where they are, workers that die."""
 
 import os
+import pathlib
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -22,10 +26,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 
+import sklearn_gd
 from sklearn_gd import GDLinearRegression, GDLogisticRegression
-from sklearn_gd.designs.dask import compute
-from sklearn_gd.remote import RemoteModel
 from sklearn_gd.steps import RULES
+from sklearn_gd.workers.graphs import compute
+from sklearn_gd.workers.model import RemoteModel
 
 pytestmark = [
     # distributed's own: what the operating system has not closed yet, and a machine with other work to do
@@ -61,6 +66,18 @@ def assert_same_fit(remote, local, rtol=1e-6):
     assert_allclose(remote.coef_ / scale, local.coef_ / scale, atol=rtol)
     assert_allclose(remote.intercept_, local.intercept_, rtol=1e-5, atol=1e-6)
     assert remote.stop_reason_ == local.stop_reason_
+
+
+def test_dask_is_recognised_without_being_imported():
+    program = "import sys, sklearn_gd; print({'dask', 'distributed'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_only_the_front_doors_import_the_wing():
+    package = pathlib.Path(sklearn_gd.__file__).parent
+    outside = [path for path in package.rglob("*.py") if path.parent.name != "workers"]
+    imported = [path.name for path in outside if re.search(r"from \.+workers\b", path.read_text())]
+    assert sorted(imported) == ["base.py", "linear_model.py"]
 
 
 # ---------------------------------------------------------------------------------------------- the threads scheduler
@@ -218,7 +235,7 @@ def test_what_cannot_be_used_is_refused_with_the_line_to_type(data, monkeypatch)
     refuses("X.astype", X.astype(str), y)
     refuses("2D array", X[:, 0], y)
     refuses("at least 2 classes", X, 0 * y)
-    monkeypatch.setattr("sklearn_gd.designs.dask.CHEAP_BYTES", 1000)
+    monkeypatch.setattr("sklearn_gd.workers.inputs.CHEAP_BYTES", 1000)
     refuses(r"X = X.rechunk\({1: -1}\)", da.from_array(data["X"], chunks=(1000, 2)), y)
     bad_target = np.where(np.arange(N) == 7, np.inf, data["target"])
     with pytest.raises(ValueError, match="Input y contains"):
@@ -234,7 +251,7 @@ def test_graphs_do_not_grow_and_only_coefficients_come_home(data, monkeypatch):
         sizes.append(max(getattr(part, "size", 1) for result in results for part in flattened(result)))
         return results
 
-    monkeypatch.setattr("sklearn_gd.designs.dask.compute", watched)
+    monkeypatch.setattr("sklearn_gd.workers.graphs.compute", watched)
     X, y = data["X"], data["binomial"]
     model = GDLogisticRegression(learning_rate=0.1, max_iter=20, tol=0)
     with pytest.warns(UserWarning, match="did not converge"):

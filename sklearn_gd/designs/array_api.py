@@ -18,7 +18,7 @@ from ..arrays import CONVERTED, block_sums, column_sums, home, place_of, transfe
 from ..costs import DenseCosts
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import Curvature, require_finite
+from .rows import Curvature, Plain, require_finite
 from .threads import cut
 
 __all__ = ["ArrayDesign"]
@@ -95,11 +95,8 @@ class ArrayDesign(DenseCosts):
 
     def normal(self, coef: Array, weight: Any) -> Array:
         """[X 1]ᵀ W [X 1] coef."""
-
-        def pointwise(s: slice, raw: Any) -> tuple[float, Any]:
-            return 0.0, raw / self.n_samples if weight is None else _times(raw, weight)
-
-        return self.sweep(pointwise, coef)[1]
+        out = self.sweep(Plain(weight), coef)[1]
+        return out / self.n_samples if weight is None else out
 
     def over_predictions(self, task: Callable[[slice], tuple[Any, ...]]) -> tuple[Any, ...]:
         """`task` of all samples, what it returns brought home."""
@@ -239,7 +236,3 @@ class ArrayDesign(DenseCosts):
                 out[a, :, b] = next(blocks) * np.multiply.outer(unit, unit)
                 out[b, :, a] = out[a, :, b]
         return out, centre
-
-
-def _times(raw: Any, weight: Any) -> Any:
-    return raw * (weight if raw.ndim == 1 else weight[:, None])

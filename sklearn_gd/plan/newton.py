@@ -112,7 +112,7 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
     """The same to the criterion; and what the metrics are from."""
     new = run is None
     run = begun(problem, run)
-    sample = sample_of(problem, problem.moments)
+    sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
     if new:
         if sample.whole:
             run.point.keep()
@@ -122,15 +122,6 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
     if needs_inner(problem):
         run.metric = Inexact(run.metric)
     return plane_descent(problem, run), sample
-
-
-def sample_of(problem: Problem, moments: Moments) -> Sample:
-    """What makes metrics and a start, where the rows are."""
-    if problem.design.where == "workers":
-        from .remote import RemoteSample  # which builds on this module
-
-        return RemoteSample(problem, moments)
-    return Sample(problem, moments)
 
 
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.
@@ -293,6 +284,9 @@ class Sample:
         with whole_blas(len(matrix)):
             return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
 
+
+#: Where the rows are, and whose sample is not `Sample`: a wing's line.
+SAMPLES: dict[str, type[Sample]] = {}
 
 # Samples up to which costs are those of so many: a weight of 2 and a row twice shall take the same path.
 NOMINAL_SAMPLES = 5000

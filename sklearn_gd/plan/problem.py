@@ -23,7 +23,6 @@ from ..objectives import LinearModel
 from ..penalties import L2
 from ..preconditioners import EPS, Diagonal, Full, Identity, Nystrom, constant
 from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, Objective, Preconditioner, StepRule
-from ..remote import RemoteModel
 from ..steps import PlaneSearch
 
 __all__ = [
@@ -41,6 +40,9 @@ __all__ = [
 
 #: Whether to leave a run that has not ended, because something better is to be bought, for so many ``products``; None for never.
 Until: TypeAlias = Any
+
+#: Where the rows are, and whose model is not `LinearModel`: a wing's line.
+MODELS: dict[str, type[LinearModel]] = {}
 
 # How much columns' distance from zero multiplies rounding errors where predictions are not carried from step to step: those that the
 # coefficients make have 1e4 rounding errors then, and the sum of a few steps loses touch with its coefficients.
@@ -116,7 +118,7 @@ class Problem:
         self.eps = float(np.finfo(self.design.dtype).eps) if self.design.dtype != np.float64 else EPS
         # sums over samples are in double precision; a device may have none
         self.sums_eps = self.eps if self.design.where == "device" else EPS
-        model = RemoteModel if self.design.where == "workers" else LinearModel
+        model = MODELS.get(self.design.where, LinearModel)
         self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
 
     @functools.cached_property
