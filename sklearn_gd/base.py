@@ -30,9 +30,9 @@ from .descent import Run
 from .designs import design_for
 from .designs.dask import collect, is_dask, over_blocks
 from .designs.rows import NotFiniteError
-from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
+from .files import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .momentum import MOMENTA, HeavyBall, momentum_for
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule

@@ -23,7 +23,6 @@ __all__ = [
     "function_end",
     "imprecise",
     "labels_of_several_kinds",
-    "lost",
     "momentum_switched",
     "no_matplotlib",
     "no_numbers",
@@ -313,11 +312,6 @@ def not_finite(name: str, row: int, column: int, value: float) -> str:
 def truncated(name: str, needed: int, size: int) -> str:
     """The text for a file that is shorter than the array in it."""
     return f"{name} is truncated: its array needs the first {needed} bytes, and it has {size}. Write or copy it again."
-
-
-def lost(name: str, position: int) -> str:
-    """The text for a page that was lost while it was computed."""
-    return f"byte {position} of {name} could not be read any more while rows were computed: the file was truncated, or its disk failed."
 
 
 def unreadable(name: str, start: int, stop: int, error: Exception) -> str:

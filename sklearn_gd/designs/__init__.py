@@ -18,16 +18,14 @@ from .array_api import ArrayDesign
 from .dask import DaskDesign, is_dask
 from .dense import DenseDesign
 from .sparse import SparseDesign
-from .stored import StoredDesign, StoredRows
 
 __all__ = ["DESIGNS", "design_for"]
 
 # Typed loosely: the designs of devices and of Dask have no products of rows, and say so by not having the method.
-#: (recognises, design): the first that recognises X takes it
+#: (recognises, design): the first that recognises X takes it; rows in files add theirs, see `sklearn_gd.files`
 DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Any]]] = [
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
     (sp.issparse, SparseDesign),
-    (lambda X: isinstance(X, StoredRows), StoredDesign),
     (is_dask, DaskDesign),
     (is_elsewhere, ArrayDesign),
 ]
