@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..designs.dense import DenseDesign
-from ..designs.rows import add_up, finite_mean
+from ..designs.rows import NotFiniteError, add_up, finite_mean
+from ..designs.threads import map_ordered
 from ..protocols import Array
 from .rows import BLOCK_BYTES, HELD_BYTES, Block, PickedRows, StoredRows
 
@@ -55,26 +56,29 @@ class StoredDesign(DenseDesign):
         X, block = self.X, self.X.block
 
         def one(part: slice) -> Any:
-            rows = X.read(part.start, part.stop, block.room, look=not X.checked)
+            rows = X.read(part.start, part.stop, block.room)
             with self._turn, block.holding(part.start, rows):
-                return task(part)
+                result: Any = task(part)
+            # a result that every number goes into tells, for less, that all are finite
+            if not X.checked and (result is None or not all(np.isfinite(sums).all() for sums in result)):
+                X.require_finite(rows, part.start)
+            return result
 
         def several(parts: list[slice]) -> Any:
-            with np.errstate(all="ignore"):
-                results = map(one, parts)
-                first = next(results)
+            results = map(one, parts)
+            try:
                 # sums are added up as they come, so that those of many blocks are never in memory together
-                if first is not None:
-                    return add_up(chain([first], results))
-                for _ in results:
-                    pass
-                return None
+                first = next(results)
+                return [None for _ in results] if first is None else add_up(chain([first], results))
+            except NotFiniteError as error:
+                return error
 
         count = max(1, (chunk_rows or self.chunk_rows) * len(self.parts) // self.n_samples)
         spans = [self.parts[k : k + count] for k in range(0, len(self.parts), count)]
-        # a pool a sweep leaves no thread behind, and raises the first span's error first
-        with ThreadPoolExecutor(max(2, self.threads)) as pool:
-            found: list[Any] = list(pool.map(several, spans))
+        found: list[Any] = map_ordered(several, spans, max(2, self.threads))
+        for error in found:
+            if isinstance(error, NotFiniteError):
+                raise error  # the first row, whichever thread was faster
         X.checked = True
         return found
 
@@ -82,14 +86,18 @@ class StoredDesign(DenseDesign):
         X, parts = self.X, self.X.parts(size)
         with ThreadPoolExecutor(1) as pool:
 
-            def coming(part: slice) -> Any:
-                return pool.submit(X.read, part.start, part.stop, Block().room, not X.checked)
+            def read(part: slice) -> Array:
+                rows = X.read(part.start, part.stop, Block().room)
+                if not X.checked:
+                    X.require_finite(rows, part.start)
+                return rows
 
-            rows = coming(parts[0])
+            coming = pool.submit(read, parts[0])
             for part, after in zip_longest(parts, parts[1:]):
-                now = rows.result()
-                rows = coming(after) if after else None
-                with X.block.holding(part.start, now):
+                rows = coming.result()
+                if after is not None:
+                    coming = pool.submit(read, after)
+                with X.block.holding(part.start, rows):
                     yield part
         X.checked = True
 

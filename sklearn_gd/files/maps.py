@@ -17,6 +17,7 @@ else a read for each row, or for each column in Fortran order.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import weakref
@@ -92,6 +93,19 @@ class MappedRows(StoredRows):
         finally:
             self._require_whole()  # says it in words; in memory, zeros follow the end of a file that ends within a page
         return rows.astype(self.dtype, copy=False)
+
+    def pick(self, index: Array, out: Array) -> None:
+        across, along = self.X.strides
+        if self.file is not None and self.X.dtype == self.dtype and along == self.X.itemsize:
+            with contextlib.suppress(OSError):  # said in words below
+                got = [
+                    os.preadv(self.file, [row], self.position + k * across)
+                    for row, k in zip(out, index.tolist(), strict=True)
+                ]
+                self._require_whole()
+                if sum(got) == out.nbytes:
+                    return
+        super().pick(index, out)
 
 
 def extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:

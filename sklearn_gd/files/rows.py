@@ -27,8 +27,9 @@ BLOCK_BYTES = 1 << 21
 # Rows that are held at once where an algorithm needs some of them again and again (a sample, a group of rows whose inner
 # products are taken), and the largest stored chunk that is read whole.
 HELD_BYTES = 1 << 26
-# What lies between two rows is left out where it is more: a read of its own costs a few µs, as a copy of so many bytes does.
-GAP_BYTES = 1 << 16
+# Rows that are so far apart on average are read one by one, and what lies between is not: a read takes 1 µs, as a copy of so many
+# bytes of the page cache does.
+GAP_BYTES = 1 << 14
 # What tells arrays that are in memory or on a device, data frames, and collections that have designs of their own.
 NOT_STORED = (
     "__array_interface__",
@@ -120,19 +121,17 @@ class StoredRows:
         """The rows, in memory of so many bytes that `room` gives, or in memory of their own."""
         raise NotImplementedError
 
-    def read(self, start: int, stop: int, room: Callable[[int], Array], look: bool = False) -> Array:
-        """The rows, of shape (stop - start, n_features), on demand looked through for what is not finite."""
+    def read(self, start: int, stop: int, room: Callable[[int], Array]) -> Array:
+        """The rows, of shape (stop - start, n_features), in memory; errors tell the file and the rows."""
         try:
-            rows = self.fetch(start, stop, room)
+            return self.fetch(start, stop, room)
         except MemoryError:
             raise
         except Exception as error:
             raise OSError(messages.unreadable(self.name, start, stop, error)) from error
-        if look:
-            self._require_finite(rows, start)
-        return rows
 
-    def _require_finite(self, rows: Array, start: int) -> None:
+    def require_finite(self, rows: Array, start: int) -> None:
+        """Refuse rows with NaN or infinity in them, of which the first is at `start`."""
         flat = rows.ravel(order="K")
         with np.errstate(all="ignore"):
             # a product costs a tenth of looking at every number; large ones overflow, and are then looked at
@@ -142,6 +141,12 @@ class StoredRows:
         if len(bad):
             row, column = bad[0]
             raise NotFiniteError(messages.not_finite(self.name, start + int(row), int(column), rows[row, column]))
+
+    def pick(self, index: Array, out: Array) -> None:
+        """Read some rows one by one."""
+        room = Block().room
+        for row, k in zip(out, index.tolist(), strict=True):
+            row[:] = self.read(k, k + 1, room)[0]
 
     def __getitem__(self, s: slice | Array) -> Array:
         first, rows = self.block.start, self.block.rows
@@ -201,35 +206,28 @@ class PickedRows(StoredRows):
         self.size = len(index) * source.shape[1]
         self.block = Block()
 
-    def read(self, start: int, stop: int, room: Callable[[int], Array], look: bool = False) -> Array:
-        p = self.shape[1]
-        out = room((stop - start) * p * self.dtype.itemsize).view(self.dtype).reshape(stop - start, p)
-        inner = Block()
-        for first, last, i, j in self._reads(start, stop, look):
-            rows = self.source.read(first, last, inner.room, look)
-            np.take(rows, self.index[i:j] - first, axis=0, out=out[i - start : j - start], mode="clip")
-        return out
-
-    def _reads(self, start: int, stop: int, between: bool) -> Iterator[tuple[int, int, int, int]]:
-        """Rows of the source to be read together, and which picked ones are among them; with those between, or as few as is cheap."""
-        source, index = self.source, self.index
-        if start == stop:
-            return
-        first, last = int(index[start]), int(index[stop - 1]) + 1
-        if between:
+    def read(self, start: int, stop: int, room: Callable[[int], Array]) -> Array:
+        source, index, p = self.source, self.index[start:stop], self.shape[1]
+        out = room(len(index) * p * self.dtype.itemsize).view(self.dtype).reshape(len(index), p)
+        if not len(index):
+            return out
+        first, last, look = int(index[0]), int(index[-1]) + 1, not self.checked
+        if look:
             first = 0 if start == 0 else first
-            last = int(index[stop]) if stop < len(index) else source.shape[0]
+            last = int(self.index[stop]) if stop < len(self.index) else source.shape[0]
         step = max(1, BLOCK_BYTES // max(1, source.row_bytes) // source.unit) * source.unit
         edges = [first, *range((first // step + 1) * step, last, step), last]
+        inner = Block()
         for (a, b), (i, j) in zip(pairwise(edges), pairwise(np.searchsorted(index, edges)), strict=True):
-            if between:
-                yield a, b, i, j
-                continue
-            far = GAP_BYTES // max(1, source.row_bytes) if source.unit == 1 else step
-            apart = np.flatnonzero(np.diff(index[i:j]) > far) + i + 1
-            for k, m in pairwise([i, *apart, j]):
-                if k < m:
-                    yield int(index[k]), int(index[m - 1]) + 1, k, m
+            if not look and source.unit == 1 and (b - a) * source.row_bytes > GAP_BYTES * (j - i):
+                source.pick(index[i:j], out[i:j])
+            elif look or j > i:
+                a, b = (a, b) if look else (int(index[i]), int(index[j - 1]) + 1)
+                rows = source.read(a, b, inner.room)
+                if look:
+                    source.require_finite(rows, a)
+                np.take(rows, index[i:j] - a, axis=0, out=out[i:j], mode="clip")
+        return out
 
     def parts(self, size: int) -> list[slice]:
         if self.unit == 1:
