@@ -483,6 +483,30 @@ def test_a_target_or_weights_in_a_file(tmp_path, data, estimator_class, given, m
         estimator_class().fit(X, **{**arrays, given: mapped})
 
 
+@needs_linux
+@pytest.mark.parametrize("way", ["rows", "columns", "a part", "backwards", "private"])
+@pytest.mark.parametrize("lost", [8, 200_000], ids=["the last number", "pages"])
+def test_what_a_file_has_lost_is_an_error_whoever_reads(tmp_path, data, way, lost):
+    """Where a file ends within a page, its mapping goes on with zeros: these are not taken for numbers."""
+    X, path = data[0], tmp_path / "X.npy"
+    mapped = STORED[way](path, X)
+    rows, content = open_rows(mapped), path.read_bytes()
+    last = 8 * X.itemsize if way == "a part" else 0  # behind the last number of the part
+    os.truncate(path, len(content) - last - lost)
+    for call in (
+        lambda: rows.read(0, len(X), Block().room),
+        lambda: PickedRows(rows, np.arange(2, len(X), 3))[:],
+        lambda: PickedRows(rows, np.arange(999, len(X), 1000))[:],
+        lambda: rows[-3:],
+        lambda: list(design.StoredDesign(rows, False).in_turn(1000)),
+    ):
+        with pytest.raises(OSError, match=r"rows \d+ to \d+ of .*X\.npy failed .* truncated"):
+            call()
+    if way != "private":  # whose own numbers are gone with the file's
+        path.write_bytes(content)
+        np.testing.assert_array_equal(rows[:], X)
+
+
 @pytest.mark.parametrize("estimator_class", BOTH)
 def test_rows_that_cannot_be_read_are_named(data, estimator_class):
     X, Y, _ = data

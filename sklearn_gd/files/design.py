@@ -84,19 +84,18 @@ class StoredDesign(DenseDesign):
 
     def in_turn(self, size: int) -> Iterator[slice]:
         X, parts = self.X, self.X.parts(size)
+
+        def read(part: slice) -> Array:
+            return X.read(part.start, part.stop, Block().room)
+
         with ThreadPoolExecutor(1) as pool:
-
-            def read(part: slice) -> Array:
-                rows = X.read(part.start, part.stop, Block().room)
-                if not X.checked:
-                    X.require_finite(rows, part.start)
-                return rows
-
             coming = pool.submit(read, parts[0])
             for part, after in zip_longest(parts, parts[1:]):
                 rows = coming.result()
                 if after is not None:
                     coming = pool.submit(read, after)
+                if not X.checked:
+                    X.require_finite(rows, part.start)
                 with X.block.holding(part.start, rows):
                     yield part
         X.checked = True

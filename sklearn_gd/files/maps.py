@@ -63,16 +63,16 @@ class MappedRows(StoredRows):
         # a mapping begins where its system allows one to begin: before the first number
         position = memory.offset - memory.offset % mmap.ALLOCATIONGRANULARITY
         position += address - np.frombuffer(mapping, dtype=np.uint8).__array_interface__["data"][0]
-        self.end = position + extent(X.shape, X.strides)[1] + X.itemsize
+        self.end = position + extent(X)[1] + X.itemsize
         self._require_whole()
-        self.file = None if memory.mode == "c" else mapped_file(memory.filename, address)
-        self.position = position
+        kept = memory.filename is not None and memory.mode != "c"
+        self.file, self.position = mapped_file(str(memory.filename), address) if kept else None, position
         if self.file is None:
             self.file, self.position = opened("/proc/self/mem"), address
         if self.file is not None:
             weakref.finalize(self, os.close, self.file)
-        across, along = map(abs, X.strides)
-        if across < along:
+        across = abs(X.strides[0])
+        if across < abs(X.strides[1]):
             # by columns: a page of each at least, and more while blocks stay small
             self.unit = max(PAGE, BLOCK_BYTES // max(1, X.shape[1])) // X.itemsize
         else:
@@ -89,7 +89,7 @@ class MappedRows(StoredRows):
             return part.astype(self.dtype)
         position = self.position + start * self.X.strides[0]
         try:
-            rows = copied(self.file, position, part.dtype, part.shape, part.strides, room)
+            rows = copied(self.file, position, part, room)
         finally:
             self._require_whole()  # says it in words; in memory, zeros follow the end of a file that ends within a page
         return rows.astype(self.dtype, copy=False)
@@ -108,34 +108,25 @@ class MappedRows(StoredRows):
         super().pick(index, out)
 
 
-def extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
+def extent(X: Array) -> tuple[int, int]:
     """How far the first and the last number in memory are from that of index 0, in bytes."""
-    spans = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
+    spans = [(n - 1) * stride for n, stride in zip(X.shape, X.strides, strict=True)]
     return sum(s for s in spans if s < 0), sum(s for s in spans if s > 0)
 
 
-def copied(
-    file: int,
-    position: int,
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    strides: tuple[int, ...],
-    room: Callable[[int], Array],
-) -> Array:
-    """Numbers of a file, of which that of index 0 is at `position`, in memory that `room` gives."""
-    low, high = extent(shape, strides)
-    size = int(np.prod(shape)) * dtype.itemsize
-    if len(shape) == 1 or high - low <= 4 * size + PAGE:
-        buffer = room(high - low + dtype.itemsize)
+def copied(file: int, position: int, X: Array, room: Callable[[int], Array]) -> Array:
+    """What X has in a file, where its number of index 0 is at `position`, in memory that `room` gives; X itself is not touched."""
+    low, high = extent(X)
+    if X.ndim == 1 or high - low <= 4 * X.nbytes + PAGE:
+        buffer = room(high - low + X.itemsize)
         fill(file, buffer, position + low)
-        return np.ndarray(shape, dtype, buffer, -low, strides)
-    out = room(size).view(dtype)
-    axis = int(np.argmax(np.abs(strides)))
-    lines = out.reshape(shape[axis], shape[1 - axis])
+        return np.ndarray(X.shape, X.dtype, buffer, -low, X.strides)
+    by_rows = abs(X.strides[0]) > abs(X.strides[1])
+    lines = X if by_rows else X.T
+    out = room(X.nbytes).view(X.dtype).reshape(lines.shape)
     for k, line in enumerate(lines):
-        start = position + k * strides[axis]
-        line[...] = copied(file, start, dtype, line.shape, (strides[1 - axis],), empty)
-    return lines if axis == 0 else lines.T
+        out[k] = copied(file, position + k * lines.strides[0], line, empty)
+    return out if by_rows else out.T
 
 
 def empty(size: int) -> Array:
@@ -153,7 +144,7 @@ def fill(file: int, buffer: Array, position: int) -> None:
         view, position = view[got:], position + got
 
 
-def opened(name: Any) -> int | None:
+def opened(name: str) -> int | None:
     """A file to be read by offset, if there is one and the system reads in this way."""
     try:
         return os.open(name, os.O_RDONLY | os.O_CLOEXEC) if hasattr(os, "preadv") else None
@@ -161,24 +152,16 @@ def opened(name: Any) -> int | None:
         return None
 
 
-def mapped_file(name: Any, address: int) -> int | None:
+def mapped_file(name: str, address: int) -> int | None:
     """The file of that name, if it is what is mapped at an address, and not another one that has taken its name."""
-    file = None if name is None else opened(name)
-    if file is None or mapped_inode(address) == os.fstat(file).st_ino:
-        return file
+    file = opened(name)
+    if file is None:
+        return None
+    with contextlib.suppress(OSError), open("/proc/self/maps") as lines:  # Linux alone has it
+        for line in lines:
+            span, _, _, _, inode, *_ = line.split()
+            first, last = (int(edge, 16) for edge in span.split("-"))
+            if first <= address < last and int(inode) == os.fstat(file).st_ino:
+                return file
     os.close(file)
-    return None
-
-
-def mapped_inode(address: int) -> int | None:
-    """The number of the file that is mapped at an address; None where the system does not tell."""
-    try:
-        with open("/proc/self/maps") as lines:
-            for line in lines:
-                span, _, _, _, inode, *_ = line.split()
-                first, last = (int(number, 16) for number in span.split("-"))
-                if first <= address < last:
-                    return int(inode)
-    except OSError:  # not on Linux
-        pass
     return None
