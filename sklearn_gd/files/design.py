@@ -13,7 +13,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, zip_longest
+from itertools import chain, cycle, zip_longest
 from typing import Any, TypeVar
 
 import numpy as np
@@ -83,17 +83,13 @@ class StoredDesign(DenseDesign):
         return found
 
     def in_turn(self, size: int) -> Iterator[slice]:
-        X, parts = self.X, self.X.parts(size)
-
-        def read(part: slice) -> Array:
-            return X.read(part.start, part.stop, Block().room)
-
+        X, parts, rooms = self.X, self.X.parts(size), cycle([Block().room, Block().room])
         with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(read, parts[0])
+            coming = pool.submit(X.read, parts[0].start, parts[0].stop, next(rooms))
             for part, after in zip_longest(parts, parts[1:]):
                 rows = coming.result()
                 if after is not None:
-                    coming = pool.submit(read, after)
+                    coming = pool.submit(X.read, after.start, after.stop, next(rooms))
                 if not X.checked:
                     X.require_finite(rows, part.start)
                 with X.block.holding(part.start, rows):
