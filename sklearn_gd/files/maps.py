@@ -1,13 +1,13 @@
 """Memory maps, read from their files.
 
-One use: `open_rows` of a `numpy.memmap`.
+Two uses: X in a `numpy.memmap`, and a target or weights in one.
 
 A system ends a process that touches pages of a mapping which its file has lost (SIGBUS), and a library that handled that signal would
 take it from the program. A read of the same bytes fails instead, with an error that says so. So a map's numbers are never touched:
 they are copied by reads into a buffer, from the file, if that is the mapped one, at the offsets and strides of the map.
 
 Where the file is not to be had (deleted, or another one has its name), and where the numbers are in no file (changes of a private
-mapping, ``mode="c"``), Linux offers the process's memory as a file, whose reads fail in the same way; they are a third as fast.
+mapping, ``mode="c"``), Linux offers the process's memory as a file, whose reads fail in the same way and take four times as long.
 Other systems do not tell which file is mapped, and have no such file: there rows are copied from the map, after a comparison of the
 file's size, and a file that is cut meanwhile may end the process.
 
