@@ -17,7 +17,7 @@ setup(
     ext_modules=[
         Extension(
             "sklearn_gd._kernels",
-            [f"sklearn_gd/_kernels{name}.c" for name in ("", "_baseline", "_v3", "_v4", "_guard")],
+            [f"sklearn_gd/_kernels{name}.c" for name in ("", "_baseline", "_v3", "_v4")],
             depends=sorted(str(path) for path in Path("sklearn_gd").glob("_kernels*.h")),
             extra_compile_args=FLAGS + MORE,
             extra_link_args=[flag for flag in MORE if flag.startswith("-fsanitize")],

@@ -5,7 +5,6 @@
    what Python calls; the loops are in _kernels_loops.h, compiled for several levels of instructions, of which one is in use. */
 
 #include "_kernels_levels.h"
-#include "_kernels_guard.h"
 
 /* Whether the processor, and its system, have what a level is compiled for. */
 static int runs(const struct level *level)
@@ -669,8 +668,6 @@ static PyMethodDef methods[] = {
     {"level", py_level, METH_NOARGS, "level() -> str\n\nThe level in use; at first the highest."},
     {"use", py_use, METH_O, "use(level)\n\nTake the loops of that level from now on; ValueError where this machine does not run it."},
     {"compiler", py_compiler, METH_NOARGS, "compiler() -> str\n\nWhat compiled this module."},
-    {"mirror", py_mirror, METH_O,
-     "mirror(mapping) -> Mirror\n\nA second mapping of a memory map, read-only, in which lost pages are zeros; OSError where there is none."},
     {"sparse_outputs", py_sparse_outputs, METH_VARARGS,
      "sparse_outputs(kind, k, itemsize, n, p, values, start, stop, rows, columns, X, coef, intercepts, y, weight, cells, gradient, totals, "
      "raw) -> value\n\n"
@@ -687,5 +684,5 @@ PyMODINIT_FUNC PyInit__kernels(void)
 {
     for (int k = N_LEVELS; k--;)
         if (runs(all_levels[k])) here = all_levels[k];
-    return add_mirror() ? NULL : PyModule_Create(&module);
+    return PyModule_Create(&module);
 }

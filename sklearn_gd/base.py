@@ -28,9 +28,9 @@ from .compiled import KINDS
 from .descent import Run
 from .designs import design_for
 from .designs.rows import NotFiniteError
-from .designs.stored import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
+from .files import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .momentum import MOMENTA, HeavyBall, momentum_for
 from .plan import NOTICED, Prepared, Problem, as_stored, explicit, follow, note_rounding, plan_for, separated
 from .preconditioners import PRECONDITIONERS

@@ -261,11 +261,6 @@ def truncated(name: str, needed: int, size: int) -> str:
     return f"{name} is truncated: its array needs the first {needed} bytes, and it has {size}. Write or copy it again."
 
 
-def lost(name: str, position: int) -> str:
-    """The text for a page that was lost while it was computed."""
-    return f"byte {position} of {name} could not be read any more while rows were computed: the file was truncated, or its disk failed."
-
-
 def unreadable(name: str, start: int, stop: int, error: Exception) -> str:
     """The text for rows that could not be read."""
     return f"reading rows {start} to {stop - 1} of {name} failed with {type(error).__name__}: {error}"

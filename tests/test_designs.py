@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_gd.designs import design_for
 from sklearn_gd.designs.dense import DenseDesign
-from sklearn_gd.designs.stored import open_rows
 from sklearn_gd.designs.threads import map_ordered, n_threads, one_blas_thread
+from sklearn_gd.files import open_rows
 from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2

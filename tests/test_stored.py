@@ -1,7 +1,6 @@
 """X that stays in its file: the same results, blocks alone in memory, and errors that say which rows failed."""
 
 import os
-import subprocess
 import sys
 import threading
 import tracemalloc
@@ -15,20 +14,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from threadpoolctl import threadpool_limits
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
-from sklearn_gd.designs import design_for, stored
-from sklearn_gd.designs.stored import (
-    FileRows,
-    MappedRows,
-    MemoryRows,
-    MirroredRows,
-    PickedRows,
-    SlicedRows,
-    Window,
-    is_stored,
-    open_rows,
-)
+from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd.designs import design_for
 from sklearn_gd.designs.threads import one_blas_thread
+from sklearn_gd.files import PickedRows, design, is_stored, maps, open_rows
+from sklearn_gd.files.rows import BLOCK_BYTES, Block
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
 
@@ -112,15 +102,15 @@ STORED = {
 }
 
 
-def _without_mirrors(monkeypatch):
-    """As without the compiled kernels."""
-    monkeypatch.setattr(stored, "mirrored_rows", lambda *_: None)
+def _nothing_is_told(monkeypatch):
+    """As on a system that tells neither which file is mapped nor what is in memory."""
+    monkeypatch.setattr(maps, "opened", lambda _: None)
 
 
-@pytest.fixture(params=[*STORED, "rows, copied", "backwards, copied"])
+@pytest.fixture(params=[*STORED, "rows, elsewhere", "backwards, elsewhere"])
 def store(request, tmp_path, monkeypatch):
-    if request.param == "rows, copied":
-        _without_mirrors(monkeypatch)
+    if request.param.endswith("elsewhere"):
+        _nothing_is_told(monkeypatch)
     return lambda X: STORED[request.param.split(",")[0]](tmp_path / "X.npy", X)
 
 
@@ -205,7 +195,7 @@ def test_class_weights_learning_rates_and_metrics(tmp_path, data, estimator_clas
 @pytest.mark.parametrize("estimator_class", BOTH)
 @pytest.mark.parametrize("held", [1 << 26, 1 << 12])
 def test_fewer_rows_than_columns(tmp_path, monkeypatch, estimator_class, held):
-    monkeypatch.setattr(stored, "HELD_BYTES", held)
+    monkeypatch.setattr(design, "HELD_BYTES", held)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 300)) + 5
     Y = rng.normal(size=(40, 3))
@@ -222,7 +212,7 @@ def test_a_sample_too_large_to_be_held_is_read_again(tmp_path, monkeypatch):
     y = (X @ rng.normal(size=12) + rng.logistic(size=len(X)) > 0).astype(int)
     mapped = _saved(tmp_path / "X.npy", X)
     model = GDLogisticRegression(tol=1e-8).fit(mapped, y)
-    monkeypatch.setattr(stored, "HELD_BYTES", 1000)
+    monkeypatch.setattr(design, "HELD_BYTES", 1000)
     again = GDLogisticRegression(tol=1e-8).fit(mapped, y)
     np.testing.assert_allclose(again.coef_, model.coef_, rtol=1e-6)
 
@@ -239,65 +229,58 @@ def test_many_columns_go_through_in_turn(tmp_path):
 
 
 LINUX = sys.platform == "linux"
-needs_mirrors = pytest.mark.skipif(
-    not LINUX or compiled.kernels is None, reason="mirrors are made by Linux, asked by the compiled kernels"
+needs_linux = pytest.mark.skipif(
+    not LINUX, reason="other systems tell neither which file is mapped nor what is in memory"
 )
 
 
-@pytest.mark.skipif(not LINUX, reason="another system has no way but the last")
-def test_how_memory_maps_are_read(tmp_path, data, monkeypatch):
-    ways = {
-        "rows": (MirroredRows, FileRows),
-        "a plain view": (MirroredRows, FileRows),
-        "columns": (FileRows, FileRows),
-        "a part": (FileRows, FileRows),
-        "other bytes": (FileRows, FileRows),
-        "replaced": (MirroredRows, MemoryRows),
-        "backwards": (MirroredRows, MemoryRows),
-        "private": (MemoryRows, MemoryRows),
-    }
-    for name, (way, without) in ways.items():
-        mapped = STORED[name](tmp_path / f"{name}.npy", data[0])
-        assert type(open_rows(mapped)) is (without if compiled.kernels is None else way), name
-        with monkeypatch.context() as context:
-            _without_mirrors(context)
-            assert type(open_rows(mapped)) is without, name
-            context.setattr(stored, "memory_rows", lambda *_: None)
-            assert type(open_rows(mapped)) is (MappedRows if without is MemoryRows else without), name
-    assert type(open_rows(Slices(data[0]))) is SlicedRows
-
-
-@needs_mirrors
-def test_rows_of_a_map_are_computed_where_they_are(tmp_path, data):
-    """In a mapping of the same pages: what is written to the file is seen, and nobody writes to it by mistake."""
-    path = tmp_path / "X.npy"
-    mapped = _saved(path, data[0])
-    rows = open_rows(mapped)
-    part = rows.fetch(17, 4711, Window())
-    assert np.shares_memory(part, rows.X)
-    assert not part.flags.writeable
-    np.load(path, mmap_mode="r+")[20, 3] = 42
-    assert part[3, 3] == mapped[20, 3] == 42
-    for index in (np.arange(17, 4711, 500), np.arange(17, 4711, 3), np.array([8999])):
-        np.testing.assert_array_equal(PickedRows(rows, index).obtain(0, len(index), Window()), mapped[index])
-
-
-@pytest.mark.skipif(not LINUX, reason="no other system has its memory as a file")
+@needs_linux
 @pytest.mark.parametrize(
-    "view",
-    [np.s_[:], np.s_[::-1], np.s_[:, ::-1], np.s_[::50], np.s_[:, ::3], np.s_[5:70:3, 1:4]],
-    ids=["rows", "backwards", "columns backwards", "few rows", "few columns", "a part"],
+    "way", ["rows", "a plain view", "columns", "a part", "backwards", "other bytes", "replaced", "private"]
 )
+def test_memory_maps_are_read_from_their_files(tmp_path, data, way):
+    """From memory, as if that was a file, where the numbers are in no file of that name."""
+    path = tmp_path / "X.npy"
+    rows = open_rows(STORED[way](path, data[0]))
+    with open("/proc/self/mem" if way in ("replaced", "private") else path, "rb") as file:
+        assert os.path.sameopenfile(rows.file, file.fileno())
+
+
+VIEWS = {
+    "rows": np.s_[:],
+    "backwards": np.s_[::-1],
+    "columns backwards": np.s_[:, ::-1],
+    "few rows": np.s_[::50],
+    "few columns": np.s_[:, ::3],
+    "a part": np.s_[5:70:3, 1:4],
+    "one column": np.s_[:, 2:3],
+}
+
+
+@needs_linux
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_memory_is_copied_in_any_order(tmp_path, data, view, order):
-    X = np.asarray(data[0], order=order)
-    np.save(tmp_path / "X.npy", X)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="c")
-    mapped[13] = 5.0  # in no file
-    rows = open_rows(mapped[view])
-    assert type(rows) is MemoryRows
-    for start, stop in ((0, len(mapped[view])), (7, 11)):
-        np.testing.assert_array_equal(rows.fetch(start, stop, Window()), mapped[view][start:stop])
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_views_in_any_order_are_copied_by_reads(tmp_path, data, mode, order, view):
+    np.save(tmp_path / "X.npy", np.asarray(data[0], order=order))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode=mode)
+    if mode == "c":
+        mapped[13] = 5.0  # in no file
+    mapped = mapped[VIEWS[view]]
+    rows = open_rows(mapped)
+    for start, stop in ((0, len(mapped)), (7, 11)):
+        found = rows.read(start, stop, Block().room)
+        np.testing.assert_array_equal(found, mapped[start:stop])
+        assert not np.shares_memory(found, mapped)
+    for index in (np.arange(1, len(mapped), 7), np.array([len(mapped) - 1]), np.arange(0)):
+        np.testing.assert_array_equal(PickedRows(rows, index)[:], mapped[index])
+
+
+def test_rows_far_apart_are_read_without_those_between():
+    X = Slices(np.ones((9000, 400)))
+    picked = PickedRows(open_rows(X), np.array([*range(0, 600, 2), 7000, 8999]))
+    assert picked[:].shape == (302, 400)
+    assert X.slices == [slice(0, 599), slice(7000, 7001), slice(8999, 9000)]
 
 
 @pytest.mark.parametrize(
@@ -327,7 +310,7 @@ def test_a_sweep_reads_each_block_once(estimator_class, chunks):
     passes = model.history_["passes"][-1]
     assert passes >= len(model.loss_curve_) + 1  # the columns' moments, and one sweep a gradient
     assert passes * len(X.array) <= X.rows_read <= passes * len(X.array) + 1000
-    assert max(s.stop - s.start for s in X.slices) <= stored.BLOCK_BYTES // (8 * 20)
+    assert max(s.stop - s.start for s in X.slices) <= BLOCK_BYTES // (8 * 20)
     X.slices.clear()
     model.predict(X)
     assert sorted((s.start, s.stop) for s in X.slices)[-1][1] == X.rows_read == len(X.array)
@@ -441,11 +424,11 @@ def test_large_numbers_are_not_taken_for_infinity(tmp_path):
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
-@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "backwards", "backwards, copied"])
+@pytest.mark.parametrize("way", ["rows", "columns", "a part", "backwards", "private", "rows, elsewhere"])
 def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_class, way, monkeypatch):
-    way, *copied = way.split(",")
-    if copied:
-        _without_mirrors(monkeypatch)
+    way, *elsewhere = way.split(",")
+    if elsewhere:
+        _nothing_is_told(monkeypatch)
     X, Y, _ = data
     path, y = tmp_path / "X.npy", _target(estimator_class, Y, False)
     mapped = STORED[way](path, X)
@@ -462,11 +445,11 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path, data, estimator_cl
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)
-@pytest.mark.parametrize("way", ["rows", "rows, copied", "columns", "a part", "backwards", "backwards, copied"])
+@pytest.mark.parametrize("way", ["rows", "columns", "a part", "backwards", "private"])
 def test_a_file_that_is_truncated_during_the_fit(tmp_path, data, estimator_class, way, monkeypatch):
-    way, *copied = way.split(",")
-    if copied:
-        _without_mirrors(monkeypatch)
+    way, *elsewhere = way.split(",")
+    if elsewhere:
+        _nothing_is_told(monkeypatch)
     X, Y, _ = data
     path, y = tmp_path / "X.npy", _target(estimator_class, Y, False)
     mapped = STORED[way](path, X)
@@ -500,312 +483,28 @@ def test_a_target_or_weights_in_a_file(tmp_path, data, estimator_class, given, m
         estimator_class().fit(X, **{**arrays, given: mapped})
 
 
-# What follows would end the process if it failed, so it runs in one of its own. `cut` cuts the file in the last part of a sweep, between
-# all that is looked at before and the products, by a kernel, NumPy or BLAS.
-CUT = """
-import os, sys
-import numpy as np
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
-from sklearn_gd.designs.stored import MirroredRows, StoredDesign, open_rows
-
-path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
-X = np.load(path, mmap_mode=sys.argv[2])
-kept = np.array(X)
-assert type(open_rows(X)) is MirroredRows
-
-def cut(self, task, *rest):
-    def one(part):
-        if part.stop == len(X):
-            self.X[part]  # asked for, and not touched
-            os.truncate(path, whole * 2 // 5 + 100)
-        return task(part)
-    return inner(self, one, *rest)
-
-def failing(call, *rest):
-    StoredDesign._chunks = cut
-    try:
-        call(X, *rest)
-        raise SystemExit("nothing was noticed")
-    except OSError as error:
-        words = str(error)
-        assert "reading rows " in words and path in words and "truncated" in words, words
-    finally:
-        StoredDesign._chunks = inner
-    # as it was, and the array shows what is in the file, rather than zeros that stand for what was lost
-    os.truncate(path, 0)
-    with open(path, "r+b") as file:
-        file.write(content)
-    assert np.array_equal(X, kept)
-
-inner = StoredDesign._chunks
-content = open(path, "rb").read()
-y = kept[:, :3] + np.random.default_rng(0).normal(size=(len(kept), 3))
-"""
-
-
-def _run(code, *arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=300, **options
-    )
-
-
-def _passes(code, *arguments):
-    ended = _run(code, *arguments)
-    assert ended.returncode == 0, (ended.returncode, ended.stderr)
-    return ended.stdout
-
-
-# narrow: all products compiled; wide: by NumPy and BLAS in the mapping; several outputs: by BLAS
-@needs_mirrors
-@pytest.mark.parametrize(
-    ("shape", "several", "mode"), [((60_000, 20), False, "r"), ((60_000, 20), True, "r+"), ((20_000, 100), False, "r")]
-)
-def test_a_file_that_is_cut_in_the_part_that_is_computed(tmp_path, shape, several, mode):
-    np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=shape))
-    code = f"""
-several = {several}
-for estimator_class in (GDLinearRegression, GDLogisticRegression):
-    target = y if several else y[:, 0]
-    if estimator_class is GDLogisticRegression:
-        target = target.argmax(axis=1) if several else target > 0
-    for params in ({{}}, {{"learning_rate": 0.1, "max_iter": 5, "tol": 0}}):
-        model = estimator_class(**params)
-        failing(model.fit, target)
-        assert not [name for name in vars(model) if name.endswith("_")], vars(model)
-    fitted = estimator_class().fit(X, target)
-    coef = fitted.coef_
-    for method in ("fit", "predict", "decision_function", "predict_proba"):
-        if hasattr(fitted, method):
-            failing(getattr(fitted, method), *([target] if method == "fit" else []))
-    assert fitted.coef_ is coef
-"""
-    _passes(CUT + code, tmp_path / "X.npy", mode)
-
-
-@pytest.mark.skipif(not LINUX, reason="no other system has its memory as a file")
-@pytest.mark.parametrize("step", [1, -1, 50])
-def test_memory_that_is_lost_is_an_error(tmp_path, data, step, monkeypatch):
-    """Cut after its size was looked at, and before that."""
-    np.save(tmp_path / "X.npy", data[0])
-    rows = open_rows(np.load(tmp_path / "X.npy", mmap_mode="c")[::step])
-    assert type(rows) is MemoryRows
-    os.truncate(tmp_path / "X.npy", data[0].nbytes // 2)
-    n = rows.shape[0]
-    with pytest.raises(OSError, match=r"rows 0 to \d+ of .*X\.npy failed .* truncated"):
-        rows.obtain(0, n, Window())
-    monkeypatch.setattr(MemoryRows, "_require_whole", lambda self: None)
-    with pytest.raises(OSError, match=r"rows 0 to \d+ of .*X\.npy failed with OSError: \[Errno 5\]"):
-        rows.obtain(0, n, Window())
-    kept = slice(0, n // 3) if step > 0 else slice(n - n // 3, n)
-    np.testing.assert_array_equal(rows.obtain(kept.start, kept.stop, Window()), data[0][::step][kept])
-
-
-@needs_mirrors
-def test_what_was_computed_of_lost_rows_never_counts(tmp_path, data):
-    """A page that is lost, the end of the page in which the file ends now, and a file that is whole again before anybody looks."""
-    code = """
-import os, sys
-from itertools import product
-import numpy as np
-from sklearn_gd.designs.stored import PickedRows, StoredDesign, Window, open_rows
-
-path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
-content = open(path, "rb").read()
-def in_turn():
-    design = StoredDesign(open_rows(X), False)
-    for part in design.in_turn(len(X) // 3):
-        if part.stop == len(X):
-            os.truncate(path, size)
-        design.X[part].sum()
-
-for step, (size, again) in product((1, -1), ((whole // 2, False), (whole // 2, True), (whole - 8, False))):
-    X = np.load(path, mmap_mode="r")[::step]
-    rows = open_rows(X)
-    part = rows.obtain(0, len(X), Window())
-    rows.confirm(0, len(X))
-    os.truncate(path, size)
-    total = part.sum()  # of zeros, too
-    if again:
-        open(path, "r+b").write(content)
+@needs_linux
+@pytest.mark.parametrize("way", ["rows", "columns", "a part", "backwards", "private"])
+@pytest.mark.parametrize("lost", [8, 200_000], ids=["the last number", "pages"])
+def test_what_a_file_has_lost_is_an_error_whoever_reads(tmp_path, data, way, lost):
+    """Where a file ends within a page, its mapping goes on with zeros: these are not taken for numbers."""
+    X, path = data[0], tmp_path / "X.npy"
+    mapped = STORED[way](path, X)
+    rows, content = open_rows(mapped), path.read_bytes()
+    last = 8 * X.itemsize if way == "a part" else 0  # behind the last number of the part
+    os.truncate(path, len(content) - last - lost)
     for call in (
-        lambda: rows.confirm(0, len(X)),
-        lambda: rows.obtain(0, len(X), Window()),
-        lambda: PickedRows(rows, np.arange(0, len(X), 3)).obtain(0, len(X) // 3, Window()),
-        lambda: rows[:9],
-        in_turn,
+        lambda: rows.read(0, len(X), Block().room),
+        lambda: PickedRows(rows, np.arange(2, len(X), 3))[:],
+        lambda: PickedRows(rows, np.arange(999, len(X), 1000))[:],
+        lambda: rows[-3:],
+        lambda: list(design.StoredDesign(rows, False).in_turn(1000)),
     ):
-        if call is in_turn:
-            open(path, "r+b").write(content)
-        try:
+        with pytest.raises(OSError, match=r"rows \d+ to \d+ of .*X\.npy failed .* truncated"):
             call()
-        except OSError as error:
-            assert "rows " in str(error) and path in str(error) and "truncated" in str(error), error
-        else:
-            raise SystemExit("nothing was noticed")
-    open(path, "r+b").write(content)
-    assert np.array_equal(X, np.load(path)[::step])
-    fresh = open_rows(X)
-    assert np.array_equal(fresh.obtain(0, len(X), Window()), X)
-    fresh.confirm(0, len(X))
-"""
-    _saved(tmp_path / "X.npy", data[0])
-    _passes(code, tmp_path / "X.npy")
-
-
-HANDLERS = """
-import faulthandler, gc, mmap, os, signal, sys
-import numpy as np
-from sklearn_gd.designs.stored import FileRows, MirroredRows, Window, open_rows
-
-path, whole = sys.argv[1], os.path.getsize(sys.argv[1])
-X = np.load(path, mmap_mode="r")
-
-def caught():
-    # whether the system would call a handler of SIGBUS
-    # From Python 3.12 on an error that left a context manager's generator is part of a cycle, whose frames hold the rows.
-    gc.collect()
-    (mask,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("SigCgt"))
-    return bool(int(mask, 16) >> (signal.SIGBUS - 1) & 1)
-
-def is_lost(rows):
-    os.truncate(path, whole // 2)
-    try:
-        part = rows.X[:]
-        assert rows.mirror.lost is None
-        part.sum()
-        assert whole // 2 - mmap.PAGESIZE < rows.mirror.lost < whole // 2 + mmap.PAGESIZE
-        rows.confirm(0, len(X))
-    except OSError:
-        return True
-    finally:
-        os.truncate(path, whole)
-    return False
-
-def touch_another_lost_page():
-    with open(path + ".other", "w+b") as file:
-        file.truncate(4 * mmap.PAGESIZE)
-        other = mmap.mmap(file.fileno(), 0)
-        file.truncate(0)
-    return other[mmap.PAGESIZE]
-"""
-
-
-@needs_mirrors
-def test_a_handler_is_there_while_it_is_needed(tmp_path, data):
-    _saved(tmp_path / "X.npy", data[0])
-    code = """
-assert not caught()
-rows = open_rows(X)
-assert caught()
-more = [open_rows(X) for _ in range(80)]  # more than there are places for
-assert {type(one) for one in more} == {MirroredRows, FileRows}
-assert is_lost(rows)
-more.clear()
-assert caught()
-again = open_rows(X)
-part = again.obtain(0, 9, Window())
-del rows, again
-assert caught()  # its numbers are held
-del part
-assert not caught()
-assert is_lost(open_rows(X)) and not caught()
-"""
-    _passes(HANDLERS + code, tmp_path / "X.npy")
-
-
-@needs_mirrors
-def test_what_is_not_ours_ends_the_process_as_before(tmp_path, data):
-    _saved(tmp_path / "X.npy", data[0])
-    code = """
-from itertools import product
-
-def end(before, ours, happens):
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(path + ".err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-        before()
-        kept = ours()
-        happens()
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), open(path + ".err").read()
-
-def nothing():
-    pass
-
-def ignored():
-    signal.signal(signal.SIGBUS, signal.SIG_IGN)
-
-def during():
-    rows = open_rows(X)
-    assert is_lost(rows) and caught()
-    return rows
-
-def after():
-    assert is_lost(open_rows(X))
-
-def sent():
-    os.kill(os.getpid(), signal.SIGBUS)
-
-befores = nothing, faulthandler.enable, ignored
-for before, ours, happens in product(befores, (nothing, during, after), (sent, touch_another_lost_page)):
-    status, words = end(before, ours, happens)
-    assert status == (0 if before is ignored and happens is sent else -signal.SIGBUS), (before, ours, happens, status)
-    told = words.count("Fatal Python error: Bus error")
-    assert told == (before is faulthandler.enable), (before, ours, happens, words)
-"""
-    _passes(HANDLERS + code, tmp_path / "X.npy")
-
-
-@needs_mirrors
-def test_other_handlers_are_called_as_before(tmp_path, data):
-    _saved(tmp_path / "X.npy", data[0])
-    code = """
-calls = []
-signal.signal(signal.SIGBUS, lambda number, frame: calls.append(number))
-rows = open_rows(X)
-assert is_lost(rows) and not calls
-os.kill(os.getpid(), signal.SIGBUS)
-assert calls == [signal.SIGBUS]
-del rows
-os.kill(os.getpid(), signal.SIGBUS)
-assert len(calls) == 2
-"""
-    _passes(HANDLERS + code, tmp_path / "X.npy")
-
-
-@needs_mirrors
-def test_a_handler_above_ours_is_left_alone(tmp_path, data):
-    """It may call ours, so that ours is not installed once more above it: rows are copied until it has gone."""
-    _saved(tmp_path / "X.npy", data[0])
-    code = """
-rows = open_rows(X)
-faulthandler.enable()
-assert type(open_rows(X)) is FileRows
-del rows
-assert type(open_rows(X)) is FileRows
-if not os.fork():
-    touch_another_lost_page()
-assert os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGBUS
-faulthandler.disable()
-assert is_lost(open_rows(X)) and not caught()
-"""
-    ended = _run(HANDLERS + code, tmp_path / "X.npy")
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.count("Fatal Python error: Bus error") == 1
-
-
-@needs_mirrors
-def test_a_forked_process_has_mirrors_of_its_own(tmp_path, data):
-    _saved(tmp_path / "X.npy", data[0])
-    code = """
-rows = open_rows(X)
-child = os.fork()
-if not child:
-    os._exit(0 if is_lost(rows) and is_lost(open_rows(X)) else 1)
-assert os.waitpid(child, 0)[1] == 0
-assert rows.mirror.lost is None and is_lost(rows)
-"""
-    _passes(HANDLERS + code, tmp_path / "X.npy")
+    if way != "private":  # whose own numbers are gone with the file's
+        path.write_bytes(content)
+        np.testing.assert_array_equal(rows[:], X)
 
 
 @pytest.mark.parametrize("estimator_class", BOTH)

@@ -17,16 +17,14 @@ from ..protocols import Design
 from .array_api import ArrayDesign
 from .dense import DenseDesign
 from .sparse import SparseDesign
-from .stored import StoredDesign, StoredRows
 
 __all__ = ["DESIGNS", "design_for"]
 
-# Typed loosely: the designs of devices and of Dask have no products of rows, and say so by not having the method.
-#: (recognises, design): the first that recognises X takes it; rows on workers add theirs, see `sklearn_gd.workers`
+# Typed loosely: the designs of devices and of Dask have no products of rows, and say so by their price.
+#: (recognises, design): the first that recognises X takes it; rows in files and on workers add theirs, see `files` and `workers`
 DESIGNS: list[tuple[Callable[[Any], bool], Callable[[Any, bool], Any]]] = [
     (lambda X: isinstance(X, np.ndarray), DenseDesign),
     (sp.issparse, SparseDesign),
-    (lambda X: isinstance(X, StoredRows), StoredDesign),
     (is_elsewhere, ArrayDesign),
 ]
 
