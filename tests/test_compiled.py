@@ -199,7 +199,8 @@ def test_a_sweep_for_several_outputs_refuses_what_it_cannot_read():
     sweep, X = compiled.kernels.outputs, np.ones((4, 3))
     coef, sums, totals = compiled.columns_of(np.ones((3, 2))), np.zeros((2, 3)), np.zeros(2)
     with pytest.raises(ValueError, match="257 outputs, expected 1 to 256"):
-        sweep(compiled.PLAIN, 8, 257, X, coef, np.zeros(2), None, None, None, sums, totals, None)
+        many = compiled.columns_of(np.ones((3, 257))), np.zeros(257), None, None, None, np.zeros((257, 3)), np.zeros(257)
+        sweep(compiled.PLAIN, 8, 257, X, *many, None)
     with pytest.raises(ValueError, match="contiguous rows and numbers of 8 bytes"):
         sweep(compiled.PLAIN, 8, 2, np.asfortranarray(X), coef, np.zeros(2), None, None, None, sums, totals, None)
     with pytest.raises(ValueError, match="is None"):

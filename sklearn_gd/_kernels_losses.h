@@ -1,0 +1,272 @@
+/* Losses: what a prediction costs, its first two derivatives, and sums of them along directions; included by _kernels_loops.h.
+
+   Adding one: a function of one prediction and its row below, and its kind in _kernels_levels.h and in compiled.py. What couples the
+   outputs of a sample, as the multinomial loss does, is written for a block of them. */
+
+/* exp(-t) for t >= 0: 2^k e^r with |r| <= ln(2)/2 and Taylor's polynomial of degree 13, whose remainder 0.35^14/14! is 4e-18. */
+INLINE double exp_minus(double t)
+{
+    const double magic = 6755399441055744.0; /* 1.5 * 2^52: adding it rounds to an integer, which is in its low bits */
+    t = t > 708.0 ? 708.0 : t;
+    double shifted = -t * 1.4426950408889634 + magic;
+    double k = shifted - magic;
+    double r = -t - k * 6.93147180369123816490e-01;
+    r = r - k * 1.90821492927058770002e-10;
+    double e = 1.0 / 6227020800.0;
+    e = e * r + 1.0 / 479001600.0;
+    e = e * r + 1.0 / 39916800.0;
+    e = e * r + 1.0 / 3628800.0;
+    e = e * r + 1.0 / 362880.0;
+    e = e * r + 1.0 / 40320.0;
+    e = e * r + 1.0 / 5040.0;
+    e = e * r + 1.0 / 720.0;
+    e = e * r + 1.0 / 120.0;
+    e = e * r + 1.0 / 24.0;
+    e = e * r + 1.0 / 6.0;
+    e = e * r + 0.5;
+    e = e * r + 1.0;
+    e = e * r + 1.0;
+    int64_t bits;
+    memcpy(&bits, &shifted, 8);
+    bits = (int64_t)(((uint64_t)bits << 52) + ((uint64_t)1023 << 52));
+    double scale;
+    memcpy(&scale, &bits, 8);
+    return e * scale;
+}
+
+/* 2 artanh(s) for |s| <= 0.1716: ten terms leave 2 s^21/21 < 1e-17. */
+INLINE double twice_artanh(double s)
+{
+    double q = s * s;
+    double e = 1.0 / 19.0;
+    e = e * q + 1.0 / 17.0;
+    e = e * q + 1.0 / 15.0;
+    e = e * q + 1.0 / 13.0;
+    e = e * q + 1.0 / 11.0;
+    e = e * q + 1.0 / 9.0;
+    e = e * q + 1.0 / 7.0;
+    e = e * q + 1.0 / 5.0;
+    e = e * q + 1.0 / 3.0;
+    e = e * q + 1.0;
+    return 2.0 * s * e;
+}
+
+/* log(1 + u) for 0 <= u <= 1: 2 artanh(s), with s = u/(2 + u) up to sqrt(2) - 1 and beyond it ln 2 and s = (u - 1)/(u + 3). */
+INLINE double log1p_unit(double u)
+{
+    int upper = u > 0.41421356237309503;
+    double s = (upper ? u - 1.0 : u) / (upper ? u + 3.0 : u + 2.0);
+    return (upper ? 0.6931471805599453 : 0.0) + twice_artanh(s);
+}
+
+/* log(t) for a normal t >= 1: t = 2^k f with f from sqrt(1/2) to sqrt(2), k ln 2 + 2 artanh((f - 1)/(f + 1)). */
+INLINE double log_from_one(double t)
+{
+    uint64_t bits, one = 0x3ff0000000000000u, half_root = 0x3fe6a09e667f3bcdu; /* 1 and sqrt(1/2) */
+    memcpy(&bits, &t, 8);
+    bits += one - half_root;
+    double k = (double)(int32_t)(bits >> 52) - 1023.0, f;
+    bits = (bits & 0xfffffffffffffu) + half_root;
+    memcpy(&f, &bits, 8);
+    return t - t /* NaN of NaN */ + k * 0.6931471805599453 + twice_artanh((f - 1.0) / (f + 1.0));
+}
+
+/* ------------------------------------------------------------------------------------------- losses of one prediction
+
+   Each is a function and a row: value, slope and second derivative at a prediction. All loops of one output are made of it. */
+
+INLINE void squared(double y, double raw, double *value, double *slope, double *second)
+{
+    double residual = raw - y;
+    *value = 0.5 * residual * residual;
+    *slope = residual;
+    *second = 1.0;
+}
+
+/* log(1 + exp(-y raw)); y is -1 or +1. */
+INLINE void binomial(double y, double raw, double *value, double *slope, double *second)
+{
+    double margin = y * raw;
+    double tail = exp_minus(fabs(margin));
+    double right = 1.0 / (1.0 + tail);
+    double wrong = margin < 0 ? right : tail * right;
+    *value = log1p_unit(tail) - (margin > 0 ? 0.0 : margin);
+    *slope = -y * wrong;
+    *second = tail * right * right;
+}
+
+#define LOSSES(LOSS)        \
+    LOSS(SQUARED, squared)  \
+    LOSS(BINOMIAL, binomial)
+
+/* Predictions r of m samples become weighted slopes; adds the sums of the losses and of the slopes to sum. Where `curved`, second gets the
+   second derivatives. The kind is known where this is compiled; of others the prediction is its own slope. */
+INLINE void slopes_of(const int kind, const int curved, Py_ssize_t m, const double *y, const double *w, double *restrict r,
+                      double *restrict second, double *sum)
+{
+    double value = 0, total = 0;
+#pragma omp simd reduction(+ : value, total)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        double loss = 0.5 * r[i] * r[i], slope = r[i], curvature = 1.0;
+#define LOSS(KIND, function) \
+    if (kind == KIND) function(y[i], r[i], &loss, &slope, &curvature);
+        LOSSES(LOSS)
+#undef LOSS
+        value += w[i] * loss;
+        r[i] = w[i] * slope;
+        total += r[i];
+        if (curved) second[i] = curvature;
+    }
+    sum[0] += value;
+    sum[1] += total;
+}
+
+static void slopes(int kind, Py_ssize_t m, const double *y, const double *w, double *restrict r, double *restrict second, double *sum)
+{
+    switch (kind) {
+#define LOSS(KIND, function)                                      \
+    case KIND:                                                    \
+        if (second)                                               \
+            slopes_of(KIND, 1, m, y, w, r, second, sum);          \
+        else                                                      \
+            slopes_of(KIND, 0, m, y, w, r, second, sum);          \
+        break;
+        LOSSES(LOSS)
+#undef LOSS
+    default: slopes_of(PLAIN, 0, m, y, w, r, second, sum);
+    }
+}
+
+INLINE double product(Py_ssize_t m, const double *s, const double *u)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Py_ssize_t i = 0; i < m; i++) sum += s[i] * u[i];
+    return sum;
+}
+
+INLINE double form(Py_ssize_t m, const double *h, const double *u, const double *v)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (Py_ssize_t i = 0; i < m; i++) sum += h[i] * u[i] * v[i];
+    return sum;
+}
+
+/* Adds the Hessian's forms of the directions u and v, as far as they are there; h holds weighted second derivatives. */
+INLINE void add_forms(Py_ssize_t m, const double *h, const double *u, const double *v, double *sum)
+{
+    if (u) sum[3] += form(m, h, u, u);
+    if (v) {
+        sum[4] += form(m, h, u, v);
+        sum[5] += form(m, h, v, v);
+    }
+}
+
+INLINE void add_times(Py_ssize_t m, double a, const double *u, double *restrict r)
+{
+#pragma omp simd
+    for (Py_ssize_t i = 0; i < m; i++) r[i] += a * u[i];
+}
+
+/* --------------------------------------------------------------------------------------- losses that couple outputs */
+
+/* From one output's predictions to the next's. */
+INLINE Py_ssize_t lane_of(Py_ssize_t k) { return CELLS / k < LANE ? CELLS / k & ~(Py_ssize_t)7 : LANE; }
+
+/* Each output's row times one factor a sample. */
+static void scaled(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *w, double *restrict r)
+{
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) row[i] *= w[i];
+    }
+}
+
+/* m rows of predictions by outputs, `lane` apart, become probabilities; returns the sum of the losses. */
+INLINE double probabilities(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r)
+{
+    double peak[LANE], sum[LANE], loss[LANE], value = 0;
+    for (Py_ssize_t i = 0; i < m; i++) loss[i] = r[y[i] * lane + i];
+#pragma omp simd
+    for (Py_ssize_t i = 0; i < m; i++) peak[i] = r[i], sum[i] = 0;
+    for (Py_ssize_t c = 1; c < k; c++) {
+        const double *row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) peak[i] = row[i] > peak[i] ? row[i] : peak[i];
+    }
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) sum[i] += row[i] = exp_minus(peak[i] - row[i]);
+    }
+#pragma omp simd reduction(+ : value)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        value += w[i] * (log_from_one(sum[i]) + (peak[i] - loss[i]));
+        sum[i] = 1 / sum[i];
+    }
+    scaled(m, k, lane, sum, r);
+    return value;
+}
+
+/* Probabilities become weighted slopes. */
+static void class_slopes(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r)
+{
+    for (Py_ssize_t i = 0; i < m; i++) r[y[i] * lane + i] -= 1;
+    scaled(m, k, lane, w, r);
+}
+
+/* A direction's predictions, less the mean of each sample's in its probabilities p. */
+static void centred(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *p, double *restrict u)
+{
+    double mean[LANE] = {0};
+    for (Py_ssize_t c = 0; c < k * lane; c += lane) {
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) mean[i] += p[c + i] * u[c + i];
+    }
+    for (Py_ssize_t c = 0; c < k * lane; c += lane) {
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) u[c + i] -= mean[i];
+    }
+}
+
+/* A direction's predictions become the weighted Hessian's product with them; p holds the probabilities. */
+static void hessian_product(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *p, const double *w, double *restrict u)
+{
+    centred(m, k, lane, p, u);
+    for (Py_ssize_t c = 0; c < k * lane; c += lane) {
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) u[c + i] *= w[i] * p[c + i];
+    }
+}
+
+/* Predictions r become probabilities; adds the sums of the losses, and of the slopes and forms of the directions u and v, which are centred. */
+static void class_trial(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *u, double *v,
+                        double *restrict r, double *sum)
+{
+    double *along[2] = {u, v}, h[LANE];
+    sum[0] += probabilities(m, k, lane, y, w, r);
+    for (int d = 0; d < 2; d++) {
+        if (!along[d]) continue;
+        centred(m, k, lane, r, along[d]);
+        for (Py_ssize_t i = 0; i < m; i++) sum[1 + d] -= w[i] * along[d][y[i] * lane + i];
+    }
+    for (Py_ssize_t c = 0; u && c < k * lane; c += lane) {
+#pragma omp simd
+        for (Py_ssize_t i = 0; i < m; i++) h[i] = w[i] * r[c + i];
+        add_forms(m, h, u + c, v ? v + c : NULL, sum);
+    }
+}
+
+/* -H^-1 g of `out`, laid out as value, g0, g1, h00, h01, h11, for one or two numbers, as steps.newton_step has it. */
+static void newton_step(int two, const double *out, double parallel, double *step)
+{
+    double g = out[1], e = out[2], h = out[3], c = out[4], k = out[5], determinant = h * k - c * c;
+    step[0] = h > 0 ? -g / h : 0;
+    step[1] = 0;
+    if (two && determinant > parallel * h * k) {
+        step[0] = (c * e - k * g) / determinant;
+        step[1] = (c * g - h * e) / determinant;
+    }
+}
