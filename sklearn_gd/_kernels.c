@@ -197,10 +197,10 @@ static PyObject *call(enum kernel which, const char *arguments, int results, PyO
     return result;
 }
 
-#define FUNCTION(name, arguments, results, doc)                                                  \
-    static PyObject *py_##name(PyObject *self, PyObject *const *args, Py_ssize_t given)          \
-    {                                                                                            \
-        return call(name##_kernel, arguments, results, args, given);                             \
+#define FUNCTION(name, arguments, results)                                              \
+    static PyObject *py_##name(PyObject *self, PyObject *const *args, Py_ssize_t given) \
+    {                                                                                   \
+        return call(name##_kernel, arguments, results, args, given);                    \
     }
 KERNELS(FUNCTION)
 
@@ -215,9 +215,7 @@ static PyObject *py_levels(PyObject *self, PyObject *none)
         if (!name || PyList_Append(names, name)) Py_CLEAR(names);
         Py_XDECREF(name);
     }
-    PyObject *result = names ? PyList_AsTuple(names) : NULL;
-    Py_XDECREF(names);
-    return result;
+    return names;
 }
 
 static PyObject *py_level(PyObject *self, PyObject *none) { return PyUnicode_FromString(here->name); }
@@ -246,11 +244,11 @@ static PyObject *py_compiler(PyObject *self, PyObject *none)
 #endif
 }
 
-#define METHOD(name, arguments, results, doc) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, doc},
+#define METHOD(name, arguments, results) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL},
 
 static PyMethodDef methods[] = {
     KERNELS(METHOD)
-    {"levels", py_levels, METH_NOARGS, "levels() -> tuple of str\n\nLevels of instructions that this machine runs, the highest first."},
+    {"levels", py_levels, METH_NOARGS, "levels() -> list of str\n\nLevels of instructions that this machine runs, the highest first."},
     {"level", py_level, METH_NOARGS, "level() -> str\n\nThe level in use; at first the highest."},
     {"use", py_use, METH_O, "use(level)\n\nTake the loops of that level from now on; ValueError where this machine does not run it."},
     {"compiler", py_compiler, METH_NOARGS, "compiler() -> str\n\nWhat compiled this module."},

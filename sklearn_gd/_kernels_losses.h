@@ -145,22 +145,22 @@ INLINE double product(Py_ssize_t m, const double *s, const double *u)
     return sum;
 }
 
-INLINE double form(Py_ssize_t m, const double *h, const double *u, const double *v)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Py_ssize_t i = 0; i < m; i++) sum += h[i] * u[i] * v[i];
-    return sum;
-}
-
-/* Adds the Hessian's forms of the directions u and v, as far as they are there; h holds weighted second derivatives. */
+/* Adds the Hessian's forms of the directions u and v, or of u alone, twice; h holds weighted second derivatives. */
 INLINE void add_forms(Py_ssize_t m, const double *h, const double *u, const double *v, double *sum)
 {
-    if (u) sum[3] += form(m, h, u, u);
-    if (v) {
-        sum[4] += form(m, h, u, v);
-        sum[5] += form(m, h, v, v);
+    double h00 = 0, h01 = 0, h11 = 0;
+    if (!u) return;
+    if (!v) v = u;
+#pragma omp simd reduction(+ : h00, h01, h11)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        double hu = h[i] * u[i], hv = h[i] * v[i];
+        h00 += hu * u[i];
+        h01 += hu * v[i];
+        h11 += hv * v[i];
     }
+    sum[3] += h00;
+    sum[4] += h01;
+    sum[5] += h11;
 }
 
 INLINE void add_times(Py_ssize_t m, double a, const double *u, double *restrict r)

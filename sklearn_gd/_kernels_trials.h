@@ -1,5 +1,13 @@
 /* Trials of a search: a loss at base + a first + b second, and its derivatives there; included by _kernels_typed.h once for each type. */
 
+/* A direction's predictions by outputs, where there is one: where they are, or a copy in `room`. */
+INLINE const double *NAME(by_outputs)(const REAL *from, Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, double *room)
+{
+    if (!from || k == 1) return NAME(doubles)(from, m, room);
+    NAME(spread_out)(from, m, k, lane, room);
+    return room;
+}
+
 static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
 {
     const REAL *base = c->array['B'], *first = c->array['U'], *second = c->array['V'], *weight = c->array['S'];
@@ -9,10 +17,9 @@ static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
     for (int j = 0; j < 6; j++) sum[j] = 0;
     for (Py_ssize_t start = 0; start < n; start += lane) {
         Py_ssize_t m = n - start < lane ? n - start : lane, at = start * k;
-        double *f = first ? u : NULL, *e = second ? v : NULL;
         NAME(spread_out)(base + at, m, k, lane, r);
-        if (f) NAME(spread_out)(first + at, m, k, lane, f);
-        if (e) NAME(spread_out)(second + at, m, k, lane, e);
+        const double *f = NAME(by_outputs)(first ? first + at : NULL, m, k, lane, u);
+        const double *e = NAME(by_outputs)(second ? second + at : NULL, m, k, lane, v);
         for (Py_ssize_t j = 0; j < k * lane; j += lane) {
             if (f) add_times(m, a[0], f + j, r + j);
             if (e) add_times(m, a[1], e + j, r + j);
@@ -32,7 +39,7 @@ static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
             add_forms(m, h, f, e, sum);
         } else {
             const int64_t *y = (const int64_t *)c->array['Y'] + start;
-            class_trial(m, k, lane, y, w, f, e, r, sum);
+            class_trial(m, k, lane, y, w, f ? u : NULL, e ? v : NULL, r, sum);
             if (curvature) NAME(bring_in)(r, m, k, lane, curvature + at);
             if (!slope) continue;
             class_slopes(m, k, lane, y, w, r);

@@ -14,14 +14,11 @@ typedef REAL NAME(vec), NAME(rest);
 #define FETCH(x) (far ? PREFETCH(x, 0, 2) : PREFETCH(x))
 
 /* Adds eight columns of four rows times those of a vector. */
-INLINE void NAME(add_eight)(const REAL *x0, const REAL *x1, const REAL *x2, const REAL *x3, const double *w, vec *s)
+INLINE void NAME(add_eight)(const REAL *const *x, Py_ssize_t j, const double *w, vec *s)
 {
     for (int k = 0; k < EIGHT; k++) {
-        vec v = *(const vec *)(w + k * LANES);
-        s[k] += VEC(x0 + k * LANES) * v;
-        s[k + EIGHT] += VEC(x1 + k * LANES) * v;
-        s[k + 2 * EIGHT] += VEC(x2 + k * LANES) * v;
-        s[k + 3 * EIGHT] += VEC(x3 + k * LANES) * v;
+        vec v = *(const vec *)(w + j + k * LANES);
+        for (int l = 0; l < 4; l++) s[k + l * EIGHT] += VEC(x[l] + j + k * LANES) * v;
     }
 }
 
@@ -32,38 +29,26 @@ INLINE void NAME(dots_ahead)(const REAL *X, Py_ssize_t rows, Py_ssize_t p, const
 {
     enum { N = LINE / sizeof(REAL) };
     for (Py_ssize_t i = 0; i < rows; i += 4) {
-        Py_ssize_t m = rows - i; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
-        const REAL *x0 = X + i * p, *x1 = m > 1 ? x0 + p : x0, *x2 = m > 2 ? x1 + p : x1, *x3 = m > 3 ? x2 + p : x2;
+        const REAL *x[4]; /* the last row stands in for those that there are not: equal rows have equal sums, wherever they are */
+        for (int l = 0; l < 4; l++) x[l] = X + (i + l < rows ? i + l : rows - 1) * p;
         vec s[4 * EIGHT];
+        rest q[4];
+        double t[4] = {0};
         for (int k = 0; k < 4 * EIGHT; k++) s[k] = (vec){0};
-        rest q0 = {0}, q1 = q0, q2 = q0, q3 = q0;
-        double t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+        for (int l = 0; l < 4; l++) q[l] = (rest){0};
         Py_ssize_t j = 0;
         for (; j + N <= p; j += N) {
-            FETCH(x0 + j + ahead);
-            FETCH(x1 + j + ahead);
-            FETCH(x2 + j + ahead);
-            FETCH(x3 + j + ahead);
-            for (Py_ssize_t h = j; h < j + N; h += 8) NAME(add_eight)(x0 + h, x1 + h, x2 + h, x3 + h, w + h, s);
+            for (int l = 0; l < 4; l++) FETCH(x[l] + j + ahead);
+            for (Py_ssize_t h = j; h < j + N; h += 8) NAME(add_eight)(x, h, w, s);
         }
-        for (; j + 8 <= p; j += 8) NAME(add_eight)(x0 + j, x1 + j, x2 + j, x3 + j, w + j, s);
+        for (; j + 8 <= p; j += 8) NAME(add_eight)(x, j, w, s);
         for (; j + REST <= p; j += REST) {
             rest v = *(const rest *)(w + j);
-            q0 += FEW(x0 + j) * v;
-            q1 += FEW(x1 + j) * v;
-            q2 += FEW(x2 + j) * v;
-            q3 += FEW(x3 + j) * v;
+            for (int l = 0; l < 4; l++) q[l] += FEW(x[l] + j) * v;
         }
-        for (; j < p; j++) {
-            t0 += x0[j] * w[j];
-            t1 += x1[j] * w[j];
-            t2 += x2[j] * w[j];
-            t3 += x3[j] * w[j];
-        }
-        raw[i] = sum_of(s, &q0, t0) + b;
-        if (m > 1) raw[i + 1] = sum_of(s + EIGHT, &q1, t1) + b;
-        if (m > 2) raw[i + 2] = sum_of(s + 2 * EIGHT, &q2, t2) + b;
-        if (m > 3) raw[i + 3] = sum_of(s + 3 * EIGHT, &q3, t3) + b;
+        for (; j < p; j++)
+            for (int l = 0; l < 4; l++) t[l] += x[l][j] * w[j];
+        for (int l = 0; l < 4 && i + l < rows; l++) raw[i + l] = sum_of(s + l * EIGHT, q + l, t[l]) + b;
     }
 }
 #undef FETCH
@@ -213,40 +198,27 @@ static void NAME(columns)(struct call *c)
     const double *shift = c->array['C'], *target = c->array['Y'];
     double *restrict sums = c->array['G'], *restrict squares = c->array['H'], *restrict cross = c->array['T'], mass = 0;
     Py_ssize_t n = c->number['n'], p = c->number['p'];
-    Py_ssize_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        const REAL *x0 = X + i * p, *x1 = x0 + p, *x2 = x1 + p, *x3 = x2 + p;
-        double w0 = 1, w1 = 1, w2 = 1, w3 = 1;
-        if (weight) w0 = weight[i], w1 = weight[i + 1], w2 = weight[i + 2], w3 = weight[i + 3];
-        mass += (w0 + w1) + (w2 + w3);
+    for (Py_ssize_t i = 0; i < n; i += 4) {
+        const REAL *x[4]; /* rows that are missing are the last one, which then has no weight */
+        double w[4], t[4];
+        for (int l = 0; l < 4; l++) {
+            Py_ssize_t row = i + l < n ? i + l : n - 1;
+            x[l] = X + row * p;
+            w[l] = i + l >= n ? 0 : weight ? weight[row] : 1;
+            t[l] = target ? w[l] * target[row] : 0;
+        }
+        const REAL *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+        mass += (w[0] + w[1]) + (w[2] + w[3]);
 #pragma omp simd
         for (Py_ssize_t j = 0; j < p; j++) {
             double z0 = x0[j] - shift[j], z1 = x1[j] - shift[j], z2 = x2[j] - shift[j], z3 = x3[j] - shift[j];
-            sums[j] += (w0 * z0 + w1 * z1) + (w2 * z2 + w3 * z3);
-            squares[j] += (w0 * z0 * z0 + w1 * z1 * z1) + (w2 * z2 * z2 + w3 * z3 * z3);
+            sums[j] += (w[0] * z0 + w[1] * z1) + (w[2] * z2 + w[3] * z3);
+            squares[j] += (w[0] * z0 * z0 + w[1] * z1 * z1) + (w[2] * z2 * z2 + w[3] * z3 * z3);
         }
-        if (target) {
-            double t0 = w0 * target[i], t1 = w1 * target[i + 1], t2 = w2 * target[i + 2], t3 = w3 * target[i + 3];
+        if (!target) continue;
 #pragma omp simd
-            for (Py_ssize_t j = 0; j < p; j++)
-                cross[j] += (t0 * (x0[j] - shift[j]) + t1 * (x1[j] - shift[j])) +
-                            (t2 * (x2[j] - shift[j]) + t3 * (x3[j] - shift[j]));
-        }
-    }
-    for (; i < n; i++) {
-        const REAL *x = X + i * p;
-        double w = weight ? weight[i] : 1, t = target ? w * target[i] : 0;
-        mass += w;
-#pragma omp simd
-        for (Py_ssize_t j = 0; j < p; j++) {
-            double z = x[j] - shift[j];
-            sums[j] += w * z;
-            squares[j] += w * z * z;
-        }
-        if (target) {
-#pragma omp simd
-            for (Py_ssize_t j = 0; j < p; j++) cross[j] += t * (x[j] - shift[j]);
-        }
+        for (Py_ssize_t j = 0; j < p; j++)
+            cross[j] += (t[0] * (x0[j] - shift[j]) + t[1] * (x1[j] - shift[j])) + (t[2] * (x2[j] - shift[j]) + t[3] * (x3[j] - shift[j]));
     }
     c->sum[0] = mass;
 }
