@@ -99,44 +99,6 @@ INLINE void binomial(double y, double raw, double *value, double *slope, double 
     LOSS(SQUARED, squared)  \
     LOSS(BINOMIAL, binomial)
 
-/* Predictions r of m samples become weighted slopes; adds the sums of the losses and of the slopes to sum. Where `curved`, second gets the
-   second derivatives. The kind is known where this is compiled; of others the prediction is its own slope. */
-INLINE void slopes_of(const int kind, const int curved, Py_ssize_t m, const double *y, const double *w, double *restrict r,
-                      double *restrict second, double *sum)
-{
-    double value = 0, total = 0;
-#pragma omp simd reduction(+ : value, total)
-    for (Py_ssize_t i = 0; i < m; i++) {
-        double loss = 0.5 * r[i] * r[i], slope = r[i], curvature = 1.0;
-#define LOSS(KIND, function) \
-    if (kind == KIND) function(y[i], r[i], &loss, &slope, &curvature);
-        LOSSES(LOSS)
-#undef LOSS
-        value += w[i] * loss;
-        r[i] = w[i] * slope;
-        total += r[i];
-        if (curved) second[i] = curvature;
-    }
-    sum[0] += value;
-    sum[1] += total;
-}
-
-static void slopes(int kind, Py_ssize_t m, const double *y, const double *w, double *restrict r, double *restrict second, double *sum)
-{
-    switch (kind) {
-#define LOSS(KIND, function)                                      \
-    case KIND:                                                    \
-        if (second)                                               \
-            slopes_of(KIND, 1, m, y, w, r, second, sum);          \
-        else                                                      \
-            slopes_of(KIND, 0, m, y, w, r, second, sum);          \
-        break;
-        LOSSES(LOSS)
-#undef LOSS
-    default: slopes_of(PLAIN, 0, m, y, w, r, second, sum);
-    }
-}
-
 INLINE double product(Py_ssize_t m, const double *s, const double *u)
 {
     double sum = 0;

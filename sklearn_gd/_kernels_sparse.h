@@ -22,7 +22,7 @@ static void NAME(sparse_sweep)(struct call *c)
     const int32_t *rows = c->array['O'], *at = c->array['J'];
     const REAL *x = c->array['X'], *y = c->array['Y'], *weight = c->array['S'], *cells = c->array['C'];
     const double *coef = c->array['W'];
-    double *restrict gradient = c->array['G'], raw[PART], w[PART], target[PART];
+    double *restrict gradient = c->array['G'], raw[PART], w[PART];
     REAL *predictions = c->array['P'];
     Py_ssize_t start = c->number['b'], stop = c->number['e'];
     const int32_t most = ROWS_BYTES / (sizeof(REAL) + sizeof(int32_t));
@@ -36,7 +36,7 @@ static void NAME(sparse_sweep)(struct call *c)
             }
             if (predictions) NAME(keep)(raw, m, predictions + start);
             NAME(weights)(m, weight ? weight + start : NULL, w);
-            if (gradient) slopes((int)c->number['f'], m, NAME(doubles)(y ? y + start : NULL, m, target), w, raw, NULL, c->sum);
+            if (gradient) NAME(slopes)((int)c->number['f'], m, y ? y + start : NULL, w, raw, NULL, c->sum);
         } else {
             for (Py_ssize_t i = 0; i < m; i++) c->sum[1] += raw[i] = cells[start + i];
         }

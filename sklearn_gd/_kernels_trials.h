@@ -12,7 +12,7 @@ static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
 {
     const REAL *base = c->array['B'], *first = c->array['U'], *second = c->array['V'], *weight = c->array['S'];
     REAL *raw = c->array['P'], *slope = c->array['G'], *curvature = c->array['H'];
-    double r[CELLS], u[CELLS], v[CELLS], h[PART], w[PART], target[PART];
+    double r[CELLS], u[CELLS], v[CELLS], h[PART], w[PART];
     Py_ssize_t n = c->number['n'], k = c->number['k'], lane = k == 1 ? PART : CELLS / k < LANE ? CELLS / k : LANE;
     for (int j = 0; j < 6; j++) sum[j] = 0;
     for (Py_ssize_t start = 0; start < n; start += lane) {
@@ -28,7 +28,7 @@ static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
         NAME(weights)(m, weight ? weight + start : NULL, w);
         if (k == 1) {
             double sums[2] = {0, 0};
-            slopes((int)c->number['f'], m, NAME(doubles)((const REAL *)c->array['Y'] + start, m, target), w, r, h, sums);
+            NAME(slopes)((int)c->number['f'], m, (const REAL *)c->array['Y'] + start, w, r, h, sums);
             sum[0] += sums[0];
             if (slope && f) sum[1] += product(m, r, f);
             if (slope && e) sum[2] += product(m, r, e);

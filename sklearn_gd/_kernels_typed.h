@@ -124,6 +124,44 @@ INLINE void NAME(weights)(Py_ssize_t n, const REAL *weight, double *restrict out
     }
 }
 
+/* Predictions r of m samples become weighted slopes; adds the sums of the losses and of the slopes to sum. Where `curved`, second gets the
+   second derivatives. The kind is known where this is compiled; of others the prediction is its own slope. */
+INLINE void NAME(slopes_of)(const int kind, const int curved, Py_ssize_t m, const REAL *y, const double *w, double *restrict r,
+                      double *restrict second, double *sum)
+{
+    double value = 0, total = 0;
+#pragma omp simd reduction(+ : value, total)
+    for (Py_ssize_t i = 0; i < m; i++) {
+        double loss = 0.5 * r[i] * r[i], slope = r[i], curvature = 1.0;
+#define LOSS(KIND, function) \
+    if (kind == KIND) function(y[i], r[i], &loss, &slope, &curvature);
+        LOSSES(LOSS)
+#undef LOSS
+        value += w[i] * loss;
+        r[i] = w[i] * slope;
+        total += r[i];
+        if (curved) second[i] = curvature;
+    }
+    sum[0] += value;
+    sum[1] += total;
+}
+
+static void NAME(slopes)(int kind, Py_ssize_t m, const REAL *y, const double *w, double *restrict r, double *restrict second, double *sum)
+{
+    switch (kind) {
+#define LOSS(KIND, function)                                   \
+    case KIND:                                                 \
+        if (second)                                            \
+            NAME(slopes_of)(KIND, 1, m, y, w, r, second, sum); \
+        else                                                   \
+            NAME(slopes_of)(KIND, 0, m, y, w, r, second, sum); \
+        break;
+        LOSSES(LOSS)
+#undef LOSS
+    default: NAME(slopes_of)(PLAIN, 0, m, y, w, r, second, sum);
+    }
+}
+
 /* Numbers in double precision: where they are, or a copy in `room`. */
 INLINE const double *NAME(doubles)(const REAL *from, Py_ssize_t m, double *restrict room)
 {
@@ -150,7 +188,7 @@ static void NAME(sweep)(struct call *c)
 {
     const REAL *X = c->array['X'], *y = c->array['Y'], *weight = c->array['S'];
     REAL *predictions = c->array['P'];
-    double raw[PART], w[PART], target[PART];
+    double raw[PART], w[PART];
     int kind = (int)c->number['f'];
     /* a vector of what takes longer than a product */
     Py_ssize_t n = c->number['n'], p = c->number['p'], rows = NAME(block_rows)(p, kind > SQUARED ? 8 : 4);
@@ -160,7 +198,7 @@ static void NAME(sweep)(struct call *c)
         NAME(dots)(block, m, p, c->array['W'], c->real[0], raw);
         if (predictions) NAME(keep)(raw, m, predictions + start);
         NAME(weights)(m, weight ? weight + start : NULL, w);
-        slopes(kind, m, NAME(doubles)(y ? y + start : NULL, m, target), w, raw, NULL, c->sum);
+        NAME(slopes)(kind, m, y ? y + start : NULL, w, raw, NULL, c->sum);
         NAME(adjoint)(block, m, p, raw, c->array['G']);
     }
 }
@@ -171,7 +209,7 @@ static void NAME(plane)(struct call *c)
     const REAL *X = c->array['X'], *y = c->array['Y'], *weight = c->array['S'];
     const double *coefs = c->array['W'], *intercepts = c->array['A'];
     REAL *second = c->array['H'];
-    double r[PART], along[2][PART], h[PART], w[PART], target[PART], sum[2] = {0, 0}, curvature = 0;
+    double r[PART], along[2][PART], h[PART], w[PART], sum[2] = {0, 0}, curvature = 0;
     Py_ssize_t n = c->number['n'], p = c->number['p'], m = c->number['m'], rows = NAME(block_rows)(p, 8);
     for (Py_ssize_t start = 0; start < n; start += rows) {
         Py_ssize_t k = n - start < rows ? n - start : rows;
@@ -179,7 +217,7 @@ static void NAME(plane)(struct call *c)
         NAME(dots)(block, k, p, coefs, intercepts[0], r);
         for (Py_ssize_t d = 0; d < m; d++) NAME(dots)(block, k, p, coefs + (d + 1) * p, intercepts[d + 1], along[d]);
         NAME(weights)(k, weight ? weight + start : NULL, w);
-        slopes(BINOMIAL, k, NAME(doubles)(y + start, k, target), w, r, h, sum);
+        NAME(slopes)(BINOMIAL, k, y + start, w, r, h, sum);
         if (second) NAME(keep)(h, k, second + start);
         scaled(k, 1, k, w, h);
         for (Py_ssize_t i = 0; i < k; i++) curvature += h[i];
