@@ -179,45 +179,46 @@ static void class_slopes(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int6
     scaled(m, k, lane, w, r);
 }
 
-/* A direction's predictions, less the mean of each sample's in its probabilities p. */
-static void centred(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *p, double *restrict u)
+/* The mean of each sample's predictions in a direction, in its probabilities p. */
+static void mean_of(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *p, const double *u, double *restrict mean)
 {
-    double mean[LANE] = {0};
+    for (Py_ssize_t i = 0; i < m; i++) mean[i] = 0;
     for (Py_ssize_t c = 0; c < k * lane; c += lane) {
 #pragma omp simd
         for (Py_ssize_t i = 0; i < m; i++) mean[i] += p[c + i] * u[c + i];
-    }
-    for (Py_ssize_t c = 0; c < k * lane; c += lane) {
-#pragma omp simd
-        for (Py_ssize_t i = 0; i < m; i++) u[c + i] -= mean[i];
     }
 }
 
 /* A direction's predictions become the weighted Hessian's product with them; p holds the probabilities. */
 static void hessian_product(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *p, const double *w, double *restrict u)
 {
-    centred(m, k, lane, p, u);
+    double mean[LANE];
+    mean_of(m, k, lane, p, u, mean);
     for (Py_ssize_t c = 0; c < k * lane; c += lane) {
 #pragma omp simd
-        for (Py_ssize_t i = 0; i < m; i++) u[c + i] *= w[i] * p[c + i];
+        for (Py_ssize_t i = 0; i < m; i++) u[c + i] = w[i] * p[c + i] * (u[c + i] - mean[i]);
     }
 }
 
-/* Predictions r become probabilities; adds the sums of the losses, and of the slopes and forms of the directions u and v, which are centred. */
-static void class_trial(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *u, double *v,
-                        double *restrict r, double *sum)
+/* Predictions r become probabilities; adds the sums of the losses, and the slopes and forms of the directions u and v. */
+static void class_trial(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, const double *u,
+                        const double *v, double *restrict r, double *sum)
 {
-    double *along[2] = {u, v}, h[LANE];
+    const double *along[2] = {u, v};
+    double mean[2][LANE], centred[2][LANE], h[LANE];
     sum[0] += probabilities(m, k, lane, y, w, r);
-    for (int d = 0; d < 2; d++) {
-        if (!along[d]) continue;
-        centred(m, k, lane, r, along[d]);
-        for (Py_ssize_t i = 0; i < m; i++) sum[1 + d] -= w[i] * along[d][y[i] * lane + i];
+    for (int d = 0; d < 2 && along[d]; d++) {
+        mean_of(m, k, lane, r, along[d], mean[d]);
+        for (Py_ssize_t i = 0; i < m; i++) sum[1 + d] += w[i] * (mean[d][i] - along[d][y[i] * lane + i]);
     }
     for (Py_ssize_t c = 0; u && c < k * lane; c += lane) {
 #pragma omp simd
         for (Py_ssize_t i = 0; i < m; i++) h[i] = w[i] * r[c + i];
-        add_forms(m, h, u + c, v ? v + c : NULL, sum);
+        for (int d = 0; d < 2 && along[d]; d++) {
+#pragma omp simd
+            for (Py_ssize_t i = 0; i < m; i++) centred[d][i] = along[d][c + i] - mean[d][i];
+        }
+        add_forms(m, h, centred[0], v ? centred[1] : NULL, sum);
     }
 }
 

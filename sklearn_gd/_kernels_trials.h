@@ -39,7 +39,7 @@ static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
             add_forms(m, h, f, e, sum);
         } else {
             const int64_t *y = (const int64_t *)c->array['Y'] + start;
-            class_trial(m, k, lane, y, w, f ? u : NULL, e ? v : NULL, r, sum);
+            class_trial(m, k, lane, y, w, f, e, r, sum);
             if (curvature) NAME(bring_in)(r, m, k, lane, curvature + at);
             if (!slope) continue;
             class_slopes(m, k, lane, y, w, r);

@@ -87,6 +87,7 @@ class LinearModel:
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
             Of the data's part, along the images.
         """
+        arrays: list[Any]
         if self.design.where == "device":
             raw = moved(base, self._moves(base, a, images))
             found, *computed = sums(self.loss, self.y, self.weight, raw, images, order)
@@ -108,7 +109,9 @@ class LinearModel:
     def _moves(base: Array, a: Any, images: Sequence[Array]) -> list[tuple[Any, Array]]:
         return [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
 
-    def _in_memory(self, base: Array, a: Any, images: Sequence[Array], order: int, arrays: list[Any]) -> tuple[Any, ...]:
+    def _in_memory(
+        self, base: Array, a: Any, images: Sequence[Array], order: int, arrays: list[Any]
+    ) -> tuple[Any, ...]:
         """What `sums` returns, block by block; predictions, slopes and bends go to the arrays, as far as they are there."""
         over, compiled_block = self.design.over_predictions, self.compiled
         if compiled_block is not None and compiled_block.takes(base, images):
@@ -149,12 +152,13 @@ class LinearModel:
         place = place_of(base)
         xp, n = place.xp, design.n_samples
         along, forms, here = place.put(along), place.put(forms), place.put(a)
-        arrays, found = [], []
+        arrays: list[tuple[Any, Any, Any]] = []
+        found: list[Any] = []
         for _ in range(count):
             factors = cast(here, base.dtype)
             raw = moved(base, [(factors[k], image) for k, image in enumerate(images)])
-            (value, gradient, hessian), *computed = sums(self.loss, self.y, self.weight, raw, images, 2)
-            arrays.append((raw, *computed))
+            (value, gradient, hessian), slope, bend = sums(self.loss, self.y, self.weight, raw, images, 2)
+            arrays.append((raw, slope, bend))
             found += [here, value, gradient, hessian]
             bent = xp.matmul(forms, here)
             here = here + newton_on_device(xp, self.mean * hessian + forms, self.mean * gradient + along + bent)
