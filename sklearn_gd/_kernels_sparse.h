@@ -17,11 +17,14 @@ INLINE double NAME(sparse_dot)(const REAL *x, const int32_t *at, Py_ssize_t coun
 }
 
 /* A sweep over the rows from start to stop, all arrays whole; without a coefficient vector the weighted slopes are `cells`. */
-static void NAME(sparse_sweep)(int kind, Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at, const REAL *x,
-                               const double *coef, double intercept, const REAL *y, const REAL *weight, const REAL *cells,
-                               double *restrict gradient, REAL *predictions, double *value, double *total)
+static void NAME(sparse_sweep)(struct call *c)
 {
-    double raw[PART];
+    const int32_t *rows = c->array['O'], *at = c->array['J'];
+    const REAL *x = c->array['X'], *y = c->array['Y'], *weight = c->array['S'], *cells = c->array['C'];
+    const double *coef = c->array['W'];
+    double *restrict gradient = c->array['G'], raw[PART], w[PART];
+    REAL *predictions = c->array['P'];
+    Py_ssize_t start = c->number['b'], stop = c->number['e'];
     const int32_t most = ROWS_BYTES / (sizeof(REAL) + sizeof(int32_t));
     while (start < stop) {
         Py_ssize_t m = stop - start < PART ? stop - start : PART;
@@ -29,13 +32,13 @@ static void NAME(sparse_sweep)(int kind, Py_ssize_t start, Py_ssize_t stop, cons
         if (coef) {
             for (Py_ssize_t i = 0; i < m; i++) {
                 int32_t from = rows[start + i];
-                raw[i] = NAME(sparse_dot)(x + from, at + from, rows[start + i + 1] - from, coef) + intercept;
+                raw[i] = NAME(sparse_dot)(x + from, at + from, rows[start + i + 1] - from, coef) + c->real[0];
             }
-            if (predictions)
-                for (Py_ssize_t i = 0; i < m; i++) predictions[start + i] = (REAL)raw[i];
-            if (gradient) NAME(slopes)(kind, m, y ? y + start : NULL, weight ? weight + start : NULL, raw, value, total);
+            if (predictions) NAME(keep)(raw, m, predictions + start);
+            NAME(weights)(m, weight ? weight + start : NULL, w);
+            if (gradient) NAME(slopes)((int)c->number['f'], m, y ? y + start : NULL, w, raw, NULL, c->sum);
         } else {
-            for (Py_ssize_t i = 0; i < m; i++) *total += raw[i] = cells[start + i];
+            for (Py_ssize_t i = 0; i < m; i++) c->sum[1] += raw[i] = cells[start + i];
         }
         for (Py_ssize_t i = 0; gradient && i < m; i++) {
             double r = raw[i];
@@ -47,9 +50,13 @@ static void NAME(sparse_sweep)(int kind, Py_ssize_t start, Py_ssize_t stop, cons
 
 /* Adds up, over the stored values of each column: the weights, the values less the column's centre, their squares and their products
    with a target; side by side, where one line of the cache has them. */
-static void NAME(sparse_columns)(Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at, const REAL *x,
-                                         const REAL *weight, const double *target, const double *centre, double *restrict sums)
+static void NAME(sparse_columns)(struct call *c)
 {
+    const int32_t *rows = c->array['O'], *at = c->array['J'];
+    const REAL *x = c->array['X'], *weight = c->array['S'];
+    const double *target = c->array['Y'], *centre = c->array['C'];
+    double *restrict sums = c->array['G'];
+    Py_ssize_t start = c->number['b'], stop = c->number['e'];
     for (; start < stop; start++) {
         double w = weight ? weight[start] : 1.0, t = target ? w * target[start] : 0;
         for (int32_t j = rows[start]; j < rows[start + 1]; j++) {

@@ -4,48 +4,51 @@
 
 /* As NAME(outputs), over the rows from start to stop; all arrays are whole. Coefficients and gradient hold a column's outputs side by
    side: a stored value meets all of them at once. */
-static double NAME(sparse_outputs)(int kind, Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at,
-                                           const REAL *x, Py_ssize_t k, const double *W, const double *intercepts, const int64_t *y,
-                                           const REAL *weight, const REAL *cells, double *restrict gradient, double *totals,
-                                           REAL *predictions)
+static void NAME(sparse_outputs)(struct call *c)
 {
-    double r[CELLS], q[CELLS], value = 0;
-    double s[CELLS / 8], f[CELLS / 8];
-    Py_ssize_t lane = lane_of(k);
+    const int32_t *rows = c->array['O'], *at = c->array['J'];
+    const REAL *x = c->array['X'], *cells = c->array['C'];
+    const double *W = c->array['W'], *intercepts = c->array['A'];
+    double *restrict gradient = c->array['G'], *totals = c->array['T'];
+    REAL *predictions = c->array['P'];
+    double r[CELLS], q[CELLS], s[CELLS / 8], f[CELLS / 8];
+    Py_ssize_t start = c->number['b'], stop = c->number['e'], k = c->number['k'], lane = lane_of(k);
     for (; start < stop; start += lane) {
         Py_ssize_t m = stop - start < lane ? stop - start : lane;
         if (W) {
             for (Py_ssize_t i = 0; i < m; i++) {
-                for (Py_ssize_t c = 0; c < k; c++) s[c] = 0;
+                for (Py_ssize_t o = 0; o < k; o++) s[o] = 0;
                 for (int32_t j = rows[start + i]; j < rows[start + i + 1]; j++) {
                     const double *from = W + at[j] * k;
                     double v = x[j];
-                    for (Py_ssize_t c = 0; c < k; c++) s[c] += v * from[c];
+                    for (Py_ssize_t o = 0; o < k; o++) s[o] += v * from[o];
                 }
-                for (Py_ssize_t c = 0; c < k; c++) r[c * lane + i] = s[c] + intercepts[c];
+                for (Py_ssize_t o = 0; o < k; o++) r[o * lane + i] = s[o] + intercepts[o];
             }
             if (predictions) NAME(bring_in)(r, m, k, lane, predictions + start * k);
         } else {
             NAME(spread_out)(cells + start * k, m, k, lane, r);
         }
         if (!gradient) continue;
-        value += NAME(outcome)(kind, start, m, k, lane, y, weight, cells, q, r);
+        c->sum[0] += NAME(outcome)(c, start, m, lane, q, r);
         for (Py_ssize_t i = 0; i < m; i++) {
-            for (Py_ssize_t c = 0; c < k; c++) totals[c] += f[c] = r[c * lane + i];
+            for (Py_ssize_t o = 0; o < k; o++) totals[o] += f[o] = r[o * lane + i];
             for (int32_t j = rows[start + i]; j < rows[start + i + 1]; j++) {
                 double *restrict to = gradient + at[j] * k;
                 double v = x[j];
-                for (Py_ssize_t c = 0; c < k; c++) to[c] += v * f[c];
+                for (Py_ssize_t o = 0; o < k; o++) to[o] += v * f[o];
             }
         }
     }
-    return value;
 }
 
 /* Adds products of the p columns and of ones behind them, rows times weights, to the lower triangle of out. A row's columns rise. */
-static void NAME(sparse_gram)(Py_ssize_t start, Py_ssize_t stop, const int32_t *rows, const int32_t *at, const REAL *x, Py_ssize_t p,
-                              const REAL *weight, double *restrict out)
+static void NAME(sparse_gram)(struct call *c)
 {
+    const int32_t *rows = c->array['O'], *at = c->array['J'];
+    const REAL *x = c->array['X'], *weight = c->array['S'];
+    double *restrict out = c->array['G'];
+    Py_ssize_t start = c->number['b'], stop = c->number['e'], p = c->number['p'];
     double *restrict ones = out + p * (p + 1);
     for (; start < stop; start++) {
         double w = weight ? weight[start] : 1.0;

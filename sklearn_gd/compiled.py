@@ -125,33 +125,36 @@ def levels() -> tuple[str, ...]:
     return _here
 
 
-def trials(y: Any, weight: Any, dtype: Any, y_dtype: Any) -> Trials | None:
-    """The compiled trials of a loss whose targets have a dtype of their own, where the kernels can read the arrays."""
-    here = kernels is not None and isinstance(y, np.ndarray) and y.dtype == y_dtype and y.flags.c_contiguous
-    return Trials(y, weight, dtype) if here and takes(dtype, (weight,)) else None
-
-
-# Entries of a row of predictions at the most: CELLS of _kernels.c.
+# Entries of a row of predictions at the most: CELLS / 2 of _kernels_levels.h.
 MOST_OUTPUTS = 1024
 # Predictions up to which a trial is made on one thread, as a search of a few of them is: 0.15 ms of 30,000, where two threads
 # took 0.3.
 AT_ONCE = 1 << 16
 
 
+def trials(loss: Any, y: Any, weight: Any, dtype: Any) -> Trials | None:
+    """The compiled trials of a loss at predictions of a dtype, where it has a row and the kernels can read the arrays."""
+    if kernels is None or loss.kernel is None or not takes(dtype, (weight,) if loss.coupled else (y, weight)):
+        return None
+    return Trials(loss.kernel, y, weight, dtype) if np.ndim(y) == 1 and (not loss.coupled or coded(y)) else None
+
+
 class Trials:
-    """A binomial or multinomial loss in the plane of one or two images, one pass over the samples a trial.
+    """A loss in the plane of one or two images, one pass over the samples a trial.
 
     Parameters
     ----------
+    kernel : int
+        The loss.
     y : ndarray of shape (n_samples,)
-        Signs in the dtype of the predictions, or indices of classes.
+        In the dtype of the predictions, or indices of classes.
     weight : ndarray of shape (n_samples,) or None
     dtype : dtype
         Of the predictions.
     """
 
-    def __init__(self, y: Array, weight: Array | None, dtype: Any) -> None:
-        self.y, self.weight, self.size = y, weight, np.dtype(dtype).itemsize
+    def __init__(self, kernel: int, y: Array, weight: Array | None, dtype: Any) -> None:
+        self.kernel, self.y, self.weight, self.size = kernel, y, weight, np.dtype(dtype).itemsize
 
     def takes(self, base: Array, images: Sequence[Array]) -> bool:
         """Whether predictions and images are such as the kernels read."""
@@ -169,19 +172,30 @@ class Trials:
         n = s.stop - s.start
         if n < len(self.y):
             parts = tuple([None if array is None else array[s] for array in parts])
-        return self.size, n, 1 if base.ndim == 1 else base.shape[1], *(*map(float, a), 0.0, 0.0)[:2], *parts
+        k = 1 if base.ndim == 1 else base.shape[1]
+        return self.kernel, self.size, n, k, *(*a, 0.0, 0.0)[:2], *parts
 
     def __call__(
         self, s: slice, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any]
     ) -> tuple[float, Array, Array]:
         """Sum the losses of some samples, with gradient and Hessian along the images.
 
-        Predictions, weighted slopes and bends go to the arrays, which may be None from the second on.
+        Predictions, weighted slopes and second derivatives go to the arrays, which may be None from the second on.
         """
         m = len(images)
         value, g, h, gg, gh, hh = kernels.trial(*self._arguments(s, base, a, images, arrays))
         return value, np.array([g, h][:m]), np.array([[gg, gh], [gh, hh]])[:m, :m]
 
-    def search(self, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any], plane: Any, goal: Any) -> Any:
-        """`steps.newton_search` from a over all samples: where it ends, the value, what it was promised, the match."""
-        return kernels.search(*self._arguments(slice(0, len(base)), base, a, images, arrays), plane, goal)
+    def search(
+        self, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any], quadratic: Any, goal: Any
+    ) -> tuple[float, ...]:
+        """`newton_search` from a over all samples: where it ends, the value, what it was promised, the match.
+
+        Parameters
+        ----------
+        quadratic : tuple of float
+            What the losses' sum is multiplied by, and the value, slopes (2) and forms (3) of the quadratic that is added.
+        goal : tuple of float
+            As `Subspace.searched` has it.
+        """
+        return kernels.search(*self._arguments(slice(0, len(base)), base, a, images, arrays), *quadratic, *goal)

@@ -32,12 +32,8 @@ class PointwiseLoss:
     whatever the two methods below make the Hessian of.
     """
 
-    kernel: int | None = None  # by which a compiled sweep knows the loss
-    bent_kernel: int | None = None  # and the product of its Hessian
-
-    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
-        """The trials of searches in compiled passes over samples whose predictions have a dtype, or None where there are none."""
-        return None
+    kernel: int | None = None  # its row in the table of compiled losses; None for NumPy
+    coupled = False  # whether the outputs of a sample share a loss: then targets are indices, and bends are no diagonal
 
     def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
@@ -93,9 +89,6 @@ class Binomial(PointwiseLoss):
     curvature = 0.25  # σ(1 − σ) has its maximum 1/4 at raw = 0 (Böhning and Lindsay, 1988)
     kernel: int | None = compiled.BINOMIAL
 
-    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
-        return compiled.trials(y, weight, dtype, dtype)
-
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         xp = namespace(raw)
         margin = y * raw
@@ -123,11 +116,8 @@ class Multinomial(PointwiseLoss):
     """
 
     kernel: int | None = compiled.MULTINOMIAL
-    bent_kernel: int | None = compiled.CURVED
+    coupled = True
     curvature = 0.5  # diag(p) − ppᵀ ≤ ½ (I − 11ᵀ/K) (Böhning, 1992), whose largest eigenvalue is ½
-
-    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> compiled.Trials | None:
-        return compiled.trials(y, weight, dtype, np.int64)
 
     @staticmethod
     def probabilities(raw: Array) -> tuple[Array, Array]:

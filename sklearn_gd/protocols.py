@@ -245,11 +245,8 @@ class Loss(Protocol):
     """Pointwise; never sees X. See `losses`."""
 
     curvature: float  # an upper bound of the second derivative in the raw prediction
-    kernel: int | None  # by which compiled sweeps know it
-    bent_kernel: int | None
-
-    def compiled_trials(self, y: Array, weight: Array | None, dtype: Any) -> Any:
-        """The trials of searches in one compiled pass over the samples, or None where there is none."""
+    kernel: int | None  # its row in the table of compiled losses
+    coupled: bool  # whether the outputs of a sample share it
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
         """The loss of each sample, its slope, and its bend, as far as `order` asks."""

@@ -198,8 +198,9 @@ def test_rows_that_are_apart_are_swept_like_others(weighted, dtype):
 def test_a_sweep_for_several_outputs_refuses_what_it_cannot_read():
     sweep, X = compiled.kernels.outputs, np.ones((4, 3))
     coef, sums, totals = compiled.columns_of(np.ones((3, 2))), np.zeros((2, 3)), np.zeros(2)
+    many = compiled.columns_of(np.ones((3, 257))), np.zeros(257)
     with pytest.raises(ValueError, match="257 outputs, expected 1 to 256"):
-        sweep(compiled.PLAIN, 8, 257, X, coef, np.zeros(2), None, None, None, sums, totals, None)
+        sweep(compiled.PLAIN, 8, 257, X, *many, None, None, None, np.zeros((257, 3)), np.zeros(257), None)
     with pytest.raises(ValueError, match="contiguous rows and numbers of 8 bytes"):
         sweep(compiled.PLAIN, 8, 2, np.asfortranarray(X), coef, np.zeros(2), None, None, None, sums, totals, None)
     with pytest.raises(ValueError, match="is None"):
@@ -224,8 +225,9 @@ def test_several_outputs_that_are_not_finite_stay_so(bad):
 @pytest.mark.parametrize("n", [1, 255, 1000, 40000, 70000])  # at once, and by parts
 @pytest.mark.parametrize("directions", [0, 1, 2])
 @pytest.mark.parametrize("order", [0, 1, 2])
-def test_a_trial_is_numpys(order, directions, n, weighted, dtype, monkeypatch):
-    model, _ = _model(Binomial, n, 2, dtype, weighted)
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
+def test_a_trial_is_numpys(loss, order, directions, n, weighted, dtype, monkeypatch):
+    model, _ = _model(loss, n, 2, dtype, weighted)
     rng = np.random.default_rng(0)
     base, *images = rng.normal(size=(1 + directions, n)).astype(dtype) * 3
     a = rng.normal(size=directions)
@@ -383,6 +385,34 @@ def test_buffers_of_another_size_are_refused():
         compiled.kernels.gram(8, 2, np.ones((2, 1), dtype=np.float32), None, None, np.zeros(1), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="a buffer of 32 bytes, expected 72"):
         compiled.kernels.gram(8, 2, np.ones((2, 2)), None, None, np.zeros(2), np.zeros((2, 2)))
+
+
+@needs_kernels
+def test_arguments_that_make_no_sense_are_refused():
+    y, coef, out = np.ones(3), np.ones(1), np.zeros(1)
+    arguments = 8, 3, 1, y, coef, 0.0, y, None, out, None
+    with pytest.raises(ValueError, match="no loss of kind 6"):
+        compiled.kernels.sweep(6, *arguments)
+    with pytest.raises(ValueError, match="numbers of 2 bytes, expected 4 or 8"):
+        compiled.kernels.sweep(compiled.SQUARED, 2, 3, 1, y.astype(np.float16), coef, 0.0, None, None, out, None)
+    with pytest.raises(TypeError, match="the arguments are f s n p X:Rnp"):
+        compiled.kernels.sweep(compiled.SQUARED, *arguments[:-1])
+    with pytest.raises(TypeError, match="the arguments are f s n p X:Rnp"):
+        compiled.kernels.sweep(compiled.SQUARED, *arguments, None)
+    with pytest.raises(TypeError, match="float"):
+        compiled.kernels.sweep(compiled.SQUARED, 8.5, *arguments[1:])
+    with pytest.raises(ValueError, match="a buffer of 24 bytes"):
+        compiled.kernels.sweep(compiled.SQUARED, 8, 3, 1, y, np.ones(3), 0.0, y, None, out, None)
+    with pytest.raises(ValueError, match="is None"):
+        compiled.kernels.sweep(compiled.SQUARED, *arguments[:6], None, *arguments[7:])
+    read_only = np.zeros(1)
+    read_only.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        compiled.kernels.sweep(compiled.SQUARED, *arguments[:8], read_only, None)
+    with pytest.raises(ValueError, match="3 directions"):
+        compiled.kernels.plane(8, 3, 3, 1, y, np.ones(4), np.ones(4), y, None, out, None)
+    with pytest.raises(ValueError, match="square"):
+        compiled.kernels.about_mean(np.ones((3, 2)), np.ones(1))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -20,7 +20,9 @@ import numpy as np
 from ..descent import Run
 from ..forms import Mapped
 from ..losses import HalfSquaredError
-from ..objectives import Direction, LinearModel, ModelPoint, ModelSubspace, Slopes
+from ..objectives import Direction, LinearModel
+from ..objectives.linear_model import ModelPoint, ModelSubspace
+from ..objectives.samples import Slopes
 from ..preconditioners import EPS, Diagonal, Identity
 from ..protocols import Array, Design
 from .problem import Problem, Until, rented
