@@ -10,7 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -66,6 +66,24 @@ def lazy_on_dask(method: M) -> M:
 
 # The fitted attributes that predictions are made of.
 READ = ("coef_", "intercept_", "classes_", "n_features_in_")
+
+
+class Ingested(NamedTuple):
+    """Validated data, and where results return to that are not NumPy's.
+
+    Attributes
+    ----------
+    X, y, weight
+        In memory, on a device, in a file or with workers; weight may be None.
+    place, labels
+        The libraries and devices of X and of y, None for NumPy's.
+    """
+
+    X: Any
+    y: Any
+    weight: Any
+    place: Any = None
+    labels: Any = None
 
 
 class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
@@ -374,82 +392,82 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Recorder | None = None) -> tuple[Problem, Run]:
-        """Fit, told to scikit-learn's callbacks or to a recorder; what was solved, and how it went."""
+        """Prepare, plan, run; told to scikit-learn's callbacks or to a recorder. What was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
-        labels = place = None  # where results return to that are not NumPy's
-        if is_dask(X) or is_dask(y) or is_dask(sample_weight):
-            X, y, weight = collect(self, X, y, sample_weight, arrays.DTYPES, self._one_target)
-        else:
-            labels = arrays.place_of(y) if arrays.dispatched(y) else None
-            X, place, (y, sample_weight) = arrays.settled(X, y, sample_weight)
-            X, y = self._check_X_y(X, loaded(y))
-            weight = self._check_weight(loaded(sample_weight), X)
-            if weight is not None and not arrays.namespace(weight).all(weight != 0):
-                # A weight of zero removes the row: also from what decides how the problem is solved.
-                rows = arrays.rows_with(weight)
-                if isinstance(X, StoredRows):
-                    X = PickedRows(X, rows, all_checked=True)
-                else:
-                    check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
-                    X = arrays.taken(X, rows)
-                y, weight = arrays.taken(y, rows), arrays.taken(weight, rows)
-        loss, target, weight, alpha, entropy, n_outputs, attributes = self._target(y, weight, X)
-        if weight is not None:
-            mass = arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
-            weight = arrays.cast(weight / mass, X.dtype)
-        design: Any = design_for(X, bool(self.fit_intercept))
-        if design.where == "workers":
-            target, weight = design.hold(target), design.hold(weight)
-        shape = (design.size,) if n_outputs is None else (design.size, n_outputs)
-        start = self._start(shape)
+        data = self._ingest(X, y, sample_weight)
+        problem, attributes = self._problem(data)
 
         def results(run: Run) -> dict[str, Any]:
-            fitted = self._results(run, shape, problem)
-            fitted.update(attributes)
-            if place is not None or labels is not None:
-                # where X came from; the classes, which may be words, where y did
-                for name, origin in (("coef_", place), ("intercept_", place), ("classes_", labels)):
-                    if origin is not None and name in fitted:
-                        fitted[name] = origin.put(fitted[name])
+            fitted = {**self._results(run, problem), **attributes}
+            # where X came from; the classes, which may be words, where y did
+            for name, origin in (("coef_", data.place), ("intercept_", data.place), ("classes_", data.labels)):
+                if origin is not None and name in fitted:
+                    fitted[name] = origin.put(fitted[name])
             return fitted
 
-        tasks = tasks_for(self, given, results) if recorder is None else recorder
-        problem = Problem(
-            Prepared(design, target, weight),
-            loss,
-            alpha,
-            entropy,
-            start,
-            self.tol,
-            self.max_iter,
-            int(self.verbose),
-            tasks,
-        )
+        problem.callback = tasks = tasks_for(self, given, results) if recorder is None else recorder
         with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
             try:
-                with quiet(design):
+                with quiet(problem.design):
                     if isinstance(rule, PlaneSearch):
                         run = follow(plan_for(problem, preconditioner), problem, preconditioner)
                     else:
                         run = explicit(problem, rule, momentum, preconditioner)
             except NotFiniteError:
-                if isinstance(X, StoredRows):  # whose error has said it
-                    raise
-                if is_dask(X):
-                    design.refuse_not_finite()
-                else:
-                    check_array(X, accept_sparse=True, input_name="X", estimator=self)  # says what, and where
+                self._refuse_not_finite(data.X, problem.design)
                 raise
-            with quiet(design):
+            with quiet(problem.design):
                 self._report(problem, run, rule)
-        largest = float(np.abs(run.coef).max(initial=0.0))
-        if largest > float(np.finfo(design.dtype).max):
-            raise ValueError(messages.coefficients_out_of_range(largest, design.dtype))
+        largest, dtype = float(np.abs(run.coef).max(initial=0.0)), problem.design.dtype
+        if largest > float(np.finfo(dtype).max):
+            raise ValueError(messages.coefficients_out_of_range(largest, dtype))
         self.__dict__.update(results(run))
         if tasks is not None:
             tasks.finish()
         return problem, run
+
+    def _ingest(self, X: Any, y: Any, sample_weight: Any) -> Ingested:
+        """Validated data, wherever they live, without the rows that have no weight."""
+        if is_dask(X) or is_dask(y) or is_dask(sample_weight):
+            return Ingested(*collect(self, X, y, sample_weight, arrays.DTYPES, self._one_target))
+        labels = arrays.place_of(y) if arrays.dispatched(y) else None
+        X, place, (y, sample_weight) = arrays.settled(X, y, sample_weight)
+        X, y = self._check_X_y(X, loaded(y))
+        weight = self._check_weight(loaded(sample_weight), X)
+        if weight is not None and not arrays.namespace(weight).all(weight != 0):
+            # A weight of zero removes the row: also from what decides how the problem is solved.
+            rows = arrays.rows_with(weight)
+            if isinstance(X, StoredRows):
+                X = PickedRows(X, rows, all_checked=True)
+            else:
+                check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
+                X = arrays.taken(X, rows)
+            y, weight = arrays.taken(y, rows), arrays.taken(weight, rows)
+        return Ingested(X, y, weight, place, labels)
+
+    def _problem(self, data: Ingested) -> tuple[Problem, dict[str, Any]]:
+        """What is minimised, and the fitted attributes that the target tells."""
+        X = data.X
+        loss, target, weight, alpha, entropy, n_outputs, attributes = self._target(data.y, data.weight, X)
+        if weight is not None:
+            total = (
+                arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
+            )
+            weight = arrays.cast(weight / total, X.dtype)
+        design: Any = design_for(X, bool(self.fit_intercept))
+        if design.where == "workers":
+            target, weight = design.hold(target), design.hold(weight)
+        start = self._start((design.size,) if n_outputs is None else (design.size, n_outputs))
+        prepared = Prepared(design, target, weight)
+        return Problem(prepared, loss, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose)), attributes
+
+    def _refuse_not_finite(self, X: Any, design: Any) -> None:
+        """Say what is not finite, and where; of rows in a file the error has said it."""
+        if is_dask(X):
+            design.refuse_not_finite()
+        elif not isinstance(X, StoredRows):
+            check_array(X, accept_sparse=True, input_name="X", estimator=self)
 
     def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
@@ -472,13 +490,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             limit = 2 / run.smoothness() if rule.scheduled else None
             warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
 
-    def _results(self, run: Run, shape: tuple[int, ...], problem: Problem) -> dict[str, Any]:
+    def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""
         coef = as_stored(problem, run.coef)
         if self.fit_intercept:
             coef, intercept = coef[:-1], coef[-1]
         else:
-            intercept = np.zeros(shape[1:], dtype=coef.dtype)
+            intercept = np.zeros(problem.start.shape[1:], dtype=coef.dtype)
         coef, intercept = self._shaped(np.ascontiguousarray(coef.T), intercept)
         return {
             "coef_": coef,
@@ -488,6 +506,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             "history_": {name: list(column) for name, column in run.history.items()},
             "preconditioner_": run.metric.name,
             "stop_reason_": run.reason,
+            "stages_": [stage._asdict() for stage in run.log.stages],
         }
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:

@@ -54,12 +54,12 @@ CALL, ITERATION = 5e4, 1.5e5
 
 def dense_product(n_samples: int, n_features: int, outputs: int = 1) -> float:
     """A product with a vector an output, and back."""
-    return n_samples * n_features * max(1.0, OUTPUT * outputs) + CALL
+    return n_samples * n_features * max(1.0, OUTPUT * outputs)
 
 
 def symmetric_product(n_samples: float, size: int) -> float:
     """Inner products of `size` vectors of as many numbers as there are samples."""
-    return n_samples * size * (0.5 * size * MULTIPLY_ADD + PLACED) + CALL
+    return n_samples * size * (0.5 * size * MULTIPLY_ADD + PLACED)
 
 
 def factorisation(order: int) -> float:

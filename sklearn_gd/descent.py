@@ -16,10 +16,10 @@ import numpy as np
 from .forms import Coefficients
 from .momentum import NoMomentum
 from .preconditioners import largest_eigenvalue
-from .progress import HISTORY, History, Log, Rounding, Stage, Step
+from .progress import HISTORY, History, Log, Rounding, StageReport, Step
 from .protocols import Array, Callback, Momentum, Norm, Objective, Point, Preconditioner, StepRule
 
-__all__ = ["HISTORY", "GradientNorm", "Run", "Stage", "Stopping", "descend"]
+__all__ = ["HISTORY", "GradientNorm", "Run", "StageReport", "Stopping", "descend"]
 
 # A value below this is taken for minus infinity. A loss never comes there; for any function it is the limit of MATLAB's
 # optimisers, too (ObjectiveLimit), 1e20 being what linear programming codes take for infinite.
@@ -226,20 +226,22 @@ class Run:
         if point.value < here:
             self.point = point
 
-    def end_stage(self, form: str, metric: str | None, rule: str, left: str | None = None) -> None:
+    def end_stage(self, form: str, metric: str | None, rule: str, passes: float, left: str | None = None) -> None:
         """Record all that was done since the last stage ended.
 
         Parameters
         ----------
         form, metric, rule : str
-            As `Stage` has them.
+            As `StageReport` has them.
+        passes : float
+            Reads of X since the beginning.
         left : str or None
             Why the stage was left; None is the reason of the run's end.
         """
         before = self.log.stages
         iterations = self.iteration - sum(stage.iterations for stage in before)
-        passes = self.objective.passes - sum(stage.passes for stage in before)
-        self.log.end_stage(Stage(form, metric, rule, iterations, passes, left or self.reason or "not ended"))
+        passes -= sum(stage.passes for stage in before)
+        self.log.end_stage(StageReport(form, metric, rule, iterations, passes, left or self.reason or "not ended"))
 
     def noise(self, value: float) -> float:
         """Rounding errors of a value of the loss, with room: of its sum, and of the residuals it is made of."""

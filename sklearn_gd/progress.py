@@ -16,10 +16,13 @@ from .protocols import Array, Point
 if TYPE_CHECKING:
     from .descent import Run
 
-__all__ = ["HISTORY", "History", "Log", "Rounding", "Stage", "Step"]
+__all__ = ["HISTORY", "History", "Log", "Rounding", "StageReport", "Step"]
 
 #: The columns of ``history_``, one row a point: the start, and the end of every iteration.
 HISTORY = ("loss", "gradient_norm", "learning_rate", "momentum", "step_length", "passes")
+
+#: Why a run ends.
+REASONS = ("gradient", "precision", "max_iter", "diverged", "unbounded", "callback")
 
 # Rises of the loss in a row, above ten times where it started, that count as divergence. A rate beyond 2/L makes a
 # quadratic's loss grow at every iteration from some point on; on a logistic loss a large rate rises for a few iterations,
@@ -157,7 +160,7 @@ class Rounding:
         return iteration - self.refreshed > self.refresh_every // 4
 
 
-class Stage(NamedTuple):
+class StageReport(NamedTuple):
     """A part of a run, in one form of the problem and one metric.
 
     Parameters
@@ -200,7 +203,7 @@ class Log:
     def __init__(self, verbose: int) -> None:
         self.verbose = verbose
         self.started = time.perf_counter()
-        self.stages: list[Stage] = []
+        self.stages: list[StageReport] = []
 
     def report(self, run: Run) -> None:
         """One line an iteration; the last, and every tenth, hundredth, ... with verbose=1, all with more."""
@@ -215,8 +218,8 @@ class Log:
                 + (f"  end: {run.reason}" if run.reason else "")
             )
 
-    def end_stage(self, stage: Stage) -> None:
-        """Record a stage that has ended; one line."""
+    def end_stage(self, stage: StageReport) -> None:
+        """Record a stage that has ended; one line, where it is not the only one."""
         self.stages.append(stage)
-        if self.verbose:
+        if self.verbose and (len(self.stages) > 1 or stage.left not in REASONS):
             print(f"stage {len(self.stages)}: {stage}")

@@ -15,6 +15,7 @@ from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.losses import PointwiseLoss
 from sklearn_gd.plan import Plan, Stage, least_squares, planning
 from sklearn_gd.preconditioners import EPS, Full
+from sklearn_gd.progress import StageReport
 from sklearn_gd.trace import trace
 
 
@@ -180,7 +181,7 @@ def staged(monkeypatch):
 
     def force(*ways):
         stages = tuple(Stage(way, 1e-9 if k else 0.0) for k, way in enumerate(ways))
-        monkeypatch.setattr(base, "plan_for", lambda *_: Plan(stages, 1.0, 1.0))
+        monkeypatch.setattr(base, "plan_for", lambda *_: Plan(stages, 1.0, 1.0, 1.0))
         return products
 
     def note(name):
@@ -352,7 +353,7 @@ def test_a_loss_that_is_straight_at_the_start_is_minimised(fit_intercept):
 def test_a_run_that_changes_its_coordinates_tells_every_iterate_in_the_users(far, fit_intercept, monkeypatch):
     """Conjugate gradients in the user's, the Gram matrix about the centre, and the data again where that has lost digits."""
     stages = Stage("products"), Stage("gram", 20.0)
-    monkeypatch.setattr(base, "plan_for", lambda *_: Plan(stages, 1.0, 1.0))
+    monkeypatch.setattr(base, "plan_for", lambda *_: Plan(stages, 1.0, 1.0, 1.0))
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 60)) * np.logspace(0, 3, 60) @ np.linalg.qr(rng.normal(size=(60, 60)))[0] + far
     y = X @ rng.normal(size=60) + rng.normal(size=2000)
@@ -390,3 +391,70 @@ def test_the_bound_of_a_condition_number_is_one(p, dependence):
     ratio = values[0] / values[-1]
     assert metric._at_least <= ratio * (1 + 1e-6)
     assert metric.condition_above(1e-3 * ratio / p)
+
+
+def test_what_was_done_is_told_stage_by_stage(staged, capsys):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 90)) * np.logspace(0, 3, 90), rng.normal(size=600)
+    staged("products", "gram")
+    model = GDLinearRegression(verbose=1).fit(X, y)
+    first, second = model.stages_
+    assert (first["form"], first["metric"]) == ("quadratic by its products", "diagonal")
+    assert first["left"] == "'gram' is bought"
+    assert (second["form"], second["metric"], second["left"]) == ("normal equation", "full", model.stop_reason_)
+    assert first["iterations"] + second["iterations"] == model.n_iter_
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage")]
+    assert lines == [f"stage {k + 1}: {StageReport(**stage)}" for k, stage in enumerate(model.stages_)]
+
+
+@pytest.mark.parametrize("rate", ["auto", "exact", "lipschitz"])
+def test_a_fit_of_one_stage_tells_it(rate):
+    X, y = load_diabetes(return_X_y=True)
+    model = GDLinearRegression(learning_rate=rate, max_iter=10_000).fit(scale(X), y)
+    (stage,) = model.stages_
+    assert (stage["iterations"], stage["left"]) == (model.n_iter_, model.stop_reason_)
+    assert stage["metric"] == model.preconditioner_
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_few_sparse_rows_are_fitted_in_their_span(fit_intercept, weighted, classes):
+    rng = np.random.default_rng(0)
+    X = sp.random(150, 3000, 0.02, "csr", random_state=rng)
+    signal = X @ rng.normal(size=3000)
+    y = np.digitize(signal, np.quantile(signal, np.arange(1, classes) / classes))
+    weight = rng.uniform(0.5, 2, size=150) if weighted else None
+    ours = GDLogisticRegression(C=10, tol=1e-8, fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
+    assert ours.stages_[0]["rule"] == "Newton-CG"
+    theirs = LogisticRegression(C=10, tol=1e-10, fit_intercept=fit_intercept, max_iter=10_000, solver="newton-cg")
+    np.testing.assert_allclose(ours.coef_, theirs.fit(X, y, sample_weight=weight).coef_, atol=1e-6)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_least_squares_of_few_sparse_rows_in_their_span(staged, fit_intercept, weighted):
+    staged("products")
+    rng = np.random.default_rng(0)
+    X = sp.random(150, 3000, 0.02, "csr", random_state=rng)
+    y = X @ rng.normal(size=3000) + 5
+    weight = rng.uniform(0.5, 2, size=150) if weighted else None
+    total = 150 if weight is None else weight.sum()
+    ours = GDLinearRegression(alpha=1e-3, tol=1e-9, fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
+    assert ours.history_["passes"][-1] > 2 * ours.n_iter_  # inner iterations
+    theirs = Ridge(1e-3 * total, fit_intercept=fit_intercept, solver="sparse_cg", tol=1e-13)
+    np.testing.assert_allclose(ours.coef_, theirs.fit(X, y, sample_weight=weight).coef_, atol=1e-7)
+
+
+def test_a_purchase_leads_back_from_the_span(staged):
+    """Newton-CG in the span of the rows, and then their products; or the columns' Hessian."""
+    rng = np.random.default_rng(0)
+    X = sp.random(100, 400, 0.1, "csr", random_state=rng)
+    y = X @ rng.normal(size=400) > 0
+    reference = LogisticRegression(C=10, tol=1e-10, max_iter=10_000, solver="newton-cg").fit(X, y)
+    for way in ("rows", "newton", "sketch"):
+        staged("newton_cg", way)
+        model = GDLogisticRegression(C=10, tol=1e-8).fit(X, y)
+        assert len(model.stages_) == 2
+        np.testing.assert_allclose(model.coef_, reference.coef_, atol=1e-6)

@@ -11,14 +11,14 @@ from sklearn_gd.forms import Coefficients, Mapped
 from sklearn_gd.functions import EPS, Function
 from sklearn_gd.momentum import HeavyBall, NoMomentum
 from sklearn_gd.preconditioners import Identity
-from sklearn_gd.progress import HISTORY, History, Rounding, Stage
+from sklearn_gd.progress import HISTORY, History, Rounding, StageReport
 from sklearn_gd.steps import Constant
 
 
 def a_run(start=(4.0, -2.0), **parameters):
     """On half the sum of squares, whose gradient is the place."""
     unbounded = np.full(2, np.inf)
-    function = Function(lambda x: 0.5 * x @ x, (), lambda x: x, -unbounded, unbounded, {})
+    function = Function(lambda x: 0.5 * x @ x, (), lambda x: x, -unbounded, unbounded)
     given = {"stopping": GradientNorm(1e-3), "max_iter": 100, "eps": EPS, **parameters}
     run = Run(function, np.array(start), **given)
     run.metric = Identity()
@@ -172,10 +172,10 @@ def test_the_coefficients_are_a_form():
 
 def test_the_stages_of_a_run_add_up_to_it(capsys):
     run = go(a_run(), until=lambda run: run.iteration == 1)
-    run.end_stage("coefficients", None, "constant rate", left="bought 'diagonal'")
+    run.end_stage("coefficients", None, "constant rate", run.objective.passes, left="bought 'diagonal'")
     run.move(run.objective, run.base.coef)
     go(run)
-    run.end_stage("centred columns", "diagonal", "constant rate")
+    run.end_stage("centred columns", "diagonal", "constant rate", run.objective.passes)
     first, second = run.log.stages
     assert (first.form, first.metric, first.iterations, first.left) == ("coefficients", None, 1, "bought 'diagonal'")
     assert second.left == "gradient"
@@ -188,9 +188,9 @@ def test_the_stages_of_a_run_add_up_to_it(capsys):
 def test_a_stage_is_a_line_where_lines_are_asked_for(capsys):
     run = a_run(verbose=1)
     run.iteration = 12
-    run.end_stage("coefficients", "diagonal", "plane search", left="bought 'full'")
+    run.end_stage("coefficients", "diagonal", "plane search", 0.0, left="bought 'full'")
     run.iteration = 13
-    run.end_stage("coefficients", None, "plane search")
+    run.end_stage("coefficients", None, "plane search", 0.0)
     assert capsys.readouterr().out.splitlines() == [
         "stage 1: coefficients, diagonal metric, plane search: 12 iterations, 0.0 passes; left: bought 'full'",
         "stage 2: coefficients, no metric, plane search: 1 iteration, 0.0 passes; left: not ended",
@@ -198,6 +198,6 @@ def test_a_stage_is_a_line_where_lines_are_asked_for(capsys):
 
 
 def test_a_stage_never_changes():
-    stage = Stage("coefficients", "full", "plane search", 3, 7.0, "gradient")
+    stage = StageReport("coefficients", "full", "plane search", 3, 7.0, "gradient")
     with pytest.raises(AttributeError):
         stage.iterations = 4

@@ -143,7 +143,7 @@ def test_a_plan_says_what_it_will_do():
 def test_stages_but_the_first_have_a_price():
     for plan in (
         plan_for(problem(empty(20_000, 2_000)), "auto"),
-        Plan((Stage("products"), Stage("gram", 3.0)), 1.0, 1.0),
+        Plan((Stage("products"), Stage("gram", 3.0)), 1.0, 1.0, 1.0),
     ):
         assert plan.stages[0].cost == 0
         assert all(stage.cost > 0 for stage in plan.stages[1:])

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import compiled
-from ..costs import CALL, PAIR, PLACED, STORED
+from ..costs import PAIR, PLACED, STORED
 from ..protocols import Array
 from .rows import CHUNKS, FAR, Curvature, Parts, RowBlocks, add_up, require_finite
 
@@ -174,13 +174,13 @@ class SparseDesign(RowBlocks):
         return pairs if pairs < DENSE_ENTRY * self.n_samples * self.n_features**2 else None
 
     def product_cost(self, outputs: int = 1) -> float:
-        return STORED * self.X.nnz * outputs + CALL
+        return STORED * self.X.nnz * outputs
 
     @property
     def gram_cost(self) -> float:
         if self.pairs is None:
             return super().gram_cost
-        return PAIR * self.pairs + 3 * PLACED * self.n_features**2 + CALL
+        return PAIR * self.pairs + 3 * PLACED * self.n_features**2
 
     @functools.cached_property
     def row_products_cost(self) -> float:  # type: ignore[override]
@@ -294,6 +294,7 @@ class SparseDesign(RowBlocks):
         add = self._column_sums if self._takes(weight) and (targets is None or targets.ndim == 1) else self._numpy_sums
         held, sums, squares, cross = add(weight, targets, None)
         if not self.fit_intercept:
+            self.far = False
             return Curvature(squares, np.zeros(p), 0.0, cross)
         self._centre = centre = sums / mass
         # By Cauchy's inequality the square of the sum is at most `held` times the squares: what is left of them is at least their share

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..costs import ITERATION, SAMPLE, dense_product, factorisation, symmetric_product
+from ..costs import CALL, ITERATION, SAMPLE, dense_product, factorisation, symmetric_product
 from ..losses import HalfSquaredError
 from .problem import SKETCH, Problem
+from .span import suits
 
 __all__ = ["Plan", "Stage", "hessian_cost", "iteration_cost", "needs_inner", "plan_for", "sample_rows"]
 
@@ -20,6 +21,8 @@ MATRIX = 8000
 # Coefficients up to which a Hessian over all outputs is factorised as a whole, rather than its blocks on the diagonal for inner
 # iterations: as many matrices as there are pairs of outputs take less time than the inner iterations of one output's.
 JOINT = 200
+# Samples up to which a Gram matrix of as many columns takes a millisecond or two.
+FEW_SAMPLES = 5000
 # Rows of a sample for a column: its Hessian then differs from that of all rows, in the metric of the latter, by about
 # 2/√50 = 0.28, which costs the plane search an iteration or two. Where inner iterations mend what it lacks fewer will do.
 SAMPLE_ROWS, INNER_SAMPLE_ROWS = 50, 3
@@ -68,10 +71,12 @@ class Plan:
         The cost of a product with X and back.
     iteration : float
         That of an iteration beside its products.
+    read : float
+        That of a read of X: a product may take two.
 
     Examples
     --------
-    >>> print(Plan((Stage("products"), Stage("gram", 6e9)), 1e8, 3e5))
+    >>> print(Plan((Stage("products"), Stage("gram", 6e9)), 1e8, 3e5, 1e8))
     1. products
     2. gram, where that proves slow: worth 60 products with X
     """
@@ -79,6 +84,7 @@ class Plan:
     stages: tuple[Stage, ...]
     product: float
     iteration: float
+    read: float
 
     def __str__(self) -> str:
         lines = []
@@ -106,12 +112,15 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
     product, iteration = iteration_cost(problem)
     offers = squared_offers(problem) if squared else curved_offers(problem)
     rent = Stage("products" if squared else "newton_cg")
-    if preconditioner == "full":
-        stages = offers[-1:]
-    elif preconditioner != "auto":
+    if preconditioner not in ("auto", "full"):
         stages = [Stage("fixed")]
     elif must_be_rows(problem, squared):
         stages = [Stage("rows")]
+    elif problem.start.size <= JOINT and (not squared or problem.design.n_samples <= FEW_SAMPLES):
+        # at once, whatever else would cost: a weight of 2 and a row twice take the same path
+        stages = [Stage("gram" if squared else "newton")]
+    elif preconditioner == "full":
+        stages = offers[-1:]
     else:
         least = least_iterations(problem)
         least *= product + iteration
@@ -119,7 +128,7 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
             least += FEW_PRODUCTS * product + NEWTON * iteration
         at_once = [offer for offer in offers if offer.cost < least]
         stages = [min(at_once, key=lambda stage: stage.cost)] if at_once else [rent, *offers]
-    return Plan(tuple(stages), product, iteration)
+    return Plan(tuple(stages), product, iteration, product / 2 if stages[0] == rent and suits(problem) else product)
 
 
 def iteration_cost(problem: Problem, many: float = 1.0) -> tuple[float, float]:
@@ -127,7 +136,7 @@ def iteration_cost(problem: Problem, many: float = 1.0) -> tuple[float, float]:
     outputs = problem.outputs
     samples = 0.0 if isinstance(problem.loss, HalfSquaredError) else SAMPLE * problem.design.n_samples * outputs
     vectors = VECTORS * min(problem.start.size, problem.design.n_samples * outputs)
-    return many * problem.design.product_cost(outputs), many * samples + ITERATION + vectors
+    return many * problem.design.product_cost(outputs) + CALL, many * samples + ITERATION + vectors
 
 
 def least_iterations(problem: Problem) -> float:
@@ -172,9 +181,9 @@ def squared_offers(problem: Problem) -> list[Stage]:
     product, iteration = iteration_cost(problem)
     offers = []
     if n < p and n <= MATRIX and problem.alpha and math.isfinite(design.row_products_cost):
-        offers = [Stage("dual", design.row_products_cost + factorisation(n) + 2 * product)]
+        offers = [Stage("dual", design.row_products_cost + factorisation(n) + CALL + 2 * product)]
     elif p <= MATRIX:
-        rounded = design.low_gram_cost + factorisation(p) / 2 + ROUNDED * (product + iteration)
+        rounded = design.low_gram_cost + factorisation(p) / 2 + CALL + ROUNDED * (product + iteration)
         gram = design.gram_cost + factorisation(p) + ITERATION
         offers = [Stage("rounded", rounded)] if rounded < gram else []
         offers.append(Stage("gram", gram))
@@ -232,5 +241,5 @@ def blocks(problem: Problem, order: int, product: float) -> float:
     """The cost of a Hessian, of one symmetric product an output, or an pair of outputs, and of its factors."""
     k = problem.outputs
     if k == 1 or needs_inner(problem):
-        return k * (product + factorisation(order))
-    return k * (k + 1) / 2 * product + factorisation(k * order)
+        return k * (product + factorisation(order) + CALL)
+    return k * (k + 1) / 2 * (product + CALL) + factorisation(k * order)

@@ -289,7 +289,9 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric
-    return descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+    descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+    run.end_stage("coefficients", metric.name, type(rule).__name__, problem.design.passes)
+    return run
 
 
 def plane_descent(problem: Problem, run: Run, until: Until = None) -> Run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..descent import Run
 from ..losses import HalfSquaredError
@@ -19,18 +19,36 @@ from .planning import Plan
 from .policy import buys, rest
 from .problem import Problem
 
-__all__ = ["WAYS", "follow"]
+__all__ = ["WAYS", "Way", "follow"]
 
-#: name -> what goes on with a run, or begins one, in that way
-WAYS: dict[str, Callable[..., Run]] = {
-    "products": products,
-    "rounded": rounded,
-    "gram": gram,
-    "dual": dual,
-    "newton_cg": newton_cg,
-    "newton": newton,
-    "rows": rows,
-    "sketch": sketch,
+
+class Way(NamedTuple):
+    """How to go on with a run, or begin one.
+
+    Attributes
+    ----------
+    form : str
+        What is minimised, in which coordinates.
+    rule : str
+        By which steps.
+    go : callable (problem, run or None, until) -> run
+    """
+
+    form: str
+    rule: str
+    go: Callable[..., Run]
+
+
+#: name -> way, as stages have them
+WAYS: dict[str, Way] = {
+    "products": Way("quadratic by its products", "plane search", products),
+    "rounded": Way("quadratic by its products", "plane search", rounded),
+    "gram": Way("normal equation", "Newton's step", gram),
+    "dual": Way("dual normal equation", "Newton's step", dual),
+    "newton_cg": Way("coefficients", "Newton-CG", newton_cg),
+    "newton": Way("coefficients", "Newton's step, plane search", newton),
+    "rows": Way("span of the rows", "Newton's step, plane search", rows),
+    "sketch": Way("coefficients", "Newton-CG", sketch),
 }
 
 
@@ -44,7 +62,7 @@ class Rent:
         self.norms: list[float] = []
 
     def __call__(self, run: Run) -> bool:
-        self.work.append(run.objective.passes * self.plan.product + run.iteration * self.plan.iteration)
+        self.work.append(run.objective.passes * self.plan.read + run.iteration * self.plan.iteration)
         # the criterion is relative to the loss, which may fall as fast as the gradient for a while
         self.norms.append(run.history.norm * math.sqrt(max(run.base.value, 0.0)))
         left = run.history.norm / max(run.stopping.tol, run.rounding.eps)
@@ -52,14 +70,20 @@ class Rent:
 
 
 def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
-    """Descend by the stages of a plan, to the end or until the last."""
+    """Descend by the stages of a plan, to the end or until the last; what was done is in the run's log."""
     run: Any = None
-    for stage, *later in (plan.stages[k:] for k in range(len(plan.stages))):
-        way = WAYS.get(stage.way)
-        if way is None:
-            fixed_way = in_metric if isinstance(problem.loss, HalfSquaredError) else fixed
-            way = functools.partial(fixed_way, name=preconditioner)
-        run = way(problem, run, Rent(plan, later[0].cost) if later else None)
+    for k, stage in enumerate(plan.stages):
+        later = plan.stages[k + 1 :]
+        way = WAYS.get(stage.way) or chosen(problem, preconditioner)
+        run = way.go(problem, run, Rent(plan, later[0].cost) if later else None)
+        left = None if run.reason or not later else f"{later[0].way!r} is bought"
+        run.end_stage(way.form, run.metric.name, way.rule, problem.design.passes, left)
         if run.reason is not None:
             break
     return run
+
+
+def chosen(problem: Problem, preconditioner: str | None) -> Way:
+    """Plane searches in a metric that the user has chosen."""
+    go = in_metric if isinstance(problem.loss, HalfSquaredError) else fixed
+    return Way("coefficients", "plane search", functools.partial(go, name=preconditioner))
