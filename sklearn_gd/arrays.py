@@ -245,8 +245,10 @@ def mean(values: Any, weight: Any = None) -> Any:
         return values.mean(axis=0, dtype=np.float64) if weight is None else np.average(values, axis=0, weights=weight)
     if weight is None:
         return np.asarray(home(column_sums(values))[0]) / values.shape[0]
-    sums, mass = home(column_sums(values * (weight if values.ndim == 1 else weight[:, None])), column_sums(weight))
-    return np.asarray(sums) / mass
+    sums, weight_sum = home(
+        column_sums(values * (weight if values.ndim == 1 else weight[:, None])), column_sums(weight)
+    )
+    return np.asarray(sums) / weight_sum
 
 
 # Powers of two up to which weights are taken as they are: beyond, sums over 2^64 samples or products with the weights of classes could

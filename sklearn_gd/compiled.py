@@ -140,7 +140,7 @@ def trials(loss: Any, y: Any, weight: Any, dtype: Any) -> Trials | None:
 
 
 class Trials:
-    """A loss in the plane of one or two images, one pass over the samples a trial.
+    """A loss in the plane of one or two predictors, one pass over the samples a trial.
 
     Parameters
     ----------
@@ -156,18 +156,18 @@ class Trials:
     def __init__(self, kernel: int, y: Array, weight: Array | None, dtype: Any) -> None:
         self.kernel, self.y, self.weight, self.size = kernel, y, weight, np.dtype(dtype).itemsize
 
-    def takes(self, base: Array, images: Sequence[Array]) -> bool:
-        """Whether predictions and images are such as the kernels read."""
-        return len(images) <= 2 and base.size <= MOST_OUTPUTS * len(base)
+    def takes(self, base: Array, predictors: Sequence[Array]) -> bool:
+        """Whether predictions and predictors are such as the kernels read."""
+        return len(predictors) <= 2 and base.size <= MOST_OUTPUTS * len(base)
 
     def at_once(self, base: Array) -> bool:
         """Whether a trial takes less time than waking threads up for it."""
         return base.size <= AT_ONCE
 
     def _arguments(
-        self, s: slice, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any]
+        self, s: slice, base: Array, a: Any, predictors: Sequence[Array], arrays: Sequence[Any]
     ) -> tuple[Any, ...]:
-        first, second = (*images, None, None)[:2]
+        first, second = (*predictors, None, None)[:2]
         parts: tuple[Any, ...] = (self.y, self.weight, base, first, second, *arrays)
         n = s.stop - s.start
         if n < len(self.y):
@@ -176,18 +176,18 @@ class Trials:
         return self.kernel, self.size, n, k, *(*a, 0.0, 0.0)[:2], *parts
 
     def __call__(
-        self, s: slice, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any]
+        self, s: slice, base: Array, a: Any, predictors: Sequence[Array], arrays: Sequence[Any]
     ) -> tuple[float, Array, Array]:
-        """Sum the losses of some samples, with gradient and Hessian along the images.
+        """Sum the losses of some samples, with gradient and Hessian along the predictors.
 
         Predictions, weighted slopes and second derivatives go to the arrays, which may be None from the second on.
         """
-        m = len(images)
-        value, g, h, gg, gh, hh = kernels.trial(*self._arguments(s, base, a, images, arrays))
+        m = len(predictors)
+        value, g, h, gg, gh, hh = kernels.trial(*self._arguments(s, base, a, predictors, arrays))
         return value, np.array([g, h][:m]), np.array([[gg, gh], [gh, hh]])[:m, :m]
 
     def search(
-        self, base: Array, a: Any, images: Sequence[Array], arrays: Sequence[Any], quadratic: Any, goal: Any
+        self, base: Array, a: Any, predictors: Sequence[Array], arrays: Sequence[Any], quadratic: Any, goal: Any
     ) -> tuple[float, ...]:
         """`newton_search` from a over all samples: where it ends, the value, what it was promised, the match.
 
@@ -198,4 +198,4 @@ class Trials:
         goal : tuple of float
             As `Subspace.searched` has it.
         """
-        return kernels.search(*self._arguments(slice(0, len(base)), base, a, images, arrays), *quadratic, *goal)
+        return kernels.search(*self._arguments(slice(0, len(base)), base, a, predictors, arrays), *quadratic, *goal)

@@ -2,7 +2,7 @@
 
 Two uses: a gradient of the user's, beside the function or with it; finite differences where there is none.
 
-Every place is projected on the box before the function is asked, so the paths that a search follows bend at its walls. A
+Every place is projected on the box before the function is asked, so the paths that a search follows second derivative at its walls. A
 trial of a search costs one value; its gradient comes at the point where the search ends, or asks for slopes.
 """
 
@@ -251,7 +251,7 @@ class FunctionSubspace(Subspace):
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         """φ(a), and its gradient and Hessian where `order` asks for them; the Hessian by differences of gradients.
 
-        Where φ bends down, the search gets the bend's absolute value: a Newton step along it leads down (Y. Dauphin et
+        Where φ second derivatives down, the search gets the second derivative's absolute value: a Newton step along it leads down (Y. Dauphin et
         al., "Identifying and attacking the saddle point problem in high-dimensional non-convex optimization", NeurIPS 2014,
         arXiv:1406.2572).
         """
@@ -269,6 +269,6 @@ class FunctionSubspace(Subspace):
             hessian[k] = (self._slopes(beside, a + step) - slopes) / h
         hessian = (hessian + hessian.T) / 2
         if np.isfinite(hessian).all():
-            bends, axes = np.linalg.eigh(hessian)
-            hessian = (axes * np.abs(bends)) @ axes.T
+            second_derivatives, axes = np.linalg.eigh(hessian)
+            hessian = (axes * np.abs(second_derivatives)) @ axes.T
         return value, slopes, hessian

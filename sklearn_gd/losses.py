@@ -21,36 +21,40 @@ from .protocols import Array
 
 __all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
 
-#: values, slopes and bends of the samples
+#: values, slopes and second derivatives of the samples
 Derivatives: TypeAlias = tuple[Array, Array | None, Array | None]
 
 
 class PointwiseLoss:
     """A loss whose Hessian in the raw predictions is diagonal.
 
-    ``derivatives(y, raw, order)`` returns the loss of each sample; for order 1 the slopes, too; for order 2 also the bends,
+    ``derivatives(y, raw, order)`` returns the loss of each sample; for order 1 the slopes, too; for order 2 also the second derivatives,
     whatever the two methods below make the Hessian of.
     """
 
     kernel: int | None = None  # its row in the table of compiled losses; None for NumPy
-    coupled = False  # whether the outputs of a sample share a loss: then targets are indices, and bends are no diagonal
+    coupled = False  # whether the outputs of a sample share a loss: then targets are indices, and second derivatives are no diagonal
 
-    def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
+    def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
-        return bend * image if weight is None else bend * image * spread(weight, image)
+        return (
+            second_derivative * predictor
+            if weight is None
+            else second_derivative * predictor * spread(weight, predictor)
+        )
 
-    def hessian_diagonal(self, bend: Array) -> Array:
+    def hessian_diagonal(self, second_derivative: Array) -> Array:
         """The Hessian's diagonal in the raw predictions."""
-        return bend
+        return second_derivative
 
-    def forms(self, bend: Array, weight: Array | None, images: Sequence[Array]) -> Array:
+    def forms(self, second_derivative: Array, weight: Array | None, predictors: Sequence[Array]) -> Array:
         """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
-        m = len(images)
-        out: Any = np.empty((m, m)) if isinstance(bend, np.ndarray) else {}
-        for i, image in enumerate(images):
-            bent = self.bent(bend, weight, image)
+        m = len(predictors)
+        out: Any = np.empty((m, m)) if isinstance(second_derivative, np.ndarray) else {}
+        for i, predictor in enumerate(predictors):
+            product = self.hessian_product(second_derivative, weight, predictor)
             for j in range(i, m):
-                out[i, j] = out[j, i] = dot(bent, images[j])
+                out[i, j] = out[j, i] = dot(product, predictors[j])
         return stacked([[out[i, j] for j in range(m)] for i in range(m)]) if isinstance(out, dict) else out
 
 
@@ -137,16 +141,16 @@ class Multinomial(PointwiseLoss):
             return value, None, None
         return value, less_one_at(p, own, in_place=order == 1), p if order == 2 else None
 
-    def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
-        out = bend * image
-        out -= bend * row_sums(out)[:, None]
+    def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
+        out = second_derivative * predictor
+        out -= second_derivative * row_sums(out)[:, None]
         if weight is not None:
             out *= weight[:, None]
         return out
 
-    def hessian_diagonal(self, bend: Array) -> Array:
-        """The Hessian's diagonal, from the bends, which are the probabilities."""
-        return bend * (1 - bend)
+    def hessian_diagonal(self, second_derivative: Array) -> Array:
+        """The Hessian's diagonal, from the second derivatives, which are the probabilities."""
+        return second_derivative * (1 - second_derivative)
 
 
 LOSSES = {"half_squared_error": HalfSquaredError, "binomial": Binomial, "multinomial": Multinomial}

@@ -21,7 +21,7 @@ from ._compat import Documented
 
 if TYPE_CHECKING:
     from .descent import Run
-    from .protocols import Look, Momentum, Point, StepRule
+    from .protocols import Extrapolate, Momentum, Point, StepRule
 
 __all__ = ["MOMENTA", "HeavyBall", "Nesterov", "NoMomentum", "momentum_for"]
 
@@ -32,7 +32,7 @@ class NoMomentum(Documented, BaseEstimator):
     def check(self) -> None:
         """Nothing to refuse."""
 
-    def begin(self, run: Run) -> Look:
+    def begin(self, run: Run) -> Extrapolate:
         return lambda run: (run.point, 0.0)
 
 
@@ -62,7 +62,7 @@ class HeavyBall(Documented, BaseEstimator):
     def check(self) -> None:
         check_number("momentum", self.momentum, 0, 1, right=False)
 
-    def begin(self, run: Run) -> Look:
+    def begin(self, run: Run) -> Extrapolate:
         return lambda run: (run.point, self.momentum)
 
 
@@ -87,7 +87,7 @@ class Nesterov(NoMomentum):
     Nesterov()
     """
 
-    def begin(self, run: Run) -> Look:
+    def begin(self, run: Run) -> Extrapolate:
         t = 1.0
 
         def extrapolate(run: Run) -> tuple[Point, float]:

@@ -6,9 +6,9 @@ with which one step on squared error is the normal equation.
 All of them eliminate the intercept exactly. With c the weighted mean of the rows, the step in the intercept at the
 centre, b + c·w, is independent of the step in w, so a direction is
 
-    d_w = −A⁻¹(g_w − c g_b),    d_b = −g_b/mass − c·d_w
+    d_w = −A⁻¹(g_w − c g_b),    d_b = −g_b/weight_sum − c·d_w
 
-where A, c and mass are the second moments that a design computes (`designs.rows.Curvature`), plus the penalty.
+where A, c and weight_sum are the second moments that a design computes (`designs.rows.Curvature`), plus the penalty.
 """
 
 from __future__ import annotations
@@ -83,14 +83,14 @@ class Centred(Identity):
     Parameters
     ----------
     centre : ndarray of shape (p,)
-    mass : float
+    weight_sum : float
         0 without an intercept.
     """
 
-    def __init__(self, centre: Array, mass: float) -> None:
+    def __init__(self, centre: Array, weight_sum: float) -> None:
         self.centre = centre
-        self.has_intercept = bool(mass > 0)
-        self.root_mass = math.sqrt(mass)
+        self.has_intercept = bool(weight_sum > 0)
+        self.root_weight_sum = math.sqrt(weight_sum)
 
     def solve_half(self, u: Array, /) -> Array:
         """T u for the features alone, about the centre."""
@@ -106,7 +106,7 @@ class Centred(Identity):
         w = self.solve_half(u[:-1])
         out = np.empty_like(u)
         out[:-1] = w
-        out[-1] = u[-1] / self.root_mass - self.centre @ w
+        out[-1] = u[-1] / self.root_weight_sum - self.centre @ w
         return out
 
     def half_transposed(self, gradient: Array) -> Array:
@@ -116,11 +116,11 @@ class Centred(Identity):
         out = np.empty_like(gradient)
         shifted = self.centre * b if gradient.ndim == 1 else np.multiply.outer(self.centre, b)
         out[:-1] = self.solve_half_transposed(gradient[:-1] - shifted)
-        out[-1] = b / self.root_mass
+        out[-1] = b / self.root_weight_sum
         return out
 
 
-def constant(variance: Array, centre: Array, mass: float) -> Array:
+def constant(variance: Array, centre: Array, weight_sum: float) -> Array:
     """Which columns are constant up to rounding: a coefficient there is the intercept's business, and has no direction of its own.
 
     Parameters
@@ -128,16 +128,16 @@ def constant(variance: Array, centre: Array, mass: float) -> Array:
     variance : ndarray of shape (p,)
         The curvature of the loss along each column, the penalty's left out.
     centre : ndarray of shape (p,)
-    mass : float
+    weight_sum : float
         The curvature of the loss in the intercept; 0 without, where no column is.
     """
-    noise = centre * centre * (mass * (CONSTANT * EPS) ** 2)
+    noise = centre * centre * (weight_sum * (CONSTANT * EPS) ** 2)
     return (noise > 0) & (variance <= noise)
 
 
 def spread(moments: Moments) -> Array:
     """The root of each column's variance, 0 where it is that of rounding errors."""
-    return np.where(constant(moments.matrix, moments.centre, moments.mass), 0.0, np.sqrt(moments.matrix))
+    return np.where(constant(moments.matrix, moments.centre, moments.weight_sum), 0.0, np.sqrt(moments.matrix))
 
 
 def root_of(diagonal: Array, without: Any = False) -> Array:
@@ -161,8 +161,8 @@ class Diagonal(Centred):
     name = "diagonal"
 
     def __init__(self, curvature: Moments, factor: float, alpha: float) -> None:
-        super().__init__(curvature.centre, factor * curvature.mass)
-        without = constant(curvature.matrix, curvature.centre, curvature.mass)
+        super().__init__(curvature.centre, factor * curvature.weight_sum)
+        without = constant(curvature.matrix, curvature.centre, curvature.weight_sum)
         self.root = root_of(factor * curvature.matrix + alpha, without)
 
     def solve_half(self, u: Array) -> Array:
@@ -177,14 +177,14 @@ class Diagonal(Centred):
         w = self._centred(gradient, out)
         w *= -self._factor(gradient)
         if self.has_intercept:
-            out[-1] = -gradient[-1] / self.root_mass**2 - self.centre @ w
+            out[-1] = -gradient[-1] / self.root_weight_sum**2 - self.centre @ w
         return out
 
     def half_transposed(self, gradient: Array) -> Array:
         out = np.empty_like(gradient)
         self._centred(gradient, out)
         if self.has_intercept:
-            out[-1] = gradient[-1] / self.root_mass
+            out[-1] = gradient[-1] / self.root_weight_sum
         return out
 
     def _factor(self, like: Array) -> Array:
@@ -213,7 +213,7 @@ class Full(Centred):
     matrix : ndarray of shape (p, p)
         The curvature of the loss about the centre; overwritten.
     centre : ndarray of shape (p,)
-    mass : float
+    weight_sum : float
         The curvature of the loss in the intercept at the centre; 0 without an intercept.
     alpha : float
         The penalty's curvature.
@@ -240,14 +240,14 @@ class Full(Centred):
         self,
         matrix: Array,
         centre: Array,
-        mass: float,
+        weight_sum: float,
         alpha: float,
         eps: float,
         without: Any = None,
     ) -> None:
-        super().__init__(centre, mass)
+        super().__init__(centre, weight_sum)
         p = matrix.shape[0]
-        without = constant(matrix.diagonal(), centre, mass) if without is None else without
+        without = constant(matrix.diagonal(), centre, weight_sum) if without is None else without
         if alpha:
             matrix.flat[:: p + 1] += alpha
         self.root = root_of(matrix.diagonal(), without)
@@ -300,7 +300,7 @@ class Full(Centred):
         w = self._solve(shifted - gradient[:-1])
         out = np.empty_like(gradient)
         out[:-1] = w
-        out[-1] = -b / self.root_mass**2 - self.centre @ w
+        out[-1] = -b / self.root_weight_sum**2 - self.centre @ w
         return out
 
     def _solve(self, right: Array) -> Array:
@@ -332,13 +332,13 @@ class Composed(Centred):
     matrix : ndarray of shape (p, p)
         Tᵀ (curvature about the centre, penalty included) T; overwritten.
     centre : ndarray of shape (p,)
-    mass : float
+    weight_sum : float
     """
 
     name = "full"
 
-    def __init__(self, basis: Array, matrix: Array, centre: Array, mass: float) -> None:
-        super().__init__(centre, mass)
+    def __init__(self, basis: Array, matrix: Array, centre: Array, weight_sum: float) -> None:
+        super().__init__(centre, weight_sum)
         self.basis = basis
         self.inner = Full(matrix, np.zeros(len(matrix)), 0.0, 0.0, EPS)
 
@@ -396,7 +396,7 @@ class Rounded(Full):
     PENALTY_SHARE = 0.02
 
     def __init__(self, curvature: Moments, unit: Array, alpha: float) -> None:
-        Centred.__init__(self, curvature.centre, curvature.mass)
+        Centred.__init__(self, curvature.centre, curvature.weight_sum)
         matrix = curvature.matrix
         p = len(matrix)
         usable: Array = (unit > 0) | bool(alpha and not self.has_intercept)
@@ -467,7 +467,7 @@ class Nystrom(Identity):
         self.metric = metric
         random = np.random.default_rng(0)
         most = min(most, size)
-        test, image = np.zeros((size, 0)), np.zeros((size, 0))
+        test, predictor = np.zeros((size, 0)), np.zeros((size, 0))
         rank = min(16, most)
         while True:
             # only the new vectors are multiplied
@@ -475,8 +475,8 @@ class Nystrom(Identity):
             fresh -= test @ (test.T @ fresh)
             fresh = np.linalg.qr(fresh)[0]
             test = np.concatenate([test, fresh], axis=1)
-            image = np.concatenate([image, metric.half_transposed(product(metric.half(fresh)))], axis=1)
-            values, vectors = sketch(test, image)
+            predictor = np.concatenate([predictor, metric.half_transposed(product(metric.half(fresh)))], axis=1)
+            values, vectors = sketch(test, predictor)
             if rank == most or len(values) < rank or values[-1] <= self.CAUGHT * values[0]:
                 break
             rank = min(2 * rank, most)
@@ -495,14 +495,14 @@ class Nystrom(Identity):
         return self._bend(self.metric.half_transposed(gradient))
 
 
-def sketch(test: Array, image: Array) -> tuple[Array, Array]:
-    """Eigenvalues, falling, and eigenvectors of the Nyström approximation image (testᵀ image)⁺ imageᵀ."""
-    forms = test.T @ image
+def sketch(test: Array, predictor: Array) -> tuple[Array, Array]:
+    """Eigenvalues, falling, and eigenvectors of the Nyström approximation predictor (testᵀ predictor)⁺ imageᵀ."""
+    forms = test.T @ predictor
     values, vectors = np.linalg.eigh((forms + forms.T) / 2)
     # Directions in which the curvature is the rounding errors of its product, which make it asymmetric, too.
     noise = max(EPS * max(values[-1], np.finfo(np.float64).tiny), float(np.abs(forms - forms.T).max()))
     keep = values > 10 * len(values) * noise
-    half = image @ (vectors[:, keep] / np.sqrt(values[keep]))
+    half = predictor @ (vectors[:, keep] / np.sqrt(values[keep]))
     vectors, roots, _ = np.linalg.svd(half, full_matrices=False)
     return roots**2, vectors
 
@@ -704,15 +704,15 @@ class Inexact(Identity):
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
         for _ in range(self.most):
-            image = self.base.hessian_product(step)
-            bend = np.vdot(step, image)
-            if not bend > 0:
+            predictor = self.base.hessian_product(step)
+            second_derivative = np.vdot(step, predictor)
+            if not second_derivative > 0:
                 break
             # in place: of many coefficients every array more costs a tenth of a product
-            rate = rho / bend
-            image *= rate
-            residual += image
-            out += np.multiply(step, rate, out=image)
+            rate = rho / second_derivative
+            predictor *= rate
+            residual += predictor
+            out += np.multiply(step, rate, out=predictor)
             z = self.metric.direction(residual)
             last, rho = rho, -float(np.vdot(residual, z))
             if not rho > self.forcing**2 * first:

@@ -26,8 +26,8 @@ __all__ = [
     "Choose",
     "Design",
     "Direction",
+    "Extrapolate",
     "Form",
-    "Look",
     "Loss",
     "MetricSource",
     "Moments",
@@ -125,7 +125,7 @@ class Subspace(Protocol):
         """Where `fused`: the point one first direction away, with its gradient."""
 
     def compare(self, point: Any, follow: bool) -> None:
-        """Learn the first direction's image from the point that `swept` gave, which is followed, or not."""
+        """Learn the first direction's predictor from the point that `swept` gave, which is followed, or not."""
 
 
 class Objective(Protocol):
@@ -149,7 +149,7 @@ class Objective(Protocol):
 #: (subspace, momentum's factor) -> the coordinates of the step, and the point there if it is known
 Choose: TypeAlias = "Callable[[Subspace, float], tuple[Array, Point | None]]"
 #: run -> the point at which the gradient is taken, and the factor of the last step
-Look: TypeAlias = "Callable[[Run], tuple[Point, float]]"
+Extrapolate: TypeAlias = "Callable[[Run], tuple[Point, float]]"
 
 
 class StepRule(Protocol):
@@ -172,7 +172,7 @@ class Momentum(Protocol):
     def check(self) -> None:
         """Refuse parameters out of range, naming them."""
 
-    def begin(self, run: Run) -> Look:
+    def begin(self, run: Run) -> Extrapolate:
         """What it does in one run."""
 
 
@@ -249,15 +249,15 @@ class Loss(Protocol):
     coupled: bool  # whether the outputs of a sample share it
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
-        """The loss of each sample, its slope, and its bend, as far as `order` asks."""
+        """The loss of each sample, its slope, and its second derivative, as far as `order` asks."""
 
-    def bent(self, bend: Array, weight: Array | None, image: Array) -> Array:
+    def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
 
-    def hessian_diagonal(self, bend: Array) -> Array:
+    def hessian_diagonal(self, second_derivative: Array) -> Array:
         """The Hessian's diagonal in the raw predictions."""
 
-    def forms(self, bend: Array, weight: Array | None, images: Any) -> Array:
+    def forms(self, second_derivative: Array, weight: Array | None, predictors: Any) -> Array:
         """Weighted sums over the samples of the Hessian's forms in m directions, shape (m, m)."""
 
 
@@ -282,7 +282,7 @@ class Moments(Protocol):
     @property
     def centre(self) -> Array: ...
     @property
-    def mass(self) -> Any: ...
+    def weight_sum(self) -> Any: ...
     @property
     def cross(self) -> Array | None: ...
 

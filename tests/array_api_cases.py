@@ -273,7 +273,7 @@ def test_products_and_moments_are_those_of_the_dense_design(shape, intercept, we
         scale = np.abs(theirs.matrix).max()
         np.testing.assert_allclose(ours.matrix / scale, theirs.matrix / scale, atol=tolerance["atol"])
         np.testing.assert_allclose(ours.centre, theirs.centre, rtol=1e-6)
-        assert ours.mass == pytest.approx(theirs.mass, rel=1e-5)
+        assert ours.weight_sum == pytest.approx(theirs.weight_sum, rel=1e-5)
 
 
 def test_float32_sums_do_not_drift(put):

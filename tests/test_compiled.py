@@ -229,12 +229,12 @@ def test_several_outputs_that_are_not_finite_stay_so(bad):
 def test_a_trial_is_numpys(loss, order, directions, n, weighted, dtype, monkeypatch):
     model, _ = _model(loss, n, 2, dtype, weighted)
     rng = np.random.default_rng(0)
-    base, *images = rng.normal(size=(1 + directions, n)).astype(dtype) * 3
+    base, *predictors = rng.normal(size=(1 + directions, n)).astype(dtype) * 3
     a = rng.normal(size=directions)
-    results = [model.trial(base, a, images, order)]
+    results = [model.trial(base, a, predictors, order)]
     assert model.compiled is not None
     monkeypatch.setattr(model, "compiled", None)
-    results.append(model.trial(base, a, images, order))
+    results.append(model.trial(base, a, predictors, order))
     tolerance = {"rtol": 1e-12, "atol": 1e-14} if dtype == np.float64 else {"rtol": 1e-4, "atol": 1e-6}
     (trial, *ours), (expected, *numpys) = results
     for one, other in zip([*trial, *ours], [*expected, *numpys], strict=True):
@@ -253,7 +253,7 @@ def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weigh
     model, coef = _model(Binomial, *shape, dtype, weighted)
     design = model.design = DenseDesign(model.design.X, intercept)
     design.threads = 1
-    # predictions of about 1: of 55 a bend's relative error is 55 times their own
+    # predictions of about 1: of 55 a second_derivative's relative error is 55 times their own
     coefs = [coef[: design.size] / (k + 1) / np.sqrt(shape[1]) for k in range(1 + directions)]
     results = []
     for task in (compiled_plane, plane):
@@ -276,7 +276,7 @@ def test_a_remote_trial_draws_the_same_rows(monkeypatch):
     ours = block_trial(*arguments)
     monkeypatch.setattr(compiled, "kernels", None)
     numpys = block_trial(*arguments)
-    assert 0 < ours.grams[0].mass < np.inf
+    assert 0 < ours.grams[0].weight_sum < np.inf
     np.testing.assert_allclose(ours.grams[0].matrix, numpys.grams[0].matrix, rtol=1e-9)
     # some thousand of the rows stand for all of them
     second = model.loss.derivatives(model.y, model.design.forward(coef), 2)[2]
@@ -300,11 +300,11 @@ def test_a_narrow_gram_matrix_is_numpys(shape, fit_intercept, targets, weighted,
     ours = [DenseDesign(layout, fit_intercept).gram(weight, y) for layout in layouts]
     monkeypatch.setattr(compiled, "kernels", None)
     numpys = DenseDesign(X.astype(np.float64), fit_intercept).gram(weight, y)
-    size = np.sqrt(np.outer(*2 * [numpys.matrix.diagonal() + numpys.mass * numpys.centre**2 + 1e-30]))
+    size = np.sqrt(np.outer(*2 * [numpys.matrix.diagonal() + numpys.weight_sum * numpys.centre**2 + 1e-30]))
     for gram in ours:
         np.testing.assert_allclose(gram.matrix / size, numpys.matrix / size, rtol=0, atol=1e-12)
         np.testing.assert_allclose(gram.centre, numpys.centre, rtol=1e-12, atol=1e-13)
-        assert gram.mass == pytest.approx(numpys.mass, rel=1e-12)
+        assert gram.weight_sum == pytest.approx(numpys.weight_sum, rel=1e-12)
         assert (gram.matrix == gram.matrix.T).all()
 
 
@@ -361,9 +361,9 @@ def test_the_tails_are_exact():
     raw = np.array([-1e4, -700, -40, -1e-9, 0, 1e-9, 0.4, 0.5, 40, 700])
     model = LinearModel(DenseDesign(np.zeros((10, 1)), False), Binomial(), np.ones(10), None, L2(0.0, 1))
     trial, *_ = model.trial(raw, (), (), 2)
-    value, slope, bend = Binomial().derivatives(np.ones(10), raw, 2)
+    value, slope, second_derivative = Binomial().derivatives(np.ones(10), raw, 2)
     np.testing.assert_allclose(trial.slope, slope, rtol=1e-14)
-    np.testing.assert_allclose(trial.bend[1:], bend[1:], rtol=1e-14)
+    np.testing.assert_allclose(trial.second_derivative[1:], second_derivative[1:], rtol=1e-14)
     assert trial.value == pytest.approx(value.mean(), rel=1e-15)
 
 
@@ -488,7 +488,7 @@ def test_a_low_gram_matrix_is_the_gram_matrix_up_to_its_rounding(fit_intercept, 
     spread = np.sqrt(exact.matrix.diagonal())
     matrix = np.tril(low.matrix) * np.sqrt(np.outer(moments.matrix, moments.matrix))
     assert np.abs((matrix - np.tril(exact.matrix)) / np.outer(spread, spread)).max() < 2 * n * 2.0**-24
-    np.testing.assert_allclose(low.mass, exact.mass, rtol=1e-6)
+    np.testing.assert_allclose(low.weight_sum, exact.weight_sum, rtol=1e-6)
     assert np.abs((low.centre - exact.centre) / spread).max() < 1e-3
 
 
@@ -525,7 +525,7 @@ def test_a_point_from_one_read_knows_what_two_would(kernels, follow, monkeypatch
     expected = model.at(coef + step.coef)
     np.testing.assert_allclose(value, expected.value, rtol=1e-13)
     np.testing.assert_allclose(gradient, expected.gradient, atol=1e-14)
-    np.testing.assert_allclose(step.image, model.design.forward(step.coef), atol=1e-12)
+    np.testing.assert_allclose(step.predictor, model.design.forward(step.coef), atol=1e-12)
     np.testing.assert_allclose(point.known(2).raw, model.design.forward(point.coef), atol=1e-12)
     assert (point.minus(origin) is step) == follow
 
@@ -561,7 +561,7 @@ def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypat
         point = space.point(a)
         known = point.known(2)
         seen = run.last.match, run.rounding.exhausted
-        results.append((a, *seen, point.value, point.gradient, known.raw, known.bend))
+        results.append((a, *seen, point.value, point.gradient, known.raw, known.second_derivative))
     assert np.abs(results[0][0]).max() > 1e-3
     for ours, numpys in zip(*results, strict=True):
         exact = dtype == np.float64
@@ -578,7 +578,7 @@ def test_bends_without_slopes_are_the_same(loss, weighted):
     assert full.slope is not None
     assert bare.slope is None
     assert bare.value == full.value
-    np.testing.assert_array_equal(bare.bend, full.bend)
+    np.testing.assert_array_equal(bare.second_derivative, full.second_derivative)
 
 
 def _few(n, p, dtype, density=0.05):

@@ -94,7 +94,7 @@ def test_second_moments(storage, intercept, weighted, shape):
     np.testing.assert_allclose(gram.matrix, expected, **tolerance)
     np.testing.assert_allclose(moments.matrix, np.diag(expected), **tolerance)
     np.testing.assert_allclose(gram.centre, centre, **tolerance)
-    assert gram.mass == pytest.approx(w.sum() if intercept else 0.0, rel=1e-5)
+    assert gram.weight_sum == pytest.approx(w.sum() if intercept else 0.0, rel=1e-5)
 
 
 @pytest.mark.parametrize("storage", ["C", "csr", "in a file"])

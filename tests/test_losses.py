@@ -31,14 +31,16 @@ def test_slopes_are_the_derivatives_of_the_value(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_bends_are_the_derivatives_of_the_slopes(name):
     loss, y, raw = _case(name, n=1)
-    bend = loss.derivatives(y, raw, 2)[2]
+    second_derivative = loss.derivatives(y, raw, 2)[2]
     hessian = np.atleast_2d(
         approx_fprime(raw.ravel(), lambda r: loss.derivatives(y, r.reshape(raw.shape), 1)[1].ravel())
     )
     for direction in np.eye(raw.size):
-        image = direction.reshape(raw.shape)
-        np.testing.assert_allclose(loss.bent(bend, None, image).ravel(), hessian @ direction, atol=1e-6)
-    np.testing.assert_allclose(loss.hessian_diagonal(bend).ravel(), np.diag(hessian), atol=1e-6)
+        predictor = direction.reshape(raw.shape)
+        np.testing.assert_allclose(
+            loss.hessian_product(second_derivative, None, predictor).ravel(), hessian @ direction, atol=1e-6
+        )
+    np.testing.assert_allclose(loss.hessian_diagonal(second_derivative).ravel(), np.diag(hessian), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -47,10 +49,12 @@ def test_forms_are_weighted_sums_of_the_hessian(name, weighted):
     loss, y, raw = _case(name)
     rng = np.random.default_rng(1)
     weight = rng.random(len(raw)) if weighted else None
-    images = [rng.normal(size=raw.shape) for _ in range(2)]
-    bend = loss.derivatives(y, raw, 2)[2]
-    expected = [[np.vdot(loss.bent(bend, weight, a), b) for b in images] for a in images]
-    np.testing.assert_allclose(loss.forms(bend, weight, images), expected)
+    predictors = [rng.normal(size=raw.shape) for _ in range(2)]
+    second_derivative = loss.derivatives(y, raw, 2)[2]
+    expected = [
+        [np.vdot(loss.hessian_product(second_derivative, weight, a), b) for b in predictors] for a in predictors
+    ]
+    np.testing.assert_allclose(loss.forms(second_derivative, weight, predictors), expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -59,9 +63,11 @@ def test_curvature_bounds_the_hessian_everywhere(name):
     shape = _case(name)[2].shape
     rng = np.random.default_rng(2)
     for scale in (1e-3, 1.0, 30.0):
-        raw, image = scale * rng.normal(size=shape), rng.normal(size=shape)
-        bend = loss.derivatives(y, raw, 2)[2]
-        assert np.vdot(image, loss.bent(bend, None, image)) <= loss.curvature * np.vdot(image, image) * (1 + 1e-12)
+        raw, predictor = scale * rng.normal(size=shape), rng.normal(size=shape)
+        second_derivative = loss.derivatives(y, raw, 2)[2]
+        assert np.vdot(predictor, loss.hessian_product(second_derivative, None, predictor)) <= loss.curvature * np.vdot(
+            predictor, predictor
+        ) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("name", ["binomial", "multinomial"])
@@ -78,5 +84,5 @@ def test_log_losses_stay_finite_where_everything_is_beyond_doubt(name, dtype):
 def test_binomial_keeps_the_small_tail():
     """σ(−40) = e⁻⁴⁰ to all digits: 1 − σ(40) in floating point is 0."""
     loss = LOSSES["binomial"]()
-    value, slope, bend = loss.derivatives(np.array([1.0]), np.array([40.0]), 2)
-    np.testing.assert_allclose([value[0], -slope[0], bend[0]], np.exp(-40), rtol=1e-14)
+    value, slope, second_derivative = loss.derivatives(np.array([1.0]), np.array([40.0]), 2)
+    np.testing.assert_allclose([value[0], -slope[0], second_derivative[0]], np.exp(-40), rtol=1e-14)

@@ -168,15 +168,15 @@ class ArrayDesign(DenseCosts):
                 shift = home(targets[:: max(1, n // FEW_ROWS), :])[0].mean(axis=0)
                 shift = shift.astype(self.dtype).astype(np.float64)
         for s, Z, root in self._slabs(weight):
-            sums, mass = self._sums(Z, root)
-            new = [block_sums(Z, Z), sums, mass]
+            sums, weight_sum = self._sums(Z, root)
+            new = [block_sums(Z, Z), sums, weight_sum]
             if targets is not None:
                 T = xp.astype(targets[s, :], Z.dtype, copy=False) - self.place.put(shift)
                 if root is not None:
                     T = T * root[:, None]
                 new += [block_sums(Z, T), block_sums(T, T), self._sums(T, root)[0]]
             parts = new if parts is None else [a + b for a, b in zip(parts, new, strict=True)]
-        matrix, sums, mass, *more = home(*parts)
+        matrix, sums, weight_sum, *more = home(*parts)
         matrix = matrix * np.multiply.outer(scale, scale)
         sums = sums * scale
         if more:
@@ -186,13 +186,13 @@ class ArrayDesign(DenseCosts):
             sums = np.concatenate([sums, target_sums])
             centre = np.concatenate([centre, shift])
         if weight is None:
-            matrix, sums, mass = matrix / n, sums / n, 1.0
+            matrix, sums, weight_sum = matrix / n, sums / n, 1.0
         if targets is not None:  # the first pass over the data
             require_finite(matrix.diagonal())
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(len(matrix)), 0.0)
-        offset = sums / mass
-        return Curvature(matrix - mass * np.outer(offset, offset), centre + offset, mass)
+        offset = sums / weight_sum
+        return Curvature(matrix - weight_sum * np.outer(offset, offset), centre + offset, weight_sum)
 
     def moments(self, weight: Any = None) -> Curvature:
         """As `rows.RowBlocks.moments`."""
@@ -202,15 +202,15 @@ class ArrayDesign(DenseCosts):
         for _, Z, root in self._slabs(weight):
             new = [*self._sums(Z, root), column_sums(Z * Z)]
             parts = new if parts is None else [a + b for a, b in zip(parts, new, strict=True)]
-        sums, mass, squares = home(*parts)
+        sums, weight_sum, squares = home(*parts)
         sums, squares = sums * scale, squares * scale**2
         require_finite(squares)
         if weight is None:
-            sums, squares, mass = sums / self.n_samples, squares / self.n_samples, 1.0
+            sums, squares, weight_sum = sums / self.n_samples, squares / self.n_samples, 1.0
         if not self.fit_intercept:
             return Curvature(squares, np.zeros(self.n_features), 0.0)
-        offset = sums / mass
-        return Curvature(np.maximum(squares - mass * offset**2, 0.0), centre + offset, mass)
+        offset = sums / weight_sum
+        return Curvature(np.maximum(squares - weight_sum * offset**2, 0.0), centre + offset, weight_sum)
 
     def coupled_gram(self, p: Any, scaled: Any) -> tuple[Array, Array]:
         """As `rows.RowBlocks.coupled_gram`."""

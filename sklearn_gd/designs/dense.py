@@ -199,14 +199,14 @@ class DenseDesign(RowBlocks):
     def column_sums(self, chunk: slice, shift: Array, weight: Array | None, targets: Array | None) -> Parts:
         if not self._takes(weight) or (targets is not None and targets.ndim > 1):
             return super().column_sums(chunk, shift, weight, targets)
-        p, mass = self.n_features, 0.0
+        p, weight_sum = self.n_features, 0.0
         sums, squares = np.zeros(p), np.zeros(p)
         cross = None if targets is None else np.zeros(p)
         for s in self._pieces(chunk):
             X = np.ascontiguousarray(self.X[s])
             ws, ts = (None if array is None else array[s] for array in (weight, targets))
-            mass += compiled.kernels.columns(X.itemsize, len(X), p, X, shift, ws, ts, sums, squares, cross)
-        return sums, squares, mass, 0.0 if cross is None else cross
+            weight_sum += compiled.kernels.columns(X.itemsize, len(X), p, X, shift, ws, ts, sums, squares, cross)
+        return sums, squares, weight_sum, 0.0 if cross is None else cross
 
     def distances(self, chunk: slice, centre: Array, factor: Array, out: Array) -> None:
         if not self._takes():
@@ -263,14 +263,14 @@ class DenseDesign(RowBlocks):
         if joint is None:
             return super().gram(weight, targets)
         products, shift = joint
-        matrix, mass = products[:-1, :-1], 0.0
+        matrix, weight_sum = products[:-1, :-1], 0.0
         if self.fit_intercept:
-            mass, trace = compiled.kernels.about_mean(products, shift)
+            weight_sum, trace = compiled.kernels.about_mean(products, shift)
         else:
             trace = float(np.trace(matrix))
         if targets is not None and not math.isfinite(trace):  # the first pass over the data
             require_finite(matrix.diagonal())
-        return Curvature(matrix, shift, mass)
+        return Curvature(matrix, shift, weight_sum)
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""

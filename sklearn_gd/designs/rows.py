@@ -88,7 +88,7 @@ class Curvature(NamedTuple):
         Σ wᵢ (xᵢ − c)(xᵢ − c)ᵀ, or its diagonal.
     centre : ndarray of shape (p,)
         c = Σ wᵢ xᵢ / Σ wᵢ with an intercept, 0 without.
-    mass : float
+    weight_sum : float
         Σ wᵢ with an intercept, 0 without.
     cross : ndarray of shape (p,) or (p, n_targets), or None
         Σ wᵢ xᵢ tᵢ where targets t were given, which are about zero.
@@ -96,7 +96,7 @@ class Curvature(NamedTuple):
 
     matrix: Array
     centre: Array
-    mass: Any
+    weight_sum: Any
     cross: Array | None = None
 
 
@@ -379,26 +379,26 @@ class RowBlocks(DenseCosts):
             rows = max(256, BLOCK_BYTES // (8 * total))
 
             def task(chunk: slice) -> Parts:
-                out, sums, mass = np.zeros((total, total)), np.zeros(total), 0.0
+                out, sums, weight_sum = np.zeros((total, total)), np.zeros(total), 0.0
                 for s in _sub(chunk, rows):
                     Z, more, heavier = prepared(s, self.block_dense(s))
                     # scipy.linalg.blas.dsyrk, which adds in place, keeps the interpreter's lock: two threads took 1.7 times as long
                     out += np.dot(Z.T, Z)
                     sums += more
-                    mass += heavier
+                    weight_sum += heavier
                     del Z  # before there is another
-                return out, sums, mass
+                return out, sums, weight_sum
 
             # p² numbers a chunk: no more chunks than threads need
             chunks = 2 if total * total > LARGE_SUM else 4
-            (matrix, sums, mass), *others = self._chunks(task, max(rows, -(-n // chunks)))
+            (matrix, sums, weight_sum), *others = self._chunks(task, max(rows, -(-n // chunks)))
             for part in others:
                 matrix += part[0]
                 sums += part[1]
-                mass += part[2]
+                weight_sum += part[2]
             del others
         else:
-            product, sums, mass = SymmetricProduct(total, self.threads), 0.0, 0.0
+            product, sums, weight_sum = SymmetricProduct(total, self.threads), 0.0, 0.0
             for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (8 * total))):
                 block = self.block_dense(s)
                 Z = np.empty((len(block), total))
@@ -410,23 +410,23 @@ class RowBlocks(DenseCosts):
 
                 more = add_up(map_ordered(place, cut(len(block), 256), self.threads))
                 product.add(Z)
-                sums, mass = sums + more[0], mass + more[1]
+                sums, weight_sum = sums + more[0], weight_sum + more[1]
                 del Z, place  # before there is another
             matrix = product.whole()
         if weight is None:
             matrix /= n
             sums = sums / n
-            mass = mass / n
+            weight_sum = weight_sum / n
         if extra:  # the first pass over the data
             require_finite(matrix.diagonal())
         offset: Any = 0.0
         if self.fit_intercept:
-            offset = sums / mass
+            offset = sums / weight_sum
             for lines in cut(total, 64):  # no matrix beside it
-                matrix[lines] -= mass * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
+                matrix[lines] -= weight_sum * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
-        return Curvature(matrix, shift + offset, mass)
+        return Curvature(matrix, shift + offset, weight_sum)
 
     def gram_along(self, basis: Array, weight: Array | None = None) -> Array:
         """Second moments about their mean of the rows' products with a few vectors, in double precision, in one read of X.
@@ -444,20 +444,20 @@ class RowBlocks(DenseCosts):
         centre, k = self.provisional_centre(weight), basis.shape[1]
 
         def task(chunk: slice) -> Parts:
-            out, sums, mass = np.zeros((k, k)), np.zeros(k), 0.0
+            out, sums, weight_sum = np.zeros((k, k)), np.zeros(k), 0.0
             for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * max(k, self.n_features)))):
                 Z = np.dot(np.subtract(self.block_dense(s), centre, dtype=np.float64), basis)
                 w = np.ones(len(Z)) if weight is None else weight[s].astype(np.float64)
-                mass += float(w.sum())
+                weight_sum += float(w.sum())
                 sums += np.dot(w, Z)
                 Z *= np.sqrt(w)[:, None]
                 out += np.dot(Z.T, Z)
-            return out, sums, mass
+            return out, sums, weight_sum
 
         with quiet(self):
-            out, sums, mass = add_up(self._chunks(task, max(self.block_rows, -(-self.n_samples // 2))))
+            out, sums, weight_sum = add_up(self._chunks(task, max(self.block_rows, -(-self.n_samples // 2))))
         if self.fit_intercept:
-            out -= np.multiply.outer(sums / mass, sums)
+            out -= np.multiply.outer(sums / weight_sum, sums)
         return out / self.n_samples if weight is None else out
 
     def low_gram(self, weight: Any, centre: Array, unit: Array) -> Curvature:
@@ -506,14 +506,14 @@ class RowBlocks(DenseCosts):
             total = product.sum
         if not intercept:
             return Curvature(lower_triangle(total, p), np.zeros(p), 0.0)
-        mass = 1.0 if weight is None else float(weight.sum(dtype=np.float64))
+        weight_sum = 1.0 if weight is None else float(weight.sum(dtype=np.float64))
         rounded = total[p, p]  # as the sums are, so that what is left stays positive semidefinite
         offset = total[:p, p] / rounded
         matrix = lower_triangle(total, p)
-        if mass * float(offset @ offset) > NEAR_CENTRE:
+        if weight_sum * float(offset @ offset) > NEAR_CENTRE:
             for part in cut(p, 64):
                 matrix[part.start :, part] -= np.outer(rounded * offset[part.start :], offset[part])
-        return Curvature(matrix, centre.astype(np.float64) + offset * unit, mass)
+        return Curvature(matrix, centre.astype(np.float64) + offset * unit, weight_sum)
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """Σᵢ (diag(scaledᵢ) − scaledᵢ pᵢᵀ) ⊗ [x̃ᵢ 1][x̃ᵢ 1]ᵀ with x̃ the rows about a provisional centre.
@@ -556,22 +556,27 @@ class RowBlocks(DenseCosts):
         """The diagonal of `gram`, and products with targets of mean zero, in one read of X."""
         self.passes += 1
         shift = self.provisional_centre(weight)
-        sums, squares, mass, cross = add_up(
+        sums, squares, weight_sum, cross = add_up(
             self._chunks(lambda chunk: self.column_sums(chunk, shift, weight, targets), self.light_rows)
         )
         squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
         if weight is None:
-            sums, squares, mass, cross = sums / self.n_samples, squares / self.n_samples, 1.0, cross / self.n_samples
+            sums, squares, weight_sum, cross = (
+                sums / self.n_samples,
+                squares / self.n_samples,
+                1.0,
+                cross / self.n_samples,
+            )
         if targets is None:
             cross = None
         if not self.fit_intercept:
             return Curvature(squares, np.zeros(self.n_features), 0.0, cross)
-        offset = np.asarray(sums, dtype=np.float64) / mass
+        offset = np.asarray(sums, dtype=np.float64) / weight_sum
         self._centre = shift + offset
-        squares = np.maximum(squares - mass * offset**2, 0.0)
+        squares = np.maximum(squares - weight_sum * offset**2, 0.0)
         self.far = bool((self._centre**2 > FAR**2 * squares).any())
-        return Curvature(squares, self._centre, mass, cross)
+        return Curvature(squares, self._centre, weight_sum, cross)
 
     def row_spread(self, moments: Curvature) -> Array:
         """Mean square of the standardised features of each row: how far it lies from the centre."""

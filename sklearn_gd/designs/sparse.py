@@ -208,7 +208,7 @@ class SparseDesign(RowBlocks):
         heavy = targets if weight is None else targets * weight[:, None]
         own = heavy.T @ targets / (self.n_samples if weight is None else 1)
         matrix = np.block([[found.matrix, cross], [cross.T, own]])
-        return Curvature(matrix, np.concatenate([found.centre, middle]), found.mass)
+        return Curvature(matrix, np.concatenate([found.centre, middle]), found.weight_sum)
 
     def _pair_gram(self, weight: Any, pairs: float) -> Curvature | None:
         """The Gram matrix from pairs of stored values, or None where they would lose digits."""
@@ -227,13 +227,13 @@ class SparseDesign(RowBlocks):
             out += part
         if weight is None:
             out /= n
-        matrix, squares, mass = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
+        matrix, squares, weight_sum = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
         if not self.fit_intercept:
             return Curvature(symmetric(matrix), np.zeros(p), 0.0)
-        centre = out[p, :p] / (mass or 1.0)
-        matrix -= np.multiply.outer(mass * centre, centre)
+        centre = out[p, :p] / (weight_sum or 1.0)
+        matrix -= np.multiply.outer(weight_sum * centre, centre)
         # of columns (almost) without a zero, far from it, what varies would be lost in rounding errors
-        return Curvature(symmetric(matrix), centre, mass) if (matrix.diagonal() >= LEFT * squares).all() else None
+        return Curvature(symmetric(matrix), centre, weight_sum) if (matrix.diagonal() >= LEFT * squares).all() else None
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()
@@ -290,26 +290,26 @@ class SparseDesign(RowBlocks):
         """The diagonal of `gram`, and products with targets, from the stored values alone."""
         self.passes += 1
         p = self.n_features
-        mass = 1.0 if weight is None else float(weight.sum(dtype=np.float64))
+        weight_sum = 1.0 if weight is None else float(weight.sum(dtype=np.float64))
         add = self._column_sums if self._takes(weight) and (targets is None or targets.ndim == 1) else self._numpy_sums
         held, sums, squares, cross = add(weight, targets, None)
         if not self.fit_intercept:
             self.far = False
             return Curvature(squares, np.zeros(p), 0.0, cross)
-        self._centre = centre = sums / mass
+        self._centre = centre = sums / weight_sum
         # By Cauchy's inequality the square of the sum is at most `held` times the squares: what is left of them is at least their share
         # that the zeros have in the column.
-        if (held > NEARLY_FULL * mass).any():
+        if (held > NEARLY_FULL * weight_sum).any():
             # less than rounding errors of its sum is no row without the column: a far centre would multiply them
-            zeros = np.where(held < (1 - 1e-13) * mass, mass - held, 0.0)
+            zeros = np.where(held < (1 - 1e-13) * weight_sum, weight_sum - held, 0.0)
             # about the centre as it is, a rounding error from the mean; of zeros their distance is the centre's
             _, rest, squares, _ = add(weight, None, centre)
             rest -= zeros * centre
-            squares = np.maximum(squares + zeros * centre**2 - rest**2 / mass, 0.0)
+            squares = np.maximum(squares + zeros * centre**2 - rest**2 / weight_sum, 0.0)
         else:
-            squares -= mass * centre**2
+            squares -= weight_sum * centre**2
         self.far = bool((centre**2 > FAR**2 * squares).any())
-        return Curvature(squares, centre, mass, cross)
+        return Curvature(squares, centre, weight_sum, cross)
 
     def _column_sums(self, weight: Array | None, targets: Array | None, centre: Array | None) -> tuple[Any, ...]:
         """Sums over the stored values of each column: weights, values about a centre, their squares, products with targets."""

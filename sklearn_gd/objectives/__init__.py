@@ -4,8 +4,8 @@ Two uses: `LinearModel` for every loss and every rule, `Quadratic` for the autom
 gradient itself moves along straight lines. Both give the method tower the same three things: a `Point` (a place
 and what is known there), a `Direction`, and the `Subspace` that directions span from a point.
 
-In a subspace the expensive part of each direction, its *image*, is computed once. The image is the raw predictions
-[X 1] d for a linear model, the Hessian product H d for a quadratic; it is linear in the direction, so the image of the
+In a subspace the expensive part of each direction, its *predictor*, is computed once. The predictor is the raw predictions
+[X 1] d for a linear model, the Hessian product H d for a quadratic; it is linear in the direction, so the predictor of the
 last step is the difference of two points' and costs no pass over X.
 """
 

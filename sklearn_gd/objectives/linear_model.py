@@ -16,7 +16,7 @@ from .. import compiled
 from ..arrays import cast, home, place_of, scalar
 from ..protocols import Array, Design, Loss, Penalty
 from .points import Direction, Point, Subspace
-from .samples import Bent, SampleLoss, Slopes, Trial, moved, sums
+from .samples import HessianProduct, SampleLoss, Slopes, Trial, moved, sums
 
 
 class LinearModel:
@@ -77,7 +77,7 @@ class LinearModel:
         return gradient
 
     def trial(
-        self, base: Array, a: Array | tuple[()], images: Sequence[Array], order: int, slopes: bool = True
+        self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True
     ) -> tuple[Trial, Any, Any]:
         """The loss at the predictions base + Σ aₖ imageₖ; the slopes may be left out where nobody needs them.
 
@@ -85,18 +85,18 @@ class LinearModel:
         -------
         trial : Trial
         gradient, hessian : ndarray of shape (m,) and (m, m), or None
-            Of the data's part, along the images.
+            Of the data's part, along the predictors.
         """
         arrays: list[Any]
         if self.design.where == "device":
-            raw = moved(base, self._moves(base, a, images))
-            found, *computed = sums(self.loss, self.y, self.weight, raw, images, order)
+            raw = moved(base, self._moves(base, a, predictors))
+            found, *computed = sums(self.loss, self.y, self.weight, raw, predictors, order)
             found, arrays = home(*found), [raw, *computed]
         else:
-            wanted = bool(images), order > 0 and slopes, order > 1
+            wanted = bool(predictors), order > 0 and slopes, order > 1
             arrays = [np.empty_like(base) if each else None for each in wanted]
-            found = self._in_memory(base, a, images, order, arrays)
-            if not images:
+            found = self._in_memory(base, a, predictors, order, arrays)
+            if not predictors:
                 arrays[0] = base  # where it is
         value, gradient, hessian = (*found, None, None)[:3]
         return (
@@ -106,24 +106,24 @@ class LinearModel:
         )
 
     @staticmethod
-    def _moves(base: Array, a: Any, images: Sequence[Array]) -> list[tuple[Any, Array]]:
-        return [(scalar(factor, base), image) for factor, image in zip(a, images, strict=True) if factor]
+    def _moves(base: Array, a: Any, predictors: Sequence[Array]) -> list[tuple[Any, Array]]:
+        return [(scalar(factor, base), predictor) for factor, predictor in zip(a, predictors, strict=True) if factor]
 
     def _in_memory(
-        self, base: Array, a: Any, images: Sequence[Array], order: int, arrays: list[Any]
+        self, base: Array, a: Any, predictors: Sequence[Array], order: int, arrays: list[Any]
     ) -> tuple[Any, ...]:
-        """What `sums` returns, block by block; predictions, slopes and bends go to the arrays, as far as they are there."""
+        """What `sums` returns, block by block; predictions, slopes and second derivatives go to the arrays, as far as they are there."""
         over, compiled_block = self.design.over_predictions, self.compiled
-        if compiled_block is not None and compiled_block.takes(base, images):
+        if compiled_block is not None and compiled_block.takes(base, predictors):
             at_once = compiled_block.at_once(base)
-            task: Any = functools.partial(compiled_block, base=base, a=a, images=images, arrays=arrays)
+            task: Any = functools.partial(compiled_block, base=base, a=a, predictors=predictors, arrays=arrays)
             return task(slice(0, len(base))) if at_once else over(task)
-        loss, y, weight, moves = self.loss, self.y, self.weight, self._moves(base, a, images)
+        loss, y, weight, moves = self.loss, self.y, self.weight, self._moves(base, a, predictors)
 
         def block(s: slice) -> tuple[Any, ...]:
-            raw = moved(base[s], [(factor, image[s]) for factor, image in moves])
+            raw = moved(base[s], [(factor, predictor[s]) for factor, predictor in moves])
             w = None if weight is None else weight[s]
-            found, *computed = sums(loss, y[s], w, raw, [image[s] for image in images], order)
+            found, *computed = sums(loss, y[s], w, raw, [predictor[s] for predictor in predictors], order)
             for array, values in zip(arrays, (raw, *computed), strict=True):
                 if array is not None:
                     array[s] = values
@@ -132,15 +132,15 @@ class LinearModel:
         return over(block)
 
     def trials_ahead(
-        self, base: Array, a: Array, images: Sequence[Array], along: Array, forms: Array, count: int
+        self, base: Array, a: Array, predictors: Sequence[Array], along: Array, forms: Array, count: int
     ) -> list[tuple[Array, Trial, Array, Array]]:
         """`trial` at a, at Newton's step from there, and so on, on a device that is asked once for all of them.
 
         Parameters
         ----------
-        base, a, images : as `trial` has them
+        base, a, predictors : as `trial` has them
         along, forms : ndarray of shape (m,) and (m, m)
-            The penalty's gradient along the images at the base, and its Hessian.
+            The penalty's gradient along the predictors at the base, and its Hessian.
         count : int
 
         Returns
@@ -156,12 +156,14 @@ class LinearModel:
         found: list[Any] = []
         for _ in range(count):
             factors = cast(here, base.dtype)
-            raw = moved(base, [(factors[k], image) for k, image in enumerate(images)])
-            (value, gradient, hessian), slope, bend = sums(self.loss, self.y, self.weight, raw, images, 2)
-            arrays.append((raw, slope, bend))
+            raw = moved(base, [(factors[k], predictor) for k, predictor in enumerate(predictors)])
+            (value, gradient, hessian), slope, second_derivative = sums(
+                self.loss, self.y, self.weight, raw, predictors, 2
+            )
+            arrays.append((raw, slope, second_derivative))
             found += [here, value, gradient, hessian]
-            bent = xp.matmul(forms, here)
-            here = here + newton_on_device(xp, self.mean * hessian + forms, self.mean * gradient + along + bent)
+            change = xp.matmul(forms, here)
+            here = here + newton_on_device(xp, self.mean * hessian + forms, self.mean * gradient + along + change)
         slopes = [xp.reshape(slope, (n, -1)) for _, slope, _ in arrays]
         *numbers, gradients = home(*found, design.adjoint(xp.concat(slopes, axis=1)))
         gradients = gradients.reshape(len(gradients), count, *base.shape[1:])
@@ -238,7 +240,7 @@ class ModelPoint(Point):
     def hessian_product(self, coef: Array) -> Array:
         """H @ coef in one read of X."""
         model = self.model
-        out = model.design.sweep(Bent(model.loss, model.weight, self.known(2).bend), coef)[1]
+        out = model.design.sweep(HessianProduct(model.loss, model.weight, self.known(2).second_derivative), coef)[1]
         out *= model.mean
         model.penalty.add_gradient(coef, out)
         return out
@@ -247,35 +249,37 @@ class ModelPoint(Point):
         """Keep of the trial what a step needs: the predictions."""
         _ = self.gradient  # computed from the slopes, which go
         self.known()
-        self.trial = self.trial._replace(slope=None, bend=None, gradient=None)
+        self.trial = self.trial._replace(slope=None, second_derivative=None, gradient=None)
 
     def refreshed(self) -> ModelPoint:
         """The same place, with predictions from its coefficients rather than from a sum of steps."""
         return ModelPoint(self.model, self.coef)
 
     def minus(self, other: Any) -> Direction:
-        """The step from another point, as a direction whose image is known where a search has computed the parts."""
+        """The step from another point, as a direction whose predictor is known where a search has computed the parts."""
         if isinstance(self.step, Direction):
             return self.step
         if self.step is None or self.step[0] is not other.coef:  # with Nesterov's momentum steps start elsewhere
             return Direction(self.coef - other.coef)
         # the combination of the parts rather than the difference of two sums: no errors but its own
-        _, a, images = self.step
-        first, *others = [(scalar(factor, image), image) for factor, image in zip(a, images, strict=True)]
+        _, a, predictors = self.step
+        first, *others = [
+            (scalar(factor, predictor), predictor) for factor, predictor in zip(a, predictors, strict=True)
+        ]
         if self.model.design.one_block:
-            image = first[0] * first[1]
+            predictor = first[0] * first[1]
             for factor, part in others:
-                image += factor * part
+                predictor += factor * part
         else:
-            image = np.empty_like(first[1])
+            predictor = np.empty_like(first[1])
 
             def task(s: slice) -> None:
-                np.multiply(first[1][s], first[0], out=image[s])
+                np.multiply(first[1][s], first[0], out=predictor[s])
                 for factor, part in others:
-                    image[s] += factor * part[s]
+                    predictor[s] += factor * part[s]
 
             self.model.design.each_prediction(task)
-        self.step = Direction(self.coef - other.coef, image)  # and the parts are not needed any more
+        self.step = Direction(self.coef - other.coef, predictor)  # and the parts are not needed any more
         return self.step
 
     def forget(self) -> None:
@@ -293,18 +297,18 @@ class ModelSubspace(Subspace):
         super().__init__(origin, directions)
         self.fused = origin.model.design.streams
 
-    _images: Any = None
+    _predictors: Any = None
     _last: Any = None
     _forms: Any = None
 
-    def images(self) -> list[Array]:
-        if self._images is None:
+    def predictors(self) -> list[Array]:
+        if self._predictors is None:
             design = self.origin.model.design
             for direction in self.directions:
-                if direction.image is None:
-                    direction.image = design.forward(direction.coef)
-            self._images = [direction.image for direction in self.directions]
-        return self._images
+                if direction.predictor is None:
+                    direction.predictor = design.forward(direction.coef)
+            self._predictors = [direction.predictor for direction in self.directions]
+        return self._predictors
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         """φ(a), and its gradient and Hessian where `order` asks for them."""
@@ -330,13 +334,13 @@ class ModelSubspace(Subspace):
         return ModelPoint(self.origin.model, self.origin.coef + self.directions[0].coef).keep()
 
     def compare(self, point: ModelPoint, follow: bool) -> None:
-        """Take the first direction's image from the point that `swept` gave; where that is followed, in place of the origin's."""
+        """Take the first direction's predictor from the point that `swept` gave; where that is followed, in place of the origin's."""
         old, new = self.origin.trial.raw, point.trial.raw
         first = self.directions[0]
-        image = first.image = old if follow else np.empty_like(old)
+        predictor = first.predictor = old if follow else np.empty_like(old)
 
         def task(s: slice) -> None:
-            np.subtract(new[s], old[s], out=image[s])
+            np.subtract(new[s], old[s], out=predictor[s])
 
         self.origin.model.design.each_prediction(task)
         if follow:
@@ -346,17 +350,17 @@ class ModelSubspace(Subspace):
     def searched(self, a: Array, *goal: float) -> Any:
         """What a compiled search over all coordinates finds, or None where there is none."""
         model = self.origin.model
-        images = self.images()
+        predictors = self.predictors()
         self.origin.release()
         base = self.origin.known().raw
         trials = model.compiled
-        if trials is None or not trials.takes(base, images) or not (model.design.one_block or trials.at_once(base)):
+        if trials is None or not trials.takes(base, predictors) or not (model.design.one_block or trials.at_once(base)):
             return None
         arrays = [np.empty_like(base) for _ in range(3)]
         start, along, forms = self._penalty_forms()
         m = len(a) - 1
         quadratic = model.mean, start, along[0], m * along[m], forms[0, 0], m * forms[0, m], m * forms[m, m]
-        *found, value, promised, match = trials.search(base, a, images, arrays, quadratic, goal)
+        *found, value, promised, match = trials.search(base, a, predictors, arrays, quadratic, goal)
         a = np.array(found[: len(a)])
         # the value is the penalty's, too, which is subtracted to be added again where the point is
         at = start + float((along + 0.5 * (forms @ a)) @ a)
@@ -366,7 +370,7 @@ class ModelSubspace(Subspace):
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
         self.origin.release()
         self._last = None
-        return self.origin.model.trial(self.origin.known().raw, a, self.images(), order)
+        return self.origin.model.trial(self.origin.known().raw, a, self.predictors(), order)
 
     def _penalty_forms(self) -> tuple[float, Array, Array]:
         if self._forms is None:
@@ -381,15 +385,15 @@ class ModelSubspace(Subspace):
         return self.derivatives(a, 0)[0]
 
     def point(self, a: Array) -> ModelPoint:
-        """The point at a; it carries its predictions where a search has computed the images."""
+        """The point at a; it carries its predictions where a search has computed the predictors."""
         if self._last is not None and self._last[0] is a:
             return type(self.origin)(
-                self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._images)
+                self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._predictors)
             )
-        if self._images is None or self.origin.trial is None:
+        if self._predictors is None or self.origin.trial is None:
             return type(self.origin)(self.origin.model, self.coef(a))
-        trial = self.origin.model.trial(self.origin.trial.raw, a, self._images, 1)[0]
-        return type(self.origin)(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._images))
+        trial = self.origin.model.trial(self.origin.trial.raw, a, self._predictors, 1)[0]
+        return type(self.origin)(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._predictors))
 
 
 class DistantSubspace(ModelSubspace):
@@ -413,7 +417,7 @@ class DistantSubspace(ModelSubspace):
             self.origin.release()
             _, along, forms = self._penalty_forms()
             raw = self.origin.known().raw
-            self._seen = self.origin.model.trials_ahead(raw, a, self.images(), along, forms, self.AHEAD)
+            self._seen = self.origin.model.trials_ahead(raw, a, self.predictors(), along, forms, self.AHEAD)
             found = self._seen[0]
         return found[1], found[2].copy(), found[3].copy()
 

@@ -15,13 +15,13 @@ from ..protocols import Array
 
 
 class Direction:
-    """A coefficient-sized vector and, once it was needed, its image."""
+    """A coefficient-sized vector and, once it was needed, its linear predictor; of a quadratic its Hessian product."""
 
-    __slots__ = ("coef", "image")
+    __slots__ = ("coef", "predictor")
 
-    def __init__(self, coef: Array, image: Any = None) -> None:
+    def __init__(self, coef: Array, predictor: Any = None) -> None:
         self.coef = coef
-        self.image = image
+        self.predictor = predictor
 
 
 class Point:
@@ -37,7 +37,7 @@ class Point:
         return self
 
     def direction(self, coef: Array) -> Direction:
-        """A vector of coefficient size as a direction from here, its image not yet known."""
+        """A vector of coefficient size as a direction from here, its predictor not yet known."""
         return Direction(coef)
 
 
@@ -55,7 +55,7 @@ class Subspace:
         raise NotImplementedError
 
     def compare(self, point: Any, follow: bool) -> None:
-        """Learn the first direction's image from the point that `swept` gave."""
+        """Learn the first direction's predictor from the point that `swept` gave."""
         raise NotImplementedError
 
     def searched(self, a: Array, *goal: float) -> Any:

@@ -84,7 +84,7 @@ class QuadraticPoint(Point):
         return QuadraticPoint(self.model, self.coef)
 
     def minus(self, other: Any) -> Direction:
-        # The image of the step itself: the difference of the gradients is the same but for errors of their size, and
+        # The predictor of the step itself: the difference of the gradients is the same but for errors of their size, and
         # those grow from step to step.
         return self.step if self.step is not None else Direction(self.coef - other.coef, self.gradient - other.gradient)
 
@@ -95,21 +95,21 @@ class QuadraticPoint(Point):
 class QuadraticSubspace(Subspace):
     """φ for a quadratic: of coefficient size; a row of steps an output."""
 
-    def images(self) -> list[Array]:
+    def predictors(self) -> list[Array]:
         product = self.origin.model.product
         first, *rest = self.directions
-        if first.image is None and rest:
+        if first.predictor is None and rest:
             # The product is taken of the combination that the search will choose, the one conjugate to the last step, and
-            # the last step's part subtracted. So the image of the next step is a product of its own: carried along by a
+            # the last step's part subtracted. So the predictor of the next step is a product of its own: carried along by a
             # recurrence alone, its errors double every few steps where the matrix is badly conditioned.
             last = rest[0]
-            last_form = column_sums(last.coef * last.image)
-            beta = -column_sums(first.coef * last.image) / np.where(last_form > 0, last_form, 1.0)
-            first.image = product(first.coef + beta * last.coef) - beta * last.image
+            last_form = column_sums(last.coef * last.predictor)
+            beta = -column_sums(first.coef * last.predictor) / np.where(last_form > 0, last_form, 1.0)
+            first.predictor = product(first.coef + beta * last.coef) - beta * last.predictor
         for direction in self.directions:
-            if direction.image is None:
-                direction.image = product(direction.coef)
-        return [direction.image for direction in self.directions]
+            if direction.predictor is None:
+                direction.predictor = product(direction.coef)
+        return [direction.predictor for direction in self.directions]
 
     def slopes(self) -> Array:
         g = self.origin.gradient
@@ -118,19 +118,21 @@ class QuadraticSubspace(Subspace):
         return np.stack([np.einsum("ij,ij->j", d.coef, g) for d in self.directions], axis=1)
 
     def hessian(self) -> Array:
-        images = self.images()
+        predictors = self.predictors()
         if self.origin.gradient.ndim == 1:
-            if len(images) == 1:
-                return np.array([[np.vdot(self.directions[0].coef, images[0])]])
-            return np.array([[np.vdot(d.coef, image) for image in images] for d in self.directions])
+            if len(predictors) == 1:
+                return np.array([[np.vdot(self.directions[0].coef, predictors[0])]])
+            return np.array([[np.vdot(d.coef, predictor) for predictor in predictors] for d in self.directions])
         coefs = [d.coef for d in self.directions]
-        return np.moveaxis(np.array([[np.einsum("ij,ij->j", c, image) for image in images] for c in coefs]), -1, 0)
+        return np.moveaxis(
+            np.array([[np.einsum("ij,ij->j", c, predictor) for predictor in predictors] for c in coefs]), -1, 0
+        )
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         hessian, slopes = self.hessian(), self.slopes()
-        bent = (hessian @ a[..., None])[..., 0]
-        value = self.origin.value + float(np.vdot(a, slopes + 0.5 * bent))
-        return value, slopes + bent, hessian
+        change = (hessian @ a[..., None])[..., 0]
+        value = self.origin.value + float(np.vdot(a, slopes + 0.5 * change))
+        return value, slopes + change, hessian
 
     def value(self, a: Array) -> float:
         return self.derivatives(a, 0)[0]
@@ -146,9 +148,9 @@ class QuadraticSubspace(Subspace):
         return out
 
     def point(self, a: Array) -> QuadraticPoint:
-        origin, images = self.origin, self.images()
-        step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, images))
-        return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.image, step)
+        origin, predictors = self.origin, self.predictors()
+        step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, predictors))
+        return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.predictor, step)
 
 
 def column_sums(array: Array) -> Any:

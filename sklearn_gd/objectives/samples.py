@@ -18,12 +18,12 @@ from ..protocols import Array, Loss
 
 
 class Trial(NamedTuple):
-    """The loss of the data at some predictions, and what was computed with it: the weighted slopes, and the bends."""
+    """The loss of the data at some predictions, and what was computed with it: the weighted slopes, and the second derivatives."""
 
     value: float
     raw: Array
     slope: Any  # an array or None
-    bend: Any
+    second_derivative: Any
     gradient: Any = None  # the sum of the slopes over the rows, of coefficient size, where it came along
 
 
@@ -49,17 +49,19 @@ class SampleLoss:
         return total(value, w), slope * spread(w, slope)
 
 
-class Bent:
-    """The same of a product with the Hessian: the weighted bends times a direction's predictions."""
+class HessianProduct:
+    """The same of a product with the Hessian: the weighted second derivatives times a direction's predictions."""
 
     y = raw = None
 
-    def __init__(self, loss: Loss, weight: Array | None, bend: Any) -> None:
-        self.loss, self.weight, self.cells = loss, weight, bend
+    def __init__(self, loss: Loss, weight: Array | None, second_derivative: Any) -> None:
+        self.loss, self.weight, self.cells = loss, weight, second_derivative
         self.kernel = compiled.CURVED if loss.coupled and loss.kernel is not None else None
 
-    def __call__(self, s: slice, image: Array) -> tuple[float, Array]:
-        return 0.0, self.loss.bent(self.cells[s, ...], None if self.weight is None else self.weight[s], image)
+    def __call__(self, s: slice, predictor: Array) -> tuple[float, Array]:
+        return 0.0, self.loss.hessian_product(
+            self.cells[s, ...], None if self.weight is None else self.weight[s], predictor
+        )
 
 
 class Slopes:
@@ -78,30 +80,30 @@ class Slopes:
 def moved(base: Array, moves: Iterable[tuple[Any, Array]]) -> Array:
     """Predictions plus factors times those of directions."""
     raw = base
-    for factor, image in moves:
-        raw = raw + factor * image
+    for factor, predictor in moves:
+        raw = raw + factor * predictor
     return raw
 
 
 def sums(
-    loss: Loss, y: Array, weight: Array | None, raw: Array, images: Sequence[Array], order: int
+    loss: Loss, y: Array, weight: Array | None, raw: Array, predictors: Sequence[Array], order: int
 ) -> tuple[tuple[Any, ...], Any, Any]:
     """The loss at some predictions.
 
     Returns
     -------
     sums : tuple
-        Of the losses; for order 1 of the slopes along the images, too, (m,); for order 2 also of the Hessian's forms, (m, m).
-    slope, bend : arrays or None
-        Weighted slopes, and bends.
+        Of the losses; for order 1 of the slopes along the predictors, too, (m,); for order 2 also of the Hessian's forms, (m, m).
+    slope, second derivative : arrays or None
+        Weighted slopes, and second derivatives.
     """
-    value, slope, bend = loss.derivatives(y, raw, order)
+    value, slope, second_derivative = loss.derivatives(y, raw, order)
     out: tuple[Any, ...] = (total(value, weight),)
     if order:
         if weight is not None:
             slope *= spread(weight, slope)
-        parts = [dot(image, slope) for image in images]
+        parts = [dot(predictor, slope) for predictor in predictors]
         out += (np.array(parts, dtype=np.float64) if isinstance(slope, np.ndarray) else stacked(parts),)
     if order == 2:
-        out += (loss.forms(bend, weight, images),)
-    return out, slope, bend
+        out += (loss.forms(second_derivative, weight, predictors),)
+    return out, slope, second_derivative

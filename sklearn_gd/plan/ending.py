@@ -188,18 +188,20 @@ def to_gain(problem: Problem, point: Any, null: Array) -> float:
     if null.ndim == 3:
         null = null[..., :MOST_DIRECTIONS]
         slopes = np.tensordot(null, gradient, axes=((0, 1), (0, 1)))
-        images = np.stack([point.hessian_product(null[..., k]) for k in range(null.shape[-1])], axis=-1)
-        return gain(np.tensordot(null, images, axes=((0, 1), (0, 1))), slopes)
+        predictors = np.stack([point.hessian_product(null[..., k]) for k in range(null.shape[-1])], axis=-1)
+        return gain(np.tensordot(null, predictors, axes=((0, 1), (0, 1))), slopes)
     base: Any = model.mean if weight is None else weight
     slopes = null.T @ gradient
     penalty = problem.alpha * (null[:p].T @ null[:p])
     if isinstance(problem.loss, HalfSquaredError):
         return gain(design.gram_along(null[:p], np.broadcast_to(base, design.n_samples)) + penalty, slopes)
-    bends = problem.loss.hessian_diagonal(point.known(2).bend)
+    second_derivatives = problem.loss.hessian_diagonal(point.known(2).second_derivative)
     if coef.ndim == 1:
-        return gain(design.gram_along(null[:p], bends * base) + penalty, slopes)
+        return gain(design.gram_along(null[:p], second_derivatives * base) + penalty, slopes)
     each = range(coef.shape[1])
-    return math.fsum(gain(design.gram_along(null[:p], bends[:, k] * base) + penalty, slopes[:, k]) for k in each)
+    return math.fsum(
+        gain(design.gram_along(null[:p], second_derivatives[:, k] * base) + penalty, slopes[:, k]) for k in each
+    )
 
 
 def gain(forms: Array, slopes: Array) -> float:
@@ -232,7 +234,7 @@ def finer_metric(problem: Problem, weight: Array | None, factor: float) -> Compo
     design, alpha = problem.design, problem.alpha
     gram = design.gram(weight)
     matrix, p = factor * gram.matrix, design.n_features
-    without = constant(matrix.diagonal(), gram.centre, factor * gram.mass)
+    without = constant(matrix.diagonal(), gram.centre, factor * gram.weight_sum)
     matrix.flat[:: p + 1] += alpha
     root = root_of(matrix.diagonal(), without)
     matrix *= root
@@ -244,7 +246,7 @@ def finer_metric(problem: Problem, weight: Array | None, factor: float) -> Compo
     del upper, matrix
     inner = factor * design.gram_along(basis, weight)
     inner += alpha * (basis.T @ basis)
-    return Composed(basis, inner, gram.centre, factor * gram.mass)
+    return Composed(basis, inner, gram.centre, factor * gram.weight_sum)
 
 
 # The change of a log-odds by a step of Newton's that is no rounding of an optimum. Of samples without an optimum every step adds about 1.

@@ -109,15 +109,15 @@ class AtCentre:
         diagonal = matrix.diagonal().copy()
         self.cross, self.variances = matrix[:p, p:].copy(), diagonal[p:]
         self.centre, self.target = gram.centre[:p], gram.centre[p:]
-        self.moments = Curvature(diagonal[:p], self.centre, gram.mass)
+        self.moments = Curvature(diagonal[:p], self.centre, gram.weight_sum)
         size = p + has_intercept
         self.matrix = matrix = matrix[:size, :size]
         without = np.zeros(size, dtype=bool)
-        without[:p] = constant(diagonal[:p], self.centre, gram.mass)
+        without[:p] = constant(diagonal[:p], self.centre, gram.weight_sum)
         if has_intercept:
             # there is a target's column at the least, whose place this takes
             matrix[p] = matrix[:, p] = 0.0
-            matrix[p, p] = gram.mass
+            matrix[p, p] = gram.weight_sum
         if alpha:
             np.einsum("ii->i", matrix)[:p] += alpha
         # symmetric, so its transpose is it in LAPACK's order
@@ -240,7 +240,7 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
             return run
     # in the user's coordinates, in which the data are
     stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
-    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.mass, 0.0, EPS)
+    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.weight_sum, 0.0, EPS)
     run.move(problem.model, run.base.coef, here.out)
     run.form = Mapped(lambda coef: outer.out(here.smallest(coef, run.metric.null)))
 

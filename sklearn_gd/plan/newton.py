@@ -231,58 +231,58 @@ class Sample:
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
         problem, design = self.problem, self.problem.design
-        bend = point.known(2).bend
-        if bend.ndim == 2 and not needs_inner(problem):
+        second_derivative = point.known(2).second_derivative
+        if second_derivative.ndim == 2 and not needs_inner(problem):
             # few coefficients: their whole Hessian
-            rows, weight = self._part(row_sums(problem.loss.hessian_diagonal(bend)), relative=True)
+            rows, weight = self._part(row_sums(problem.loss.hessian_diagonal(second_derivative)), relative=True)
             sample = design if rows is None else design.take(rows)
-            share = bend if rows is None else bend[rows]
+            share = second_derivative if rows is None else second_derivative[rows]
             hessian, centre = sample.coupled_gram(share, share * (weight if np.ndim(weight) == 0 else weight[:, None]))
             return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.sums_eps))
-        columns = problem.loss.hessian_diagonal(bend)
-        if bend.ndim == 1:
+        columns = problem.loss.hessian_diagonal(second_derivative)
+        if second_derivative.ndim == 1:
             return self._block(columns)
         return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
 
-    def _part(self, bends: Array, relative: bool = False) -> tuple[Array | None, Array]:
-        """The rows to use (None for all), and their weights in the Hessian, or relative to their bends."""
+    def _part(self, second_derivatives: Array, relative: bool = False) -> tuple[Array | None, Array]:
+        """The rows to use (None for all), and their weights in the Hessian, or relative to their second derivatives."""
         problem = self.problem
         base: Any = problem.model.mean if problem.weight is None else problem.weight
         if self.whole:
-            return None, base if relative else bends * base
-        rows, factor = self._draw(bends if np.ndim(base) == 0 else bends * base)
+            return None, base if relative else second_derivatives * base
+        rows, factor = self._draw(second_derivatives if np.ndim(base) == 0 else second_derivatives * base)
         problem.design.passes += len(rows) / problem.design.n_samples
         weight = (base if np.ndim(base) == 0 else base[rows]) * factor
-        return rows, (weight if relative else weight * bends[rows]).astype(problem.design.dtype)
+        return rows, (weight if relative else weight * second_derivatives[rows]).astype(problem.design.dtype)
 
-    def _block(self, bends: Array) -> Full | Composed:
+    def _block(self, second_derivatives: Array) -> Full | Composed:
         """The metric of one output."""
         design = self.problem.design
-        rows, share = self._part(bends)
+        rows, share = self._part(second_derivatives)
         if self.fine:
             return finer_metric(self.problem, share, 1.0)
         sample = design if rows is None else design.take(rows)
         total = None if rows is None else share.sum(dtype=np.float64)
         gram = sample.gram(share)
-        if not (gram.mass > 0 if design.fit_intercept else gram.matrix.any()):
+        if not (gram.weight_sum > 0 if design.fit_intercept else gram.matrix.any()):
             # Every sample is where the loss is straight, as a start far from the targets may be: its bound knows a step.
             bound = design.gram(self.problem.weight)
             factor = self.problem.loss.curvature
-            return self._full(Curvature(factor * bound.matrix, bound.centre, factor * bound.mass), None)
+            return self._full(Curvature(factor * bound.matrix, bound.centre, factor * bound.weight_sum), None)
         return self._full(gram, total)
 
     def _full(self, gram: Moments, total: float | None) -> Full:
         """The metric of a matrix of all rows, or of a sample whose share of the Hessian is `total`."""
         problem = self.problem
-        matrix, mass = gram.matrix, gram.mass
+        matrix, weight_sum = gram.matrix, gram.weight_sum
         if total is not None:
             # Columns that the sample does not have get their own spread.
             unseen = matrix.diagonal() < 1e-3 * total * self.moments.matrix
             matrix.flat[:: len(matrix) + 1] += np.where(unseen, total * self.moments.matrix, 0.0)
         if problem.design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
-            mass = max(mass, problem.sums_eps * problem.loss.curvature)
+            weight_sum = max(weight_sum, problem.sums_eps * problem.loss.curvature)
         with whole_blas(len(matrix)):
-            return Full(matrix, gram.centre, mass, problem.alpha, problem.sums_eps)
+            return Full(matrix, gram.centre, weight_sum, problem.alpha, problem.sums_eps)
 
 
 #: Where the rows are, and whose sample is not `Sample`: a wing's line.

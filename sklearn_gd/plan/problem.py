@@ -187,7 +187,7 @@ class Problem:
     def without_constant(self, coef: Array) -> Array:
         """The same predictions by the intercept alone where columns are constant: metrics leave their coefficients where they are."""
         columns, p = self.columns, self.design.n_features
-        without = constant(columns.matrix, columns.centre, columns.mass)
+        without = constant(columns.matrix, columns.centre, columns.weight_sum)
         if not coef[:p][without].any():
             return coef
         coef = coef.copy()
@@ -264,7 +264,7 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
         most = max(16, min(SKETCH, SKETCH_NUMBERS // problem.design.size))
         return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
     gram = problem.design.gram(problem.weight)
-    return Full(factor * gram.matrix, gram.centre, factor * gram.mass, alpha, problem.sums_eps)
+    return Full(factor * gram.matrix, gram.centre, factor * gram.weight_sum, alpha, problem.sums_eps)
 
 
 def rented(problem: Problem) -> Diagonal:
@@ -276,8 +276,8 @@ def rented(problem: Problem) -> Diagonal:
     """
     moments, design = problem.moments, problem.design
     if design.n_samples < problem.alike:
-        without = constant(moments.matrix, moments.centre, moments.mass)
-        moments = Curvature(np.where(without, 0.0, moments.matrix.mean()), moments.centre, moments.mass)
+        without = constant(moments.matrix, moments.centre, moments.weight_sum)
+        moments = Curvature(np.where(without, 0.0, moments.matrix.mean()), moments.centre, moments.weight_sum)
     return Diagonal(moments, problem.loss.curvature, problem.alpha)
 
 

@@ -152,13 +152,15 @@ class SpanSubspace(ModelSubspace):
     def slopes(self) -> Array:
         model, q = self.origin.model, self.origin.gradient
         return np.array(
-            [model.inner(q, d.coef, image) for d, image in zip(self.directions, self.images(), strict=True)]
+            [model.inner(q, d.coef, predictor) for d, predictor in zip(self.directions, self.predictors(), strict=True)]
         )
 
     def _penalty_forms(self) -> tuple[float, Array, Array]:
         if self._forms is None:
             model, origin, alpha = self.origin.model, self.origin, self.origin.model.penalty.alpha
-            parts = [model.apart(d.coef, image) for d, image in zip(self.directions, self.images(), strict=True)]
+            parts = [
+                model.apart(d.coef, predictor) for d, predictor in zip(self.directions, self.predictors(), strict=True)
+            ]
             kernel, u, _ = model.apart(origin.coef, origin.known().raw)
             along = alpha * np.array([np.vdot(u, other) for other, *_ in parts])
             forms = alpha * np.array([[np.vdot(vector, other) for other, *_ in parts] for _, vector, _ in parts])
@@ -187,7 +189,7 @@ class SpanNewton(Identity):
     def __init__(self, model: SpanModel, diagonal: Diagonal, most: int) -> None:
         self.model, self.most = model, most
         self.scale = float(diagonal.root.max()) ** 2
-        self.intercept = 1 / diagonal.root_mass**2 if diagonal.has_intercept else 0.0
+        self.intercept = 1 / diagonal.root_weight_sum**2 if diagonal.has_intercept else 0.0
         self.base: Any = None
         self.last: Any = None  # the last direction, and its linear predictor
         self.predictor: Any = None
@@ -210,21 +212,21 @@ class SpanNewton(Identity):
         return z, predictor
 
     def direction(self, gradient: Array) -> Array:
-        model, second = self.model, self.base.known(2).bend
+        model, second = self.model, self.base.known(2).second_derivative
         residual = gradient.copy()
         step, predictor = self.scaled(gradient)
-        total, image = np.zeros_like(step), np.zeros_like(predictor)
+        total, total_predictor = np.zeros_like(step), np.zeros_like(predictor)
         rho = first = model.inner(residual, step, predictor)
         value, size = self.base.value, float(np.vdot(residual, residual))
         least = self.forcing**2 * first
         for _ in range(self.most):
-            product = model.riesz(model.loss.bent(second, model.weight, predictor), step)
+            product = model.riesz(model.loss.hessian_product(second, model.weight, predictor), step)
             form = model.inner(product, step, predictor)
             if not (form > 0 and rho > 0):
                 break
             rate = rho / form
             total -= rate * step
-            image -= rate * predictor
+            total_predictor -= rate * predictor
             residual -= rate * product
             if self.goal is not None:
                 # the criterion is relative to the loss, which falls on the way as is known
@@ -237,8 +239,8 @@ class SpanNewton(Identity):
             last, rho = rho, model.inner(residual, z, more)
             step = z + (rho / last) * step
             predictor = more + (rho / last) * predictor
-        self.last, self.predictor = total, image
-        self.decrement = math.sqrt(max(-model.inner(gradient, total, image), 0.0))
+        self.last, self.predictor = total, total_predictor
+        self.decrement = math.sqrt(max(-model.inner(gradient, total, total_predictor), 0.0))
         return total
 
 
@@ -253,7 +255,7 @@ class SpanNorm:
         out = self.design.out(gradient).copy()
         out[:p] = (self.columns.root * out[:p].T).T
         if self.design.fit_intercept:
-            out[p] = gradient[-1] / self.columns.root_mass
+            out[p] = gradient[-1] / self.columns.root_weight_sum
         return out
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Exact", "PlaneSearch", "newton_search"]
 
 
-# 1 − cos² of the angle of two directions, in the Hessian's inner product, below which the second is left out: images carry
+# 1 − cos² of the angle of two directions, in the Hessian's inner product, below which the second is left out: predictors carry
 # rounding errors, and a step along the difference of two nearly equal directions would follow those.
 PARALLEL = {True: 1e-8, False: 1e-3}  # double precision, single precision
 
@@ -94,7 +94,7 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
     gained = origin - here.value
     if start.size == 1 and gained > noise:
         # Along a line what was gained was there to gain, whatever was promised. In a plane, of two directions that are nearly one, the
-        # images' rounding errors are multiplied, and a gain may be theirs.
+        # predictors' rounding errors are multiplied, and a gain may be theirs.
         promised = max(promised, gained)
     run.rounding.note_promise(origin, promised)
     if not here.a[..., :free].any():  # nothing lower, nothing flatter: the next search from here would be the same

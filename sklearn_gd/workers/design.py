@@ -93,9 +93,9 @@ class DaskDesign(DenseCosts):
 
     def _mean(self, task: Callable[..., Any], weight: Any, *rows: Any) -> Curvature:
         self.passes += 1
-        ((matrix, centre, mass, *_),) = self.sum_over_blocks(task, rows=[weight, *rows], add=add_curvatures)
+        ((matrix, centre, weight_sum, *_),) = self.sum_over_blocks(task, rows=[weight, *rows], add=add_curvatures)
         scale = 1.0 / self.n_samples if weight is None else 1.0
-        return Curvature(matrix * scale, centre, mass * scale)
+        return Curvature(matrix * scale, centre, weight_sum * scale)
 
     def row_spread(self, moments: Curvature) -> list[Any]:
         """How far each row lies from the centre, and 1, kept beside the rows."""
@@ -149,7 +149,7 @@ def block_gram(design: Any, weight: Any, targets: Any) -> list[Curvature]:
 
 def as_sum(mean: Curvature, n_samples: int) -> list[Curvature]:
     require_finite(mean.matrix if mean.matrix.ndim == 1 else mean.matrix.diagonal())
-    return [Curvature(mean.matrix * n_samples, mean.centre, mean.mass * n_samples)]
+    return [Curvature(mean.matrix * n_samples, mean.centre, mean.weight_sum * n_samples)]
 
 
 def block_spread(design: Any, moments: Curvature) -> Array:
@@ -184,11 +184,11 @@ def merged(one: Curvature, other: Curvature) -> Curvature:
     T. Chan, G. Golub and R. LeVeque, "Algorithms for computing the sample variance", The American Statistician 37, 1983,
     doi:10.1080/00031305.1983.10483115.
     """
-    mass = one.mass + other.mass
-    share = other.mass / mass if mass else 0.0
+    weight_sum = one.weight_sum + other.weight_sum
+    share = other.weight_sum / weight_sum if weight_sum else 0.0
     away = other.centre - one.centre
     between = np.multiply.outer(away, away) if one.matrix.ndim == 2 else away * away
-    between *= one.mass * share
+    between *= one.weight_sum * share
     between += one.matrix
     between += other.matrix
-    return Curvature(between, one.centre + share * away, mass)
+    return Curvature(between, one.centre + share * away, weight_sum)

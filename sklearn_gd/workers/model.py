@@ -212,7 +212,7 @@ def block_product(model: LinearModel, far: Any, number: int, coef: Array, step: 
 
     def pointwise(s: slice, raw: Array, direction: Array) -> tuple[float, Array]:
         second = loss.derivatives(y[s], raw, 2)[2]
-        return 0.0, loss.bent(second, None if weight is None else weight[s], direction)
+        return 0.0, loss.hessian_product(second, None if weight is None else weight[s], direction)
 
     return sweep(model.design, pointwise, [coef, step])
 
