@@ -202,7 +202,7 @@ def curved_offers(problem: Problem) -> list[Stage]:
         )
     if n < p and n <= MATRIX and math.isfinite(design.row_products_cost):
         each = symmetric_product(n, n)
-        span = design.row_products_cost + factorisation(n) + NEWTON * blocks(problem, n, each)
+        span = design.row_products_cost + factorisation(n) + NEWTON * blocks(problem, n, each + SAMPLE * n)
         offers.append(Stage("rows", span + after(problem, dense_product(n, n, outputs))))
     return [min(offers, key=lambda stage: stage.cost)] if offers else [sketch(problem)]
 
@@ -234,7 +234,8 @@ def after(problem: Problem, product: float) -> float:
 def hessian_cost(problem: Problem, rows: float) -> float:
     """The cost of a Hessian of so many rows, and of its factor."""
     design = problem.design
-    return blocks(problem, design.n_features, design.gram_cost * rows / design.n_samples)
+    # and each row's share
+    return blocks(problem, design.n_features, (design.gram_cost / design.n_samples + SAMPLE) * rows)
 
 
 def blocks(problem: Problem, order: int, product: float) -> float:
