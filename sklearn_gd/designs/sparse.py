@@ -13,6 +13,7 @@ from .. import compiled
 from ..costs import PAIR, PLACED, STORED
 from ..protocols import Array
 from .rows import CHUNKS, FAR, Curvature, Parts, RowBlocks, add_up, require_finite
+from .threads import cut
 
 __all__ = ["SparseDesign"]
 
@@ -231,7 +232,8 @@ class SparseDesign(RowBlocks):
         if not self.fit_intercept:
             return Curvature(symmetric(matrix), np.zeros(p), 0.0)
         centre = out[p, :p] / (weight_sum or 1.0)
-        matrix -= np.multiply.outer(weight_sum * centre, centre)
+        for lines in cut(p, 64):  # no matrix beside it
+            matrix[lines] -= weight_sum * np.multiply.outer(centre[lines], centre)
         # of columns (almost) without a zero, far from it, what varies would be lost in rounding errors
         return Curvature(symmetric(matrix), centre, weight_sum) if (matrix.diagonal() >= LEFT * squares).all() else None
 
@@ -347,7 +349,8 @@ def power_of_two(most: float) -> int:
 
 
 def symmetric(lower: Array) -> Array:
-    """The symmetric matrix with this lower triangle."""
-    out = np.tril(lower)
-    out += np.tril(lower, -1).T
-    return out
+    """A matrix, in its own memory, of which the lower triangle is known."""
+    for tile in cut(len(lower), 256):  # a few at a time stay in the cache
+        lower[tile, tile.stop :] = lower[tile.stop :, tile].T
+        lower[tile, tile] = np.tril(lower[tile, tile]) + np.tril(lower[tile, tile], -1).T
+    return lower
