@@ -42,7 +42,7 @@ MEASURED = HERE / "measured"
 #: The parts that --run measures.
 PARTS = ("job", "peers", "accuracy", "shapes")
 
-#: Seconds for each family of shapes, after which none of its data are begun.
+#: Seconds for each family of shapes, after which none of its problems is begun.
 SHAPES_LIMIT = 190.0
 
 #: Solvers that take longer than this multiple of the fastest one's seconds to a gap of 1e-6 are not repeated.
