@@ -1,18 +1,23 @@
 """Fits and their seconds, and the machine that they are of.
 
-Three uses: a fit with what it warned or failed with, several timed in turn, and what every published second stands beside::
+Uses: a fit with what it warned or failed with, several timed in turn, one that ends in time, and what every published second
+stands beside::
 
     outcome = attempt(cholesky, X, y)                      # outcome.solution or outcome.word
     seconds = alternate({"a": run_a, "b": run_b}, repeats=5)
+    with limit(10): estimator.fit(X, y)                    # or TimeSpent
     described(machine())
 """
 
 from __future__ import annotations
 
 import platform
+import signal
+import threading
 import timeit
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +28,7 @@ from sklearn_gd._versions import versions
 
 from .methods import Method, Solution
 
-__all__ = ["Outcome", "Taken", "alternate", "attempt", "described", "machine"]
+__all__ = ["Outcome", "Taken", "TimeSpent", "alternate", "attempt", "described", "limit", "machine"]
 
 
 #: Shorter runs are not tried on several threads of BLAS, in seconds.
@@ -133,6 +138,35 @@ def alternate(
                     with controller.limit(limits=threads[name]):
                         taken[name].append(timer.timeit(numbers[name]) / numbers[name])
     return {name: Taken(float(np.median(t)), min(t), max(t), len(t), threads[name]) for name, t in taken.items()}
+
+
+class TimeSpent(Exception):
+    """A run took longer than its `limit`."""
+
+
+@contextmanager
+def limit(seconds: float) -> Iterator[None]:
+    """Ends what runs Python code at least now and then; does nothing where there are no alarm signals (Windows).
+
+    Raises
+    ------
+    TimeSpent
+        Where the time was up. What is compiled is told when it comes back.
+    """
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise TimeSpent
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 # ---------------------------------------------------------------------------------------------------- the machine

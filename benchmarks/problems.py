@@ -76,7 +76,10 @@ class Problem:
 
 
 def load_npz(name):
-    """Arrays ``X`` and ``y`` of a file in the folder that SKLEARN_GD_DATA names, or `Unavailable`."""
+    """Arrays ``X`` and ``y`` of a file in the folder that SKLEARN_GD_DATA names, or `Unavailable`.
+
+    A sparse X is stored as ``X_data``, ``X_indices``, ``X_indptr`` and ``X_shape``, those of a CSR matrix.
+    """
     folder = os.environ.get("SKLEARN_GD_DATA")
     if not folder:
         raise Unavailable("SKLEARN_GD_DATA names no folder")
@@ -84,7 +87,11 @@ def load_npz(name):
     if not path.exists():
         raise Unavailable(f"{path.name} is not in the folder that SKLEARN_GD_DATA names")
     with np.load(path, allow_pickle=False) as data:
-        return data["X"].astype(np.float64), data["y"]
+        if "X" in data:
+            X = data["X"]
+        else:
+            X = sp.csr_matrix((data["X_data"], data["X_indices"], data["X_indptr"]), shape=tuple(data["X_shape"]))
+        return X.astype(np.float64), data["y"]
 
 
 def _fetched(fetch, **options):

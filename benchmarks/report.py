@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import breakdown, growth
+from . import breakdown, growth, shapes
 from .measure import described
 from .pictures import convergence, pictures
 
@@ -58,6 +58,8 @@ class Results:
         The benchopt benchmarks', as `slim` leaves them.
     accuracy : list
         Rows of `benchmarks.time_to_accuracy`.
+    shapes : dict
+        Records of `benchmarks.shapes`, by their families, each with its own machine.
     machine, peers : dict
         What the main job's seconds depend on, and the benchopt benchmarks', as `benchmarks.measure.machine` and
         `benchmarks.results` leave it.
@@ -68,6 +70,7 @@ class Results:
     accuracy: list[Any]
     machine: dict[str, Any]
     peers: dict[str, Any]
+    shapes: dict[str, Any] = field(default_factory=dict)
 
 
 def load(folder: Path) -> Results:
@@ -84,7 +87,8 @@ def load(folder: Path) -> Results:
         from .time_to_accuracy import _read
 
         accuracy = _read(path)
-    return Results(tables, curves, accuracy, read("machine"), read("peers"))
+    grids = {family: record for family in shapes.FAMILIES if (record := read(f"shapes_{family}"))}
+    return Results(tables, curves, accuracy, read("machine"), read("peers"), grids)
 
 
 # ---------------------------------------------------------------------------------------------------- curves
@@ -202,7 +206,7 @@ def duel(row: Any) -> list[str]:
         seconds(row.ours, row.spread),
         str(row.peer) if not pd.isna(row.peer) else "none gets there",
         seconds(row.theirs, row.their_spread),
-        f"**{row.ratio:.2g}**" if row.ratio < 1 else NONE if not np.isfinite(row.ratio) else f"{row.ratio:.3g}",
+        _ratio(row.ratio) if np.isfinite(row.ratio) else NONE,
     ]
 
 
@@ -236,6 +240,7 @@ def markdown(results: Results, folder: str) -> str:
         ]
     for benchmark, curves in results.curves.items():
         lines += _peers(benchmark, curves, folder)
+    lines += _shapes(results.shapes)
     lines += _growth(results.tables, folder)
     lines += _breakdown(results.tables, folder)
     lines += _real_data(results.tables, folder)
@@ -270,6 +275,7 @@ def _machine(results: Results) -> list[str]:
         return []
     lines = [f"- {measured_on(results)}; {machine['platform']}; load {peers.get('load')}"]
     elsewhere = {described(machine)} | {row.machine for row in results.accuracy if row.machine}
+    elsewhere |= {described(record["machine"]) for record in results.shapes.values()}
     lines += [f"- in part on {told}" for told in sorted(elsewhere - {measured_on(results)})]
     lines += ["- " + " · ".join(f"{name} {machine[name]}" for name in VERSIONS)]
     if "peers" in peers:
@@ -357,6 +363,52 @@ def _peers(benchmark: str, curves: pd.DataFrame, folder: str) -> list[str]:
             "",
         ]
     return lines
+
+
+#: Rows of a grid of shapes that are told, the lowest ratios first.
+SLOWEST = 10
+
+
+def _shapes(records: dict[str, Any]) -> list[str]:
+    records = {family: record for family, record in records.items() if record["rows"]}
+    if not records:
+        return []
+    table = []
+    for family, record in records.items():
+        told = shapes.summary(record["rows"])
+        cells = [family, f"{told.problems:,}", f"{record['left_out']:,}", f"{told.mean:.3g}", _ratio(told.least)]
+        table.append([*cells, f"{told.lost:.0%}"])
+    lines = [
+        "## Over a grid of shapes",
+        "",
+        "By `python -m benchmarks.shapes`: our default beside the fastest of scikit-learn's solvers, each by its shortest fit, over",
+        "tolerances, that gets within 1e-5 of the best objective (logistic; least squares and ridge 1e-6). The ratio is theirs over ours;",
+        "nobody there counts as the cap, and where we are not, as four caps.",
+        "",
+        *rows_of(["family", "problems", "left out", "geometric mean", "least", "below 1"], table),
+    ]
+    for family, record in records.items():
+        cap, quick = record["options"]["cap"], record["options"]["quick"]
+        about = f"cap {cap:g} s; {described(record['machine'])}{'; **a quick run**' if quick else ''}"
+        rows = sorted(record["rows"], key=lambda row: row["ratio"])
+        rows, which = (rows, "all of them") if family == "named" else (rows[:SLOWEST], "the lowest ratios")
+        lines += [
+            f"{family}, {which} ({about}):",
+            "",
+            *rows_of(["data", "ours", "fastest other", "takes", "ratio"], [_shape(row) for row in rows]),
+        ]
+    return lines
+
+
+def _shape(row: dict[str, Any]) -> list[str]:
+    there = {name: value for name, value in row["seconds"].items() if value is not None}
+    ours = there.pop(shapes.OURS, np.nan)
+    best = min(there, key=lambda name: there[name], default="none gets there")
+    return [row["data"], seconds(ours), best, seconds(there.get(best, np.nan)), _ratio(row["ratio"])]
+
+
+def _ratio(value: float) -> str:
+    return f"**{value:.2g}**" if value < 1 else f"{value:.3g}"
 
 
 def _growth(tables: dict[str, pd.DataFrame], folder: str) -> list[str]:

@@ -3,11 +3,12 @@
 Two uses: the report of the raw results in ``benchmarks/measured``, and everything measured anew before::
 
     python -m benchmarks.results
-    python -m benchmarks.results --run             # some twenty-five minutes on two cores that do nothing else
+    python -m benchmarks.results --run             # some thirty-five minutes on two cores that do nothing else
     python -m benchmarks.results --run --quick     # on less data; some three minutes
 
 What is measured: the main job (``python -m benchmarks``); the benchopt benchmarks ``least_squares`` and ``logistic``, in
-rounds, so that a slow spell of the machine falls on all; and `benchmarks.time_to_accuracy` on some problems. Data that
+rounds, so that a slow spell of the machine falls on all; `benchmarks.time_to_accuracy` on some problems; and
+`benchmarks.shapes`, as much of its grids as ten minutes allow. Data that
 cannot be had (SCIKIT_LEARN_DATA, SKLEARN_GD_DATA) and solvers that are not installed (``pip install '.[peers]'``) are left
 out; the report says which.
 """
@@ -28,6 +29,7 @@ import pandas as pd
 from . import report
 from .__main__ import main as main_job
 from .measure import machine
+from .shapes import main as shapes
 
 __all__ = ["main"]
 
@@ -38,7 +40,10 @@ ROOT = HERE.parent
 MEASURED = HERE / "measured"
 
 #: The parts that --run measures.
-PARTS = ("job", "peers", "accuracy")
+PARTS = ("job", "peers", "accuracy", "shapes")
+
+#: Seconds for each family of shapes, after which none of its problems is begun.
+SHAPES_LIMIT = 190.0
 
 #: Solvers that take longer than this multiple of the fastest one's seconds to a gap of 1e-6 are not repeated.
 CONTENDER = 10.0
@@ -223,6 +228,8 @@ def run(options: argparse.Namespace) -> None:
             measure_peers(benchmark, folder, options.quick, options.rounds, options.timeout)
     if "accuracy" in options.parts:
         measure_accuracy(folder, options.quick)
+    if "shapes" in options.parts:
+        shapes(["--output", str(folder), "--limit", str(SHAPES_LIMIT), *(["--quick"] if options.quick else [])])
 
 
 # ---------------------------------------------------------------------------------------------------- command line

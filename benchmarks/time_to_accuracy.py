@@ -24,15 +24,12 @@ import csv
 import fnmatch
 import json
 import os
-import signal
 import statistics
 import sys
-import threading
 import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -43,7 +40,7 @@ import scipy.sparse as sp
 from sklearn import datasets
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
-from .measure import described, machine
+from .measure import TimeSpent, described, limit, machine
 from .problems import PROBLEMS, Unavailable, load_problem, objective, reference
 
 __all__ = ["main"]
@@ -210,29 +207,6 @@ SQUARED = [
 # ---------------------------------------------------------------------------------------------------- the clock
 
 
-class _TimeSpent(Exception):
-    pass
-
-
-@contextmanager
-def _limit(seconds):
-    """Ends what runs Python code at least now and then; does nothing where there are no alarm signals (Windows)."""
-    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_):
-        raise _TimeSpent
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 class _Others:
     """The share of the processors that other processes use: BLAS threads that wait for each other suffer most."""
 
@@ -359,9 +333,9 @@ def _search(problem, solver, best, data, budget, known):
     for tol in tolerances:
         start = time.perf_counter()
         try:
-            with _limit(left):
+            with limit(left):
                 fitted = solver.fit(X, y, strength, tol)
-        except _TimeSpent:
+        except TimeSpent:
             row.note = f"not in {budget:g} s"
             break
         except Exception as error:  # a failure is a result: the others go on

@@ -5,23 +5,27 @@ import io
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
 pytest.importorskip(
     "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
 )
 
-from benchmarks import breakdown, growth
+from benchmarks import breakdown, cost_model, growth, problems, report, shapes
 from benchmarks.__main__ import main
 from benchmarks.exact import exact, refined
-from benchmarks.measure import UNKNOWN, alternate, attempt, described
+from benchmarks.measure import UNKNOWN, TimeSpent, alternate, attempt, described, limit
 from benchmarks.measure import machine as here
 from benchmarks.methods import CLOSED_FORMS, SEARCHES, Solution, gradient_descent
 
@@ -266,3 +270,185 @@ def test_exponents_and_crossing_of_known_curves():
     assert summary.loc[growth.BASELINE, "exponent"] == pytest.approx(3)
     assert summary.loc[growth.MATRIX_FREE, "exponent"] == pytest.approx(2)
     assert summary.loc[growth.MATRIX_FREE, "crossing"] == pytest.approx(100)
+
+
+needs_alarms = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarm signals")
+
+
+@needs_alarms
+def test_a_run_that_takes_too_long_is_ended():
+    with pytest.raises(TimeSpent), limit(0.01):
+        time.sleep(10)
+    with limit(10):
+        pass  # and no alarm is left
+
+
+# ------------------------------------------------------------------------------------------------ shapes
+
+
+@pytest.fixture(scope="module")
+def grids(tmp_path_factory):
+    """The records of a quick run of all families, its folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("shapes")
+    # on one thread of BLAS: two that wait for each other on a busy machine can take a thousand times as long
+    with contextlib.redirect_stdout(io.StringIO()) as printed, np.errstate(all="ignore"), threadpool_limits(1):
+        records = shapes.main(["--quick", "--below", "0", "--output", str(folder)])
+    return records, folder, printed.getvalue()
+
+
+def test_every_problem_of_the_grids_has_its_row(grids):
+    records, folder, printed = grids
+    assert set(records) == set(shapes.FAMILIES)
+    assert len(records["logistic"]["rows"]) == 6  # 20 columns of 5 % have less than three values a row
+    assert len(records["ridge"]["rows"]) == 3
+    assert len(records["named"]["rows"]) == 14
+    for family, record in records.items():
+        assert json.loads((folder / f"shapes_{family}.json").read_text()) == record
+        assert {name: record["machine"][name] for name in here()} == here()
+        assert record["left_out"] == 0
+        assert record["options"]["cap"] == 1
+        for row in record["rows"]:
+            assert not row["failed"], row
+            assert row["ratio"] == shapes.ratio(row["seconds"], 1.0)
+        assert f"{family}: {shapes.summary(record['rows'])}" in printed
+
+
+def test_the_rivals_are_those_that_can(grids):
+    rows = {row["data"]: set(row["seconds"]) for family in grids[0].values() for row in family["rows"]}
+    of_all = {"ours", "lbfgs", "newton-cg"}
+    assert rows["300 × 20, 2 classes, C = 1"] == of_all | {"newton-cholesky", "liblinear"}
+    assert rows["300 × 20, 3 classes, C = 1"] == of_all | {"newton-cholesky"}
+    assert rows["like mnist, 250 × 100, 25 classes, C = 1"] == of_all
+    assert rows["300 × 200, alpha = 0.01"] == {"ours", "cholesky", "lsqr", "sparse_cg"}
+    assert rows["300 × 200, 0.05 of it stored, alpha = 0.01"] == {"ours", "sag", "lsqr", "sparse_cg"}
+    assert rows["least squares, 400 × 200"] == {"ours", "normal equation", "normal equation (Cholesky)"}
+
+
+def test_a_figure_is_the_shortest_fit_that_is_there():
+    def fit(seconds, objective):
+        return shapes.Ended(seconds, objective, lambda: pytest.fail("fits as long as these are not repeated"))
+
+    found = {
+        "ours": [fit(1.0, 2.1), fit(3.0, 2.0), fit(2.0, 2.0 + 1e-6)],
+        "rival": [fit(4.0, 2.0), fit(0.5, 2.0 + 1e-4)],
+        "failed": [],
+        "nowhere": [fit(0.1, np.nan)],
+    }
+    assert shapes.figures(found, 1e-5) == {"ours": 2.0, "rival": 4.0, "failed": None, "nowhere": None}
+
+
+def test_short_fits_are_repeated():
+    runs = []
+    found = {
+        "ours": [shapes.Ended(0.04, 1.0, lambda: runs.append("ours"))],
+        "slow": [shapes.Ended(0.049, 1.0, lambda: runs.append("slow"))],
+        "fast": [shapes.Ended(0.01, 1.0, lambda: runs.append("fast"))],
+    }
+    seconds = shapes.figures(found, 1e-5)
+    assert set(runs) == {"ours", "fast"}  # what is slower than three times the fastest decides nothing
+    assert seconds["slow"] == 0.049
+    assert seconds["ours"] < 0.01
+
+
+def test_who_is_not_there_counts_as_the_cap():
+    assert shapes.ratio({"ours": 2.0, "a": 3.0, "b": 1.0, "c": None}, 6.0) == 0.5
+    assert shapes.ratio({"ours": 2.0, "a": None}, 6.0) == 3.0
+    assert shapes.ratio({"ours": None, "a": 3.0}, 6.0) == 0.125
+
+
+@needs_alarms
+def test_a_solver_that_fails_or_takes_too_long_is_a_result():
+    def fails(X, y):
+        raise ValueError("no such penalty")
+
+    def sleeps(X, y):
+        time.sleep(10)
+
+    def fits(X, y):
+        return 0.0, 0.0
+
+    def judge(coef, intercept):
+        return coef + intercept
+
+    assert shapes.attempts([fails, fits], None, None, judge, 1.0) == "ValueError: no such penalty"
+    assert shapes.attempts([sleeps, fits], None, None, judge, 0.01) == []
+    (ended,) = shapes.attempts([fits, fails], None, None, judge, 1.0)
+    assert ended.objective == 0.0
+
+
+def test_data_depend_on_their_own_shape_alone():
+    values = {"n": [40], "p": [10, 400], "density": [1, 0.1], "classes": [2], "C": [1]}
+    many = {data.name: data.make for data in shapes.grid("logistic", values, 1e9, seed=3)}
+    (alone,) = shapes.grid("logistic", values | {"p": [400], "density": [0.1]}, 1e9, seed=3)
+    assert set(many) == {"40 × 10, 2 classes", "40 × 400, 2 classes", "40 × 400, 0.1 of it stored, 2 classes"}
+    (X, y), (same, labels) = many[alone.name](), alone.make()
+    assert sp.issparse(X)
+    np.testing.assert_array_equal(X.toarray(), same.toarray())
+    np.testing.assert_array_equal(y, labels)
+    assert [data.name for data in shapes.grid("logistic", values, 400, seed=3)] == ["40 × 10, 2 classes"]
+
+
+def test_a_limit_leaves_data_out_and_says_so(tmp_path, capsys):
+    arguments = ["--family", "ridge", "--quick", "--alpha", "1", "0.1", "--limit", "0", "--output", str(tmp_path)]
+    record = shapes.main(arguments)["ridge"]
+    assert record["left_out"] == 6
+    assert "nothing measured" in capsys.readouterr().out
+    assert "grid of shapes" not in report.markdown(report.load(tmp_path), "measured")
+
+
+def test_real_data_take_the_place_of_their_stand_in(tmp_path, monkeypatch):
+    X = sp.csr_matrix(np.eye(6)[:, :4])
+    parts = {"X_data": X.data, "X_indices": X.indices, "X_indptr": X.indptr, "X_shape": X.shape}
+    np.savez(tmp_path / "basehock.npz", y=np.arange(6) % 2, **parts)
+    monkeypatch.setenv("SKLEARN_GD_DATA", str(tmp_path))
+    assert (problems.load_npz("basehock")[0] != X).nnz == 0
+    names = [data.name for data in shapes.named(True, 0)]
+    assert "basehock, 6 × 4, 2 classes" in names
+    assert "like orl_faces, 20 × 51, 2 classes" in names
+
+
+def test_the_report_has_the_summary_and_the_lowest_ratios(tmp_path):
+    blas = {"name": "openblas", "version": "0.3", "architecture": "Zen"}
+    there = {"processor": "A", "level": "avx2", "cores": 2, "threads": 2, "blas": blas, "platform": "Linux"}
+    rows = [
+        {"data": f"data {k}", "seconds": {"ours": 1.0, "b": 2.0**k, "c": None}, "failed": {}, "ratio": 2.0**k}
+        for k in range(-1, 11)
+    ]
+    record = {"machine": there, "options": {"cap": 6.0, "quick": False}, "left_out": 3, "rows": rows}
+    (tmp_path / "shapes_ridge.json").write_text(json.dumps(record))
+    text = report.markdown(report.load(tmp_path), "measured")
+    assert "| ridge | 12 | 3 | 22.6 | **0.5** | 8% |" in text
+    assert "| data -1 | 1 s | b | 500 ms | **0.5** |" in text
+    assert "| data 8 |" in text
+    assert "| data 9 |" not in text  # the tenth and last is data 8
+    assert f"ridge, the lowest ratios (cap 6 s; {described(there)}):" in text
+    rows[0] |= {"seconds": {"ours": None, "b": None}, "ratio": 0.25}
+    (tmp_path / "shapes_named.json").write_text(json.dumps(record))
+    text = report.markdown(report.load(tmp_path), "measured")
+    assert "| data -1 | not there | none gets there | not there | **0.25** |" in text
+    assert text.count("| data 10 |") == 1  # of what has a name all is told
+
+
+# ------------------------------------------------------------------------------------------------ what operations cost
+
+
+def test_what_operations_cost_is_told_beside_the_constants(capsys):
+    with threadpool_limits(1):
+        found = {figure.name: figure for figure in cost_model.main(["--quick", "--rounds", "1"])}
+    assert set(found) == set(cost_model.CONSTANTS)
+    assert found["product"].units == 1
+    assert all(0 < figure.units < np.inf for figure in found.values())
+    told = capsys.readouterr().out
+    assert described(here()) in told
+    for name, figure in found.items():
+        (row,) = [row for row in told.splitlines() if row.startswith(f"{name:18s}")]
+        assert figure.counted in row
+        assert ("-" in row.split()) == (figure.value is None)
+
+
+def test_a_constant_that_is_not_there_has_no_value(monkeypatch):
+    assert cost_model.current("product") == ("", None)
+    monkeypatch.setitem(cost_model.CONSTANTS, "gram", ("NO_SUCH_CONSTANT", 1.0))
+    assert cost_model.current("gram") == ("NO_SUCH_CONSTANT", None)
+    monkeypatch.setattr(cost_model, "MODULE", "sklearn_gd.no_such_module")
+    assert cost_model.current("trial") == ("SAMPLE", None)
