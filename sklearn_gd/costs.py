@@ -35,7 +35,7 @@ MULTIPLY_ADD = 1 / 16
 #: The same in single precision, relative to that.
 SINGLE = 1 / 2
 #: A multiply-add of Cholesky's factorisation.
-FACTORED = 1 / 6
+FACTORED = 1 / 8
 #: An entry of a matrix that is put about its centre, scaled and factorised, besides.
 ENTRY = 25
 #: A number that is copied, centred and weighted for a symmetric product.
@@ -45,9 +45,9 @@ OUTPUT = 1 / 5
 #: A stored value of sparse rows, with its index, in a product and back.
 STORED = 5
 #: A pair of stored values of a sparse row in a symmetric product.
-PAIR = 3
+PAIR = 8
 #: A sample's share of an iteration: the loss and its derivatives along a line, some three times.
-SAMPLE = 60
+SAMPLE = 40
 #: What the interpreter takes for an operation on X, 0.02 ms, and for the rest of an iteration, 0.05 ms, whatever their sizes.
 CALL, ITERATION = 5e4, 1.5e5
 

@@ -190,7 +190,7 @@ class SparseDesign(RowBlocks):
         step = max(1, self.X.nnz // COUNTED)
         counts = step * np.bincount(self.X.indices[::step], minlength=self.n_features).astype(np.float64)
         pairs = max(float(np.vdot(counts, counts)) - (step - 1) * float(counts.sum()), float(self.X.nnz))
-        return 15 * PAIR * pairs + PLACED * self.n_samples**2
+        return 7 * PAIR * pairs + PLACED * self.n_samples**2
 
     def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """As `RowBlocks.gram`; of few stored values by their pairs."""
