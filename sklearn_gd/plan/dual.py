@@ -36,7 +36,7 @@ def dual(problem: Problem, run: Run | None, until: Until = None) -> Run:
     if run is None:
         run = by_products(problem)
     columns = problem.moments
-    solution = None if large_columns(columns, problem).any() else dual_solution(problem, columns.centre)
+    solution = None if problem.large.any() else dual_solution(problem, columns.centre)
     if solution is None:
         return rows(problem, run)
     at_home(problem, run, product_objective(problem), solution)
@@ -75,25 +75,9 @@ def complete(w: Array, b: Array, centre: Array, problem: Problem) -> Array:
     return w.reshape(problem.start.shape)
 
 
-# A column whose spread is so many times that of the n-th largest is kept apart from the inner products of rows: there its square would
-# leave the others 16 − 4 digits. Fewer than n columns are larger than the n-th, so they do not span the space of the rows alone.
-LARGE = 100.0
-
-
 def every_column(design: Design) -> Array:
     """All columns take part."""
     return np.ones(design.n_features, dtype=bool)
-
-
-def large_columns(moments: Moments, problem: Problem) -> Array:
-    """Which columns are in units so large that inner products of rows would be nothing but they."""
-    spread = np.sqrt(moments.matrix)
-    varying = np.sort(spread[spread > 0])[::-1]
-    if not len(varying):
-        return np.zeros(len(spread), dtype=bool)
-    unit = varying[min(problem.design.n_samples, len(varying)) - 1]
-    large: Array = spread > LARGE * max(unit, math.sqrt(problem.alpha / problem.loss.curvature))
-    return large
 
 
 class RowSpan:
@@ -114,7 +98,7 @@ class RowSpan:
 
     def __init__(self, problem: Problem, moments: Moments) -> None:
         self.outer, self.design, self.centre = problem, problem.design, moments.centre
-        self.large = large = large_columns(moments, problem)
+        self.large = large = problem.large
         self.moments = moments
         products = self.design.row_products(self.centre, ~large)
         size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0

@@ -47,6 +47,9 @@ MODELS: dict[str, type[LinearModel]] = {}
 # How much columns' distance from zero multiplies rounding errors where predictions are not carried from step to step: those that the
 # coefficients make have 1e4 rounding errors then, and the sum of a few steps loses touch with its coefficients.
 FAR = 1e4
+# A column whose spread is so many times that of the n-th largest is kept apart from the inner products of rows: there its square would
+# leave the others 16 − 4 digits. Fewer than n columns are larger than the n-th, so they do not span the space of the rows alone.
+LARGE = 100.0
 # Vectors of a sketch, and numbers in them: 200 MB.
 SKETCH, SKETCH_NUMBERS = 256, 25_000_000
 # Numbers whose squares, and the sums of these, are below the range of float64.
@@ -138,6 +141,17 @@ class Problem:
         """How many columns of one spread vary as much as all of these together."""
         spread = self.moments.matrix
         return float(spread.sum() ** 2 / np.vdot(spread, spread)) if spread.any() else 0.0
+
+    @functools.cached_property
+    def large(self) -> Array:
+        """Which columns are in units so large that inner products of rows would be nothing but they."""
+        spread = np.sqrt(self.moments.matrix)
+        varying = np.sort(spread[spread > 0])[::-1]
+        if not len(varying):
+            return np.zeros(len(spread), dtype=bool)
+        unit = varying[min(self.design.n_samples, len(varying)) - 1]
+        large: Array = spread > LARGE * max(unit, math.sqrt(self.alpha / self.loss.curvature))
+        return large
 
     @functools.cached_property
     def scale(self) -> float | Array:
@@ -270,12 +284,12 @@ def metric_for(name: str | None, problem: Problem, moments: Moments) -> Precondi
 def rented(problem: Problem) -> Diagonal:
     """The metric that needs no set-up: the diagonal one.
 
-    Of fewer rows than columns that vary alike, one spread for all columns. There the rows are as good as orthogonal, and gradients stay in
-    the space that they span, in which a penalty however small is beside the smallest variance; columns in units of their own
-    would lead out of it, to where there is nothing but the penalty.
+    Of fewer rows than columns one spread for all columns, unless their units are worlds apart. Gradients then stay in the space that the
+    rows span, in which all of the loss is; columns in units of their own would lead out of it, to where there is nothing but the
+    penalty.
     """
     moments, design = problem.moments, problem.design
-    if design.n_samples < problem.alike:
+    if design.n_samples < design.n_features and not problem.large.any():
         without = constant(moments.matrix, moments.centre, moments.weight_sum)
         moments = Curvature(np.where(without, 0.0, moments.matrix.mean()), moments.centre, moments.weight_sum)
     return Diagonal(moments, problem.loss.curvature, problem.alpha)

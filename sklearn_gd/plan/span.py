@@ -269,11 +269,11 @@ def inner_products(until: Until) -> int:
 
 
 def suits(problem: Problem) -> bool:
-    """Whether products dominate here what is done to the columns: sparse rows, fewer than columns that vary alike, from a start in their span."""
+    """Whether products dominate here what is done to the columns: sparse rows, fewer than columns, from a start in their span."""
     design = problem.design
     sparse = design.where == "memory" and design.work < design.n_samples * design.n_features
     wide = sparse and design.n_samples < design.n_features and problem.eps == EPS
-    return bool(wide and not problem.start.any() and design.n_samples < problem.alike and not design.far)
+    return bool(wide and not problem.start.any() and not problem.large.any() and not design.far)
 
 
 def spanned(problem: Problem, most: int) -> Run:
