@@ -197,7 +197,7 @@ class SpanNewton(Identity):
 
     def adapt(self, run: Run) -> None:
         norms = run.history["gradient_norm"]
-        self.base, self.forcing = run.base, min(0.3, math.sqrt(norms[-1] / max(norms)))
+        self.base, self.forcing = run.base, min(0.5, math.sqrt(norms[-1] / max(norms)))
         self.goal = 0.7 * run.stopping.tol / norms[-1] if isinstance(self.model.loss, HalfSquaredError) else None
 
     def scaled(self, q: Array) -> tuple[Array, Array]:
