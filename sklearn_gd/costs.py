@@ -47,7 +47,7 @@ STORED = 5
 #: A pair of stored values of a sparse row in a symmetric product.
 PAIR = 8
 #: A sample's share of an iteration: the loss and its derivatives along a line, some three times.
-SAMPLE = 40
+SAMPLE = 60
 #: What the interpreter takes for an operation on X, 0.02 ms, and for the rest of an iteration, 0.05 ms, whatever their sizes.
 CALL, ITERATION = 5e4, 1.5e5
 

