@@ -75,12 +75,13 @@ html_sidebars = {
     "choose": [],
     "mathematics": [],
     "extend": [],
+    "inside": [],
     "more": [],
     "releases": [],
     "guide/*": [],
 }
 html_theme_options = {
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 9,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,

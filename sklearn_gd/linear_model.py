@@ -152,8 +152,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
 
     stages_ : list of dict
         What was done, in order: the ``"form"`` of the problem, the ``"metric"``, the ``"rule"`` of the steps, how many
-        ``"iterations"`` there were, the reads of X (``"passes"``), and why the stage was ``"left"``: what was bought
-        instead, or the reason of the end. With ``learning_rate="auto"`` a fit begins with what needs no set-up, and buys a better metric
+        ``"iterations"`` there were, the reads of X (``"passes"``), and why the stage was ``"left"``: for what was
+        bought then, or the reason of the end. With ``learning_rate="auto"`` a fit begins with what needs no set-up, and buys a better metric
         or form where its price is less than what is still to be done; any other rule is one stage.
 
     stop_reason_ : {"gradient", "precision", "max_iter", "diverged", "callback"}
@@ -508,8 +508,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
     stages_ : list of dict
         What was done, in order: the ``"form"`` of the problem, the ``"metric"``, the ``"rule"`` of the steps, how many
-        ``"iterations"`` there were, the reads of X (``"passes"``), and why the stage was ``"left"``: what was bought
-        instead, or the reason of the end. With ``learning_rate="auto"`` a fit begins with what needs no set-up, and buys a better metric
+        ``"iterations"`` there were, the reads of X (``"passes"``), and why the stage was ``"left"``: for what was
+        bought then, or the reason of the end. With ``learning_rate="auto"`` a fit begins with what needs no set-up, and buys a better metric
         or form where its price is less than what is still to be done; any other rule is one stage.
 
     stop_reason_ : {"gradient", "precision", "max_iter", "diverged", "callback"}

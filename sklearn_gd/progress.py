@@ -173,7 +173,7 @@ class StageReport(NamedTuple):
     passes : float
         The metric's set-up included.
     left : str
-        Why it was left: the reason of the run's end, or what was bought instead.
+        Why it was left: the reason of the run's end, or for what was bought then.
     """
 
     form: str

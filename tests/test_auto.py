@@ -400,7 +400,7 @@ def test_what_was_done_is_told_stage_by_stage(staged, capsys):
     model = GDLinearRegression(verbose=1).fit(X, y)
     first, second = model.stages_
     assert (first["form"], first["metric"]) == ("quadratic by its products", "diagonal")
-    assert first["left"] == "'gram' is bought"
+    assert first["left"] == "for a Gram matrix"
     assert (second["form"], second["metric"], second["left"]) == ("normal equation", "full", model.stop_reason_)
     assert first["iterations"] + second["iterations"] == model.n_iter_
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage")]

@@ -346,87 +346,71 @@ class RowBlocks(DenseCosts):
 
     def _gram(self, weight: Any, targets: Any) -> Curvature:
         self.passes += 1
-        n, p = self.n_samples, self.n_features
+        n = self.n_samples
         shift = self.provisional_centre(weight)
         if targets is not None:
             targets = targets.reshape(n, -1)
-        extra = 0 if targets is None else targets.shape[1]
-        if extra:
-            target_shift = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(extra)
-            shift = np.concatenate([shift, target_shift])
-        total = p + extra
-        root = None if weight is None else np.sqrt(weight, dtype=np.float64)
-
-        def prepared(s: slice, Z: Array) -> Parts:
-            # the block about the shift, times the roots of the weights; with its column sums and its weight
-            if extra:
-                joined = np.empty((Z.shape[0], total))
-                np.subtract(Z, shift[:p], out=joined[:, :p], dtype=np.float64)
-                np.subtract(targets[s], shift[p:], out=joined[:, p:], dtype=np.float64)
-                Z = joined
-            elif self.fit_intercept:
-                Z = np.subtract(Z, shift, dtype=np.float64)
-            else:
-                Z = Z.astype(np.float64, copy=root is not None)
-            if root is None:
-                sums = np.dot(np.ones(Z.shape[0]), Z) if self.fit_intercept else 0.0
-                return Z, sums, float(Z.shape[0])
-            w = root[s]
-            Z *= w[:, None]
-            return Z, np.dot(w, Z) if self.fit_intercept else 0.0, float(np.vdot(w, w))
-
-        if total <= ROWS_APART:
-            rows = max(256, BLOCK_BYTES // (8 * total))
-
-            def task(chunk: slice) -> Parts:
-                out, sums, weight_sum = np.zeros((total, total)), np.zeros(total), 0.0
-                for s in _sub(chunk, rows):
-                    Z, more, heavier = prepared(s, self.block_dense(s))
-                    # scipy.linalg.blas.dsyrk, which adds in place, keeps the interpreter's lock: two threads took 1.7 times as long
-                    out += np.dot(Z.T, Z)
-                    sums += more
-                    weight_sum += heavier
-                    del Z  # before there is another
-                return out, sums, weight_sum
-
-            # p² numbers a chunk: no more chunks than threads need
-            chunks = 2 if total * total > LARGE_SUM else 4
-            (matrix, sums, weight_sum), *others = self._chunks(task, max(rows, -(-n // chunks)))
-            for part in others:
-                matrix += part[0]
-                sums += part[1]
-                weight_sum += part[2]
-            del others
-        else:
-            product, sums, weight_sum = SymmetricProduct(total, self.threads), 0.0, 0.0
-            for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (8 * total))):
-                block = self.block_dense(s)
-                Z = np.empty((len(block), total))
-
-                def place(part: slice, s: slice = s, block: Array = block, Z: Array = Z) -> Parts:
-                    here = slice(s.start + part.start, s.start + part.stop)
-                    Z[part], *more = prepared(here, block[part])
-                    return tuple(more)
-
-                more = add_up(map_ordered(place, cut(len(block), 256), self.threads))
-                product.add(Z)
-                sums, weight_sum = sums + more[0], weight_sum + more[1]
-                del Z, place  # before there is another
-            matrix = product.whole()
+            middle = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(targets.shape[1])
+            shift = np.concatenate([shift, middle])
+        total = len(shift)
+        about = About(shift, targets, None if weight is None else np.sqrt(weight, dtype=np.float64), self.fit_intercept)
+        matrix, sums, weight_sum = (self._products_apart if total <= ROWS_APART else self._products_shared)(
+            about, total
+        )
         if weight is None:
             matrix /= n
             sums = sums / n
             weight_sum = weight_sum / n
-        if extra:  # the first pass over the data
+        if targets is not None:  # the first pass over the data
             require_finite(matrix.diagonal())
-        offset: Any = 0.0
-        if self.fit_intercept:
-            offset = sums / weight_sum
-            for lines in cut(total, 64):  # no matrix beside it
-                matrix[lines] -= weight_sum * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
         if not self.fit_intercept:
             return Curvature(matrix, np.zeros(total), 0.0)
+        offset = sums / weight_sum
+        for lines in cut(total, 64):  # no matrix beside it
+            matrix[lines] -= weight_sum * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
         return Curvature(matrix, shift + offset, weight_sum)
+
+    def _products_apart(self, about: About, total: int) -> Parts:
+        """The sums of `About` and of its products, each thread's of rows of its own."""
+        rows = max(256, BLOCK_BYTES // (8 * total))
+
+        def task(chunk: slice) -> Parts:
+            out, sums, weight_sum = np.zeros((total, total)), np.zeros(total), 0.0
+            for s in _sub(chunk, rows):
+                Z, more, heavier = about(s, self.block_dense(s))
+                # scipy.linalg.blas.dsyrk, which adds in place, keeps the interpreter's lock: two threads took 1.7 times as long
+                out += np.dot(Z.T, Z)
+                sums += more
+                weight_sum += heavier
+                del Z  # before there is another
+            return out, sums, weight_sum
+
+        # p² numbers a chunk: no more chunks than threads need
+        chunks = 2 if total * total > LARGE_SUM else 4
+        (matrix, sums, weight_sum), *others = self._chunks(task, max(rows, -(-self.n_samples // chunks)))
+        for part in others:
+            matrix += part[0]
+            sums += part[1]
+            weight_sum += part[2]
+        return matrix, sums, weight_sum
+
+    def _products_shared(self, about: About, total: int) -> Parts:
+        """The same by tiles of columns, which threads share."""
+        product, sums, weight_sum = SymmetricProduct(total, self.threads), 0.0, 0.0
+        for s in self.in_turn(max(256, min(GRAM_BYTES, 6 * total * total) // (8 * total))):
+            block = self.block_dense(s)
+            Z = np.empty((len(block), total))
+
+            def place(part: slice, s: slice = s, block: Array = block, Z: Array = Z) -> Parts:
+                here = slice(s.start + part.start, s.start + part.stop)
+                Z[part], *more = about(here, block[part])
+                return tuple(more)
+
+            more = add_up(map_ordered(place, cut(len(block), 256), self.threads))
+            product.add(Z)
+            sums, weight_sum = sums + more[0], weight_sum + more[1]
+            del Z, place  # before there is another
+        return product.whole(), sums, weight_sum
 
     def gram_along(self, basis: Array, weight: Array | None = None) -> Array:
         """Second moments about their mean of the rows' products with a few vectors, in double precision, in one read of X.
@@ -609,6 +593,40 @@ class RowBlocks(DenseCosts):
             Z *= Z
             np.dot(Z, factor, out=out[s])
             del Z  # before there is another
+
+
+class About:
+    """A block of rows about a shift, targets behind it, times the roots of the weights; with its column sums and its weight.
+
+    Parameters
+    ----------
+    shift : ndarray of shape (p + n_targets,)
+    targets : ndarray of shape (n_samples, n_targets) or None
+    root : ndarray of shape (n_samples,) or None
+        Of the weights.
+    fit_intercept : bool
+        Without, the shift is zero and nobody asks for the sums.
+    """
+
+    def __init__(self, shift: Array, targets: Array | None, root: Array | None, fit_intercept: bool) -> None:
+        self.shift, self.targets, self.root, self.fit_intercept = shift, targets, root, fit_intercept
+
+    def __call__(self, s: slice, Z: Array) -> Parts:
+        if self.targets is not None:
+            p = Z.shape[1]
+            joined = np.empty((Z.shape[0], len(self.shift)))
+            np.subtract(Z, self.shift[:p], out=joined[:, :p], dtype=np.float64)
+            np.subtract(self.targets[s], self.shift[p:], out=joined[:, p:], dtype=np.float64)
+            Z = joined
+        elif self.fit_intercept:
+            Z = np.subtract(Z, self.shift, dtype=np.float64)
+        else:
+            Z = Z.astype(np.float64, copy=self.root is not None)
+        w: Any = None if self.root is None else self.root[s]
+        if w is not None:
+            Z *= w[:, None]
+        sums = np.dot(np.ones(Z.shape[0]) if w is None else w, Z) if self.fit_intercept else 0.0
+        return Z, sums, float(Z.shape[0]) if w is None else float(np.vdot(w, w))
 
 
 class Plain:

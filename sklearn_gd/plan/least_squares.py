@@ -15,7 +15,7 @@ import scipy.linalg
 
 from ..descent import Run
 from ..designs.rows import Curvature
-from ..designs.threads import quiet, whole_blas
+from ..designs.threads import whole_blas
 from ..forms import Mapped
 from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
@@ -240,18 +240,23 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
             return run
     # in the user's coordinates, in which the data are
     stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
-    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.weight_sum, 0.0, EPS)
     run.move(problem.model, run.base.coef, here.out)
     run.form = Mapped(lambda coef: outer.out(here.smallest(coef, run.metric.null)))
+    return by_the_data(problem, run, here)
+
+
+def by_the_data(problem: Problem, run: Run, here: AtCentre) -> Run:
+    """Go on where a Gram matrix has lost digits: in its metric, by gradients that are computed from the data."""
+    p = problem.design.n_features
+    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.weight_sum, 0.0, EPS)
 
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)
 
     # the solution is large beside its predictions: sums of steps would lose touch with it
     run.rounding.refresh_every = 1
-    with quiet(design):
-        plane_descent(problem, run)
-        return settled(problem, run, finer if problem.eps == EPS else None)
+    plane_descent(problem, run)
+    return settled(problem, run, finer if problem.eps == EPS else None)
 
 
 # Rounding errors of a product of X'X with the first steps, relative to the gradient there and its distance from zero, squared.

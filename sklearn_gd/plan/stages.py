@@ -31,24 +31,27 @@ class Way(NamedTuple):
         What is minimised, in which coordinates.
     rule : str
         By which steps.
+    setup : str
+        What is bought for it; empty where it needs no set-up.
     go : callable (problem, run or None, until) -> run
     """
 
     form: str
     rule: str
+    setup: str
     go: Callable[..., Run]
 
 
 #: name -> way, as stages have them
 WAYS: dict[str, Way] = {
-    "products": Way("quadratic by its products", "plane search", products),
-    "rounded": Way("quadratic by its products", "plane search", rounded),
-    "gram": Way("normal equation", "Newton's step", gram),
-    "dual": Way("dual normal equation", "Newton's step", dual),
-    "newton_cg": Way("coefficients", "Newton-CG", newton_cg),
-    "newton": Way("coefficients", "Newton's step, plane search", newton),
-    "rows": Way("span of the rows", "Newton's step, plane search", rows),
-    "sketch": Way("coefficients", "Newton-CG", sketch),
+    "products": Way("quadratic by its products", "plane search", "", products),
+    "rounded": Way("quadratic by its products", "plane search", "a Gram matrix in single precision", rounded),
+    "gram": Way("normal equation", "Newton's step", "a Gram matrix", gram),
+    "dual": Way("dual normal equation", "Newton's step", "products of the rows", dual),
+    "newton_cg": Way("coefficients", "Newton-CG", "", newton_cg),
+    "newton": Way("coefficients", "Newton's step, plane search", "Hessians", newton),
+    "rows": Way("span of the rows", "Newton's step, plane search", "products of the rows", rows),
+    "sketch": Way("coefficients", "Newton-CG", "a sketch of the Hessian", sketch),
 }
 
 
@@ -76,7 +79,7 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
         later = plan.stages[k + 1 :]
         way = WAYS.get(stage.way) or chosen(problem, preconditioner)
         run = way.go(problem, run, Rent(plan, later[0].cost) if later else None)
-        left = None if run.reason or not later else f"{later[0].way!r} is bought"
+        left = None if run.reason or not later else f"for {WAYS[later[0].way].setup}"
         run.end_stage(way.form, run.metric.name, way.rule, problem.design.passes, left)
         if run.reason is not None:
             break
@@ -86,4 +89,4 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
 def chosen(problem: Problem, preconditioner: str | None) -> Way:
     """Plane searches in a metric that the user has chosen."""
     go = in_metric if isinstance(problem.loss, HalfSquaredError) else fixed
-    return Way("coefficients", "plane search", functools.partial(go, name=preconditioner))
+    return Way("coefficients", "plane search", "", functools.partial(go, name=preconditioner))
