@@ -128,7 +128,7 @@ def test_a_named_metric_is_the_only_stage():
     assert ways(empty(20_000, 2_000), preconditioner="full") == ["gram"]
 
 
-def test_a_plan_depends_on_shapes_alone():
+def test_a_plan_knows_no_units():
     random = np.random.default_rng(0)
     X = random.standard_normal((500, 300))
     assert plan_for(problem(X), "auto") == plan_for(problem(1e3 * X + 7), "auto")

@@ -1,4 +1,4 @@
-"""By which stages the optimum is sought: a pure function of what is known before the fit.
+"""By which stages the optimum is sought, as far as it is known before the fit.
 
 Two uses: ``learning_rate="auto"``, whose plan is a first stage that needs no set-up and what can be bought where it proves slow; and a rule
 that the user has chosen, whose plan is that one stage.
@@ -19,7 +19,8 @@ __all__ = ["Plan", "Stage", "hessian_cost", "iteration_cost", "needs_inner", "pl
 # The largest order of a matrix that is held and factorised: 512 MB.
 MATRIX = 8000
 # Coefficients up to which a Hessian over all outputs is factorised as a whole, rather than its blocks on the diagonal for inner
-# iterations: as many matrices as there are pairs of outputs take less time than the inner iterations of one output's.
+# iterations: as many matrices as there are pairs of outputs take less time than the inner iterations of one output's. So few make their
+# matrix at once, too: it takes no longer than the interpreter does for the iterations that it saves.
 JOINT = 200
 # Samples up to which a Gram matrix of as many columns takes a millisecond or two.
 FEW_SAMPLES = 5000
@@ -97,10 +98,12 @@ class Plan:
 def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
     """The plan of ``learning_rate="auto"``.
 
-    Pure: it looks at shapes, the loss, the penalty and what was asked, and computes nothing from the data. A path over alpha is one
-    `Prepared` and as many plans, each begun where the last one ended. An L1 penalty is a first stage with its proximal step, and
-    stages of the same metrics on the columns that are not zero. A Huber loss of several targets is a loss whose outputs are not
-    coupled: a plan as it is for one target, with a step for each.
+    Pure: from shapes, the loss, the penalty and what was asked; where X is not much longer than wide, from the columns' moments, too, which
+    the first stage needs anyway. Nothing is fitted, and nothing changed.
+
+    What is to come finds its room here. A path over alpha is one `Prepared` and as many plans, each begun where the last one ended. An L1
+    penalty is a first stage with its proximal step, and stages of the same metrics on the columns that are not zero. A Huber loss of
+    several targets is a loss whose outputs are not coupled: a plan as it is for one target, with a step for each.
 
     Parameters
     ----------
