@@ -39,7 +39,7 @@ FACTORED = 1 / 8
 #: An entry of a matrix that is put about its centre, scaled and factorised, besides.
 ENTRY = 25
 #: A number that is copied, centred and weighted for a symmetric product.
-PLACED = 4
+PLACED = 2
 #: A multiply-add of a product for several outputs.
 OUTPUT = 1 / 5
 #: A stored value of sparse rows, with its index, in a product and back.

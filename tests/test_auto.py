@@ -419,7 +419,8 @@ def test_a_fit_of_one_stage_tells_it(rate):
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fit_intercept", [False, True])
-def test_few_sparse_rows_are_fitted_in_their_span(fit_intercept, weighted, classes):
+def test_few_sparse_rows_are_fitted_in_their_span(staged, fit_intercept, weighted, classes):
+    staged("newton_cg")
     rng = np.random.default_rng(0)
     X = sp.random(150, 3000, 0.02, "csr", random_state=rng)
     signal = X @ rng.normal(size=3000)

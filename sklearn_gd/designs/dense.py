@@ -73,7 +73,7 @@ class DenseDesign(RowBlocks):
     @property
     def gram_cost(self) -> float:
         # the compiled product copies nothing, and multiplies at a lower rate
-        return self.product_cost() * (1 + self.n_features / 32) if self.joint else super().gram_cost
+        return self.product_cost() * (1 + self.n_features / 64) if self.joint else super().gram_cost
 
     @property
     def low_gram_cost(self) -> float:  # type: ignore[override]

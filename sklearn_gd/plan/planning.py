@@ -31,14 +31,14 @@ SAMPLE_ROWS, INNER_SAMPLE_ROWS = 50, 3
 LEAST_SAMPLE = 2000
 
 # Products with Hessians on the way along a curved loss, where each direction takes one or two.
-FEW_PRODUCTS = 20
+FEW_PRODUCTS = 25
 # The ratio of the sides of X, the shorter to the longer, up to which the penalty changes little of what conjugate gradients take.
 OBLONG = 0.2
 # Iterations of these that are foreseen at the most.
 FORESEEN = 100
 # Iterations in a metric of single precision; Hessians that are made on the way along a curved loss; inner iterations for each of these where
 # the blocks on its diagonal precondition them.
-ROUNDED, NEWTON, INNER = 3, 6, 8
+ROUNDED, NEWTON, INNER = 3, 4, 4
 # Coefficient vectors that an iteration reads and writes.
 VECTORS = 30
 # Iterations in the metric of a sketch.
