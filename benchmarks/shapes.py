@@ -157,7 +157,10 @@ def grid(family: str, values: Mapping[str, Sequence[float]], most: float, seed: 
     kind = "logistic" if family == "logistic" else "squared"
     found = []
     for n, p, density, classes in itertools.product(
-        map(int, values["n"]), map(int, values["p"]), values["density"], map(int, values.get("classes", [0]))
+        map(int, values["n"]),
+        map(int, values["p"]),
+        values["density"],
+        map(int, values.get("classes", [0]) if family == "logistic" else [0]),
     ):
         if n * p * density <= most and p * density >= 3:
             words = [f"{n:,} × {p:,}"]

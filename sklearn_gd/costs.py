@@ -36,8 +36,9 @@ MULTIPLY_ADD = 1 / 16
 SINGLE = 1 / 2
 #: A multiply-add of Cholesky's factorisation.
 FACTORED = 1 / 8
-#: An entry of a matrix that is put about its centre, scaled and factorised, besides.
-ENTRY = 25
+#: An entry of a matrix that is put about its centre, scaled and factorised, besides: of large matrices, whose copies are new memory each, and of
+#: smaller ones the less the nearer they are to a cache.
+ENTRY, LARGE_ORDER = 100, 2000
 #: A number that is copied, centred and weighted for a symmetric product.
 PLACED = 2
 #: A multiply-add of a product for several outputs.
@@ -64,7 +65,7 @@ def symmetric_product(n_samples: float, size: int) -> float:
 
 def factorisation(order: int) -> float:
     """Cholesky's, of a matrix of some order, and what is done to its entries before."""
-    return FACTORED * order**3 / 6 + ENTRY * order**2
+    return FACTORED * order**3 / 6 + ENTRY * order**2 * min(1.0, order / LARGE_ORDER)
 
 
 class DenseCosts:

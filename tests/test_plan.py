@@ -152,4 +152,4 @@ def test_stages_but_the_first_have_a_price():
 def test_costs_grow_with_sizes():
     assert costs.dense_product(100, 10) < costs.dense_product(200, 10) < costs.dense_product(200, 10, 20)
     assert costs.symmetric_product(1000, 10) < costs.symmetric_product(1000, 20)
-    assert 4 < costs.factorisation(2_000) / costs.factorisation(1_000) < 8
+    assert 4 < costs.factorisation(8_000) / costs.factorisation(4_000) < 8
