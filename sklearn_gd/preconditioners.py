@@ -13,6 +13,7 @@ where A, c and weight_sum are the second moments that a design computes (`design
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -279,6 +280,14 @@ class Full(Centred):
             if self.rank < p:
                 self.null = self.root[:, None] * vectors[:, ~keep]
             self.reciprocal_condition = float(values[keep][0] / values[-1])
+
+    def about(self, centre: Array, weight_sum: float) -> Full:
+        """The same metric where its last column, which depends on no other, is the intercept at the centre of the others."""
+        out = copy.copy(self)
+        Centred.__init__(out, centre, weight_sum)
+        p = out.rank = len(centre)
+        out.root, out.factor = self.root[:p], np.asfortranarray(self.factor[:p, :p])
+        return out
 
     def condition_above(self, least: float) -> bool:
         """Whether the reciprocal of the condition number is: by a bound, or by LAPACK's estimator, which takes p² operations."""

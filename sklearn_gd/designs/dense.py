@@ -11,7 +11,7 @@ import numpy as np
 from .. import compiled
 from ..costs import SINGLE, symmetric_product
 from ..protocols import Array
-from .products import SymmetricProduct
+from .products import SymmetricProduct, shared_bytes
 from .rows import BLOCK_BYTES, CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
 from .threads import cut, map_ordered
 
@@ -45,7 +45,7 @@ class DenseDesign(RowBlocks):
         self.work = X.size
         if self._takes():  # passes that are compiled, of one vector
             size = X.size * X.dtype.itemsize
-            parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
+            parts = 1 if size <= LIGHT_BYTES else max(2, min(self.most_chunks, 2 * size // LIGHT_BYTES))
             self.light_rows = max(1, -(-X.shape[0] // parts))
         if not isinstance(X, np.ndarray):  # each read is a copy
             self.most_rows = max(256, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
@@ -303,8 +303,10 @@ class DenseDesign(RowBlocks):
         self.passes += 1
         n, p = self.X.shape
         product = SymmetricProduct(n, self.threads)
-        for columns in cut(p, max(256, COLUMN_BYTES // (8 * n))):
-            Z = np.empty((n, columns.stop - columns.start))
+        width = max(16, shared_bytes(n) // (8 * n))
+        buffer = np.empty(n * min(width, p))  # one for all blocks: new memory takes longer than what is put there
+        for columns in cut(p, width):
+            Z = buffer[: n * (columns.stop - columns.start)].reshape(n, -1)
 
             def place(rows: slice, columns: slice = columns, Z: Array = Z) -> None:
                 np.subtract(self.X[rows, columns], centre[columns], out=Z[rows])

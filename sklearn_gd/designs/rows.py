@@ -29,7 +29,7 @@ from ..protocols import Array
 from .products import SingleProduct, SymmetricProduct, lower_triangle
 from .threads import cut, map_ordered, n_threads, quiet
 
-__all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean"]
+__all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean", "power_of_two"]
 
 R = TypeVar("R")
 #: What one chunk adds to a sum: floats and small arrays.
@@ -50,6 +50,9 @@ COLUMN_ROWS, COPIED_ROWS = 1024, 256
 PREDICTION_ROWS = 16384
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
 CHUNKS = 16
+# Rows of a chunk at the least, where that leaves as many for two threads: its sums, up to three numbers a column in new memory, are then a
+# tenth of what it reads.
+LEAST_ROWS = 32
 # Predictions up to which sums and differences of them are made on one thread: 0.1 ms of 130,000, 0.3 of 260,000.
 LIGHT_PREDICTIONS = 1 << 18
 # A copy of rows, centred and weighted, that a threaded product is made of.
@@ -100,6 +103,11 @@ class Curvature(NamedTuple):
     cross: Array | None = None
 
 
+def power_of_two(most: float) -> int:
+    """The largest up to `most`, from 1 to the chunks of a pass."""
+    return 1 << int(np.clip(most, 1, CHUNKS)).bit_length() - 1
+
+
 def require_finite(squares: Array) -> None:
     """Refuse sums of squares that are not finite: something in X is not."""
     if not np.isfinite(squares).all():
@@ -139,7 +147,9 @@ class RowBlocks(DenseCosts):
             rows = max(rows, COLUMN_ROWS if X.dtype == np.float64 else COPIED_ROWS)
         self.block_rows = min(rows, max(n, 1))
         n_blocks = -(-n // self.block_rows)
-        self.chunk_rows = self.light_rows = self.block_rows * -(-n_blocks // CHUNKS)
+        # a power of two, so that each of as many threads gets as much as the others
+        self.most_chunks = power_of_two(n // LEAST_ROWS)
+        self.chunk_rows = self.light_rows = self.block_rows * -(-n_blocks // self.most_chunks)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
         self.at_once = self.one_block and not self.streams  # products with all rows at once, too

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from .. import compiled
 from ..costs import PAIR, PLACED, STORED
 from ..protocols import Array
-from .rows import CHUNKS, FAR, Curvature, Parts, RowBlocks, add_up, require_finite
+from .rows import FAR, Curvature, Parts, RowBlocks, add_up, power_of_two, require_finite
 from .threads import cut
 
 __all__ = ["SparseDesign"]
@@ -197,22 +197,30 @@ class SparseDesign(RowBlocks):
         found = None if self.pairs is None else self._pair_gram(weight, self.pairs)
         if found is None:
             return super().gram(weight, targets)
+        p, (sums, centre, weight_sum) = self.n_features, found
         if targets is None:
-            return found
+            return Curvature(sums[:p, :p], centre, weight_sum)
         targets = targets.reshape(self.n_samples, -1).astype(np.float64, copy=False)
         middle = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(targets.shape[1])
         targets = targets - middle
         cross = np.zeros((self.n_features, targets.shape[1]))
         for k, column in enumerate(targets.T):
             cross[:, k] = self.moments(weight, np.ascontiguousarray(column)).cross
-        require_finite(found.matrix.diagonal())
+        require_finite(sums.diagonal()[:p])
         heavy = targets if weight is None else targets * weight[:, None]
         own = heavy.T @ targets / (self.n_samples if weight is None else 1)
-        matrix = np.block([[found.matrix, cross], [cross.T, own]])
-        return Curvature(matrix, np.concatenate([found.centre, middle]), found.weight_sum)
+        size = p + targets.shape[1]
+        if size > len(sums):
+            sums, columns = np.empty((size, size)), sums
+            sums[:p, :p] = columns[:p, :p]
+        sums[:p, p:], sums[p:, :p], sums[p:, p:] = cross, cross.T, own
+        return Curvature(sums, np.concatenate([centre, middle]), weight_sum)
 
-    def _pair_gram(self, weight: Any, pairs: float) -> Curvature | None:
-        """The Gram matrix from pairs of stored values, or None where they would lose digits."""
+    def _pair_gram(self, weight: Any, pairs: float) -> tuple[Array, Array, float] | None:
+        """The Gram matrix from pairs of stored values, with room for a target's row and column, the centre and the weight sum.
+
+        None where the pairs would lose digits.
+        """
         n, p = self.n_samples, self.n_features
         w = None if weight is None else np.ascontiguousarray(weight, dtype=self.dtype)
         self.passes += 1
@@ -228,14 +236,15 @@ class SparseDesign(RowBlocks):
             out += part
         if weight is None:
             out /= n
-        matrix, squares, weight_sum = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
+        squares, weight_sum = out.diagonal()[:p].copy(), float(out[p, p])
+        matrix = symmetric(out[:p, :p])
         if not self.fit_intercept:
-            return Curvature(symmetric(matrix), np.zeros(p), 0.0)
+            return out, np.zeros(p), 0.0
         centre = out[p, :p] / (weight_sum or 1.0)
         for lines in cut(p, 64):  # no matrix beside it
-            matrix[lines] -= weight_sum * np.multiply.outer(centre[lines], centre)
+            matrix[lines] -= np.multiply.outer(weight_sum * centre[lines], centre)
         # of columns (almost) without a zero, far from it, what varies would be lost in rounding errors
-        return Curvature(symmetric(matrix), centre, weight_sum) if (matrix.diagonal() >= LEFT * squares).all() else None
+        return (out, centre, weight_sum) if (matrix.diagonal() >= LEFT * squares).all() else None
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()
@@ -343,14 +352,12 @@ class SparseDesign(RowBlocks):
         return sums if weight is not None else tuple(None if total is None else total / n for total in sums)
 
 
-def power_of_two(most: float) -> int:
-    """The largest up to `most`, from 1 to the chunks of a pass."""
-    return 1 << int(np.clip(most, 1, CHUNKS)).bit_length() - 1
-
-
 def symmetric(lower: Array) -> Array:
-    """A matrix, in its own memory, of which the lower triangle is known."""
+    """A matrix, in its own memory, whose lower triangle is known and whose upper one is zero."""
     for tile in cut(len(lower), 256):  # a few at a time stay in the cache
         lower[tile, tile.stop :] = lower[tile.stop :, tile].T
-        lower[tile, tile] = np.tril(lower[tile, tile]) + np.tril(lower[tile, tile], -1).T
+        corner = lower[tile, tile]
+        diagonal = corner.diagonal().copy()
+        corner += corner.T
+        np.einsum("ii->i", corner)[:] = diagonal
     return lower

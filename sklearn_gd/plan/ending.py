@@ -315,7 +315,8 @@ def note_rounding(problem: Problem, run: Run) -> None:
     if run.reason not in ENDED or problem.columns is None:
         return
     p, coef = problem.design.n_features, run.coef
-    squares = np.square(coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1).sum(axis=1)
+    units = (coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1)
+    squares = np.einsum("jk,jk->j", units, units)
     terms = squares[:p] @ (problem.columns.matrix + problem.columns.centre**2) + squares[p:].sum()
     explained = max(run.stopping.null_loss - run.base.value, 0.0)
     lost = 0.5 * problem.loss.curvature * float(terms)

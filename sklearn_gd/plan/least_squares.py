@@ -247,8 +247,11 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
 
 def by_the_data(problem: Problem, run: Run, here: AtCentre) -> Run:
     """Go on where a Gram matrix has lost digits: in its metric, by gradients that are computed from the data."""
-    p = problem.design.n_features
-    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.weight_sum, 0.0, EPS)
+    p, centre, weight_sum = problem.design.n_features, here.centre, here.moments.weight_sum
+    if here.metric.vectors is None:
+        run.metric = here.metric.about(centre, weight_sum)
+    else:
+        run.metric = Full(here.matrix[:p, :p].copy(order="F"), centre, weight_sum, 0.0, EPS)
 
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)

@@ -145,12 +145,12 @@ class Problem:
     @functools.cached_property
     def large(self) -> Array:
         """Which columns are in units so large that inner products of rows would be nothing but they."""
-        spread = np.sqrt(self.moments.matrix)
-        varying = np.sort(spread[spread > 0])[::-1]
-        if not len(varying):
-            return np.zeros(len(spread), dtype=bool)
-        unit = varying[min(self.design.n_samples, len(varying)) - 1]
-        large: Array = spread > LARGE * max(unit, math.sqrt(self.alpha / self.loss.curvature))
+        variance, least = self.moments.matrix, self.alpha / self.loss.curvature
+        if variance.max(initial=0.0) <= LARGE**2 * max(variance.min(initial=0.0), least):
+            return np.zeros(len(variance), dtype=bool)
+        varying = variance[variance > 0]
+        last = max(len(varying) - self.design.n_samples, 0)
+        large: Array = variance > LARGE**2 * max(np.partition(varying, last)[last], least)
         return large
 
     @functools.cached_property
@@ -195,7 +195,7 @@ class Problem:
         if self.criterion is not None:
             return self.criterion
         self.judged_by = moments
-        norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
+        norm = norm or self.diagonal
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
 
     def without_constant(self, coef: Array) -> Array:
@@ -232,12 +232,18 @@ class Problem:
         return np.sqrt(self.judged_by.matrix + self.judged_by.centre**2)
 
     @functools.cached_property
+    def diagonal(self) -> Diagonal:
+        """The metric of the columns that the criterion is made of."""
+        assert self.judged_by is not None
+        return Diagonal(self.judged_by, self.loss.curvature, self.alpha)
+
+    @functools.cached_property
     def amplified(self) -> float:
         """By what columns' distance from zero multiplies the rounding errors of products; rows that are rotated are about theirs."""
         if self.judged_by is None:
             return 1.0
         # far from zero in units of the metric, where a column that does not vary has the penalty's
-        offset = self.judged_by.centre * Diagonal(self.judged_by, self.loss.curvature, self.alpha).root
+        offset = self.judged_by.centre * self.diagonal.root
         return math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(len(offset), 1))
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
