@@ -14,6 +14,7 @@ where A, c and weight_sum are the second moments that a design computes (`design
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
+symm, symv = scipy.linalg.get_blas_funcs(("symm", "symv"), dtype=np.float64)
 spotrf, spotrs, strtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "trtrs"), dtype=np.float32)
 
 __all__ = [
@@ -288,6 +290,31 @@ class Full(Centred):
         p = out.rank = len(centre)
         out.root, out.factor = self.root[:p], np.asfortranarray(self.factor[:p, :p])
         return out
+
+    @functools.cached_property
+    def _units(self) -> tuple[Array, Array]:
+        """The roots of the diagonal that was scaled to one, 0 of columns that are left out; and what the factor's lacks of it."""
+        units = np.zeros_like(self.root)
+        np.divide(1.0, self.root, out=units, where=self.root > 0)
+        return units, 1 - self.factor.diagonal()
+
+    def product(self, coef: Array) -> Array:
+        """The matrix times coefficients about the centre, from the triangle that the factor has left as it was."""
+        (units, lacking), times = self._units, symv
+        if coef.ndim == 2:
+            units, lacking, times = units[:, None], lacking[:, None], symm
+        scaled = units * coef
+        out: Array = times(1.0, self.factor, scaled, lower=0)
+        out += lacking * scaled
+        out *= units
+        return out
+
+    def matrix(self) -> Array:
+        """The matrix itself, from that triangle."""
+        units, upper = self._units[0], np.triu(self.factor, 1)
+        out: Array = upper + upper.T
+        np.einsum("ii->i", out)[:] = 1.0
+        return out * units * units[:, None]
 
     def condition_above(self, least: float) -> bool:
         """Whether the reciprocal of the condition number is: by a bound, or by LAPACK's estimator, which takes p² operations."""

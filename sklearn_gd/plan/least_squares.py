@@ -93,8 +93,6 @@ class AtCentre:
 
     Attributes
     ----------
-    matrix : ndarray of shape (size, size)
-        The Hessian.
     cross : ndarray of shape (p, n_targets)
         Minus the gradient at the best constant prediction.
     moments : Moments
@@ -111,7 +109,7 @@ class AtCentre:
         self.centre, self.target = gram.centre[:p], gram.centre[p:]
         self.moments = Curvature(diagonal[:p], self.centre, gram.weight_sum)
         size = p + has_intercept
-        self.matrix = matrix = matrix[:size, :size]
+        matrix = matrix[:size, :size]
         without = np.zeros(size, dtype=bool)
         without[:p] = constant(diagonal[:p], self.centre, gram.weight_sum)
         if has_intercept:
@@ -121,7 +119,7 @@ class AtCentre:
         if alpha:
             np.einsum("ii->i", matrix)[:p] += alpha
         # symmetric, so its transpose is it in LAPACK's order
-        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, EPS, without=without)
+        self.metric = Full(np.ascontiguousarray(matrix).T, NOWHERE, 0.0, 0.0, EPS, without=without)
 
     def into(self, coef: Array) -> Array:
         """From the user's coordinates."""
@@ -209,7 +207,7 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         anchor[p] = here.target.reshape(outputs)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     objective = Quadratic(
-        functools.partial(np.dot, here.matrix),
+        metric.product,
         linear,
         anchor,
         0.5 * math.fsum(here.variances.tolist()),
@@ -251,7 +249,7 @@ def by_the_data(problem: Problem, run: Run, here: AtCentre) -> Run:
     if here.metric.vectors is None:
         run.metric = here.metric.about(centre, weight_sum)
     else:
-        run.metric = Full(here.matrix[:p, :p].copy(order="F"), centre, weight_sum, 0.0, EPS)
+        run.metric = Full(here.metric.matrix()[:p, :p].copy(order="F"), centre, weight_sum, 0.0, EPS)
 
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)
