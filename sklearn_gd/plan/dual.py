@@ -244,17 +244,16 @@ class RowNorm:
         self.rank, self.spread, self.shift, self.curvature = rank, spread, shift, curvature
         self.large = 1 / np.sqrt(large)
 
-    def half_transposed(self, gradient: Array) -> Array:
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        gradient = gradient / unit
         rows, rest = gradient[: self.rank], gradient[self.rank :]
-        squares = (rows * rows).sum(axis=0)
-        parts = []
+        squares, others = (rows * rows).sum(axis=0), 0.0
         if self.curvature:
             rest, intercept = rest[:-1], rest[-1]
             squares = np.maximum(squares - self.shift * intercept**2, 0)
-            parts.append(np.reshape(intercept / math.sqrt(self.curvature), (1, *gradient.shape[1:])))
-        parts.append(np.reshape(np.sqrt(squares / self.spread), (1, *gradient.shape[1:])))
-        parts.append((self.large * rest.T).T)
-        return np.concatenate(parts)
+            others = float(np.vdot(intercept, intercept)) / self.curvature
+        large = (self.large * rest.T).T
+        return float(np.sum(squares)) / self.spread + others + float(np.vdot(large, large))
 
 
 def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Array], float, Array | None]:

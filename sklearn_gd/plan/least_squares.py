@@ -125,33 +125,30 @@ class AtCentre:
 
     def into(self, coef: Array) -> Array:
         """From the user's coordinates."""
-        coef = coef.copy()
-        if self.has_intercept:
-            coef[-1] += self.centre @ coef[:-1]
-        return coef
+        return self._shifted(coef, 1)
 
     def out(self, coef: Array) -> Array:
         """To the user's coordinates; among equal solutions to the smallest."""
+        return self.smallest(self._shifted(coef, -1), self.metric.null)
+
+    def null(self) -> Any:
+        """The metric's null directions in the user's coordinates."""
+        return None if self.metric.null is None else self._shifted(self.metric.null, -1)
+
+    def _shifted(self, coef: Array, sign: int) -> Array:
         coef = coef.copy()
         if self.has_intercept:
-            coef[-1] -= self.centre @ coef[:-1]
-        null = self.metric.null
-        return self.smallest(coef, None if null is None else null[: len(self.centre)])
-
-    def null(self) -> Array:
-        """The metric's null directions in the user's coordinates."""
-        null: Any = self.metric.null
-        null = null[: len(self.centre)]
-        return np.concatenate([null, -(self.centre @ null)[None]]) if self.has_intercept else null
+            coef[-1] += sign * (self.centre @ coef[:-1])
+        return coef
 
     def smallest(self, coef: Array, null: Array | None) -> Array:
         """Coefficients without a part in what columns that depend on each other leave free."""
         if null is None:
             return coef
-        coef = coef.copy()
-        free = scipy.linalg.orth(null)
-        part = free @ (free.T @ coef[: len(free)])
-        coef[: len(free)] -= part
+        coef, p = coef.copy(), len(self.centre)
+        free = scipy.linalg.orth(null[:p])
+        part = free @ (free.T @ coef[:p])
+        coef[:p] -= part
         if self.has_intercept:
             coef[-1] += self.centre @ part
         return coef
@@ -163,8 +160,9 @@ class Columns:
     def __init__(self, root: Array) -> None:
         self.root = root
 
-    def half_transposed(self, gradient: Array) -> Array:
-        return (self.root * gradient.T).T
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        half = (self.root * gradient.T).T / unit
+        return float(np.vdot(half, half))
 
 
 class FromCentre:
@@ -173,11 +171,11 @@ class FromCentre:
     def __init__(self, norm: Norm, centre: Array) -> None:
         self.norm, self.centre = norm, centre
 
-    def half_transposed(self, gradient: Array) -> Array:
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
         if len(gradient) > len(self.centre):
             gradient = gradient.copy()
             gradient[:-1] += np.multiply.outer(self.centre, gradient[-1])
-        return self.norm.half_transposed(gradient)
+        return self.norm.square(gradient, unit)
 
 
 def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:

@@ -21,7 +21,7 @@ from ..forms import Coefficients
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
-from .ending import AIM, finer_metric, settled
+from .ending import AIM, ENDED, finer_metric, settled
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
 from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
@@ -118,10 +118,12 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
             run.point.keep()
         else:
             run.move_start(sample.start())
-    run.metric = Renewed(sample)
-    if needs_inner(problem):
-        run.metric = Inexact(run.metric)
-    return plane_descent(problem, run), sample
+    renewed = Renewed(sample)
+    run.metric = Inexact(renewed) if needs_inner(problem) else renewed
+    plane_descent(problem, run)
+    if renewed.metric is None and run.reason in ENDED:  # the criterion was met where it began
+        run.metric.prepare(run)
+    return run, sample
 
 
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.

@@ -250,13 +250,10 @@ class SpanNorm:
     def __init__(self, design: SpanDesign, columns: Diagonal) -> None:
         self.design, self.columns = design, columns
 
-    def half_transposed(self, gradient: Array) -> Array:
-        p = self.design.inner.n_features
-        out = self.design.out(gradient).copy()
-        out[:p] = (self.columns.root * out[:p].T).T
-        if self.design.fit_intercept:
-            out[p] = gradient[-1] / self.columns.root_weight_sum
-        return out
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        w = (self.columns.root * self.design.out(gradient)[: self.design.inner.n_features].T).T / unit
+        b = gradient[self.design.n_samples :] / (unit * (self.columns.root_weight_sum or 1.0))
+        return float(np.vdot(w, w)) + float(np.vdot(b, b))
 
 
 # Products with a Hessian for one direction: at the most, and where a better metric could be had for fewer.
