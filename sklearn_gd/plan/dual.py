@@ -131,24 +131,14 @@ class RowSpan:
 
     def problem(self) -> Problem:
         """The problem in these coordinates."""
-        problem, n = self.outer, self.design.n_samples
-        curvature, alpha, moments = problem.loss.curvature, problem.alpha, self.moments
-        # A column's own curvature is not to be seen here: the mean one stands for it while the run is under way; where it ends the
-        # gradient is taken back to the columns and judged as everywhere.
-        spread = curvature * float(moments.matrix[~self.large].mean()) + alpha
-        large = curvature * moments.matrix[self.large] + alpha
-        norm = RowNorm(self.rank, spread or 1.0, large, self.shift, curvature if self.design.fit_intercept else 0.0)
-
-        def floor(v: Array) -> float:
-            rms = float(np.linalg.norm(self.root @ v[: self.root.shape[1]])) / math.sqrt(n)
-            return 2 * EPS * (1 + rms / float(np.min(problem.scale)))
-
+        problem, design = self.outer, self.design
         y, weight = (in_double(array) for array in (problem.y, problem.weight))
         return replace(
             problem,
-            prepared=Prepared(DenseDesign(self.root, self.design.fit_intercept), y, weight),
+            prepared=Prepared(DenseDesign(self.root, design.fit_intercept), y, weight),
             start=self.into(problem.start),
-            criterion=Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS),
+            # The norm of a gradient in as many columns as there are rows, of the same variance together, is so much less.
+            tol=0.1 * problem.tol * math.sqrt(min(design.n_samples / design.n_features, 1.0)),
             form=Mapped(self.out),
         )
 
@@ -168,9 +158,8 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     true, inner = problem.stopping(moments), form.problem()
     if run is not None:
         at_home(problem, run, problem.model)
-        criterion: Any = inner.criterion
         run.move(inner.model, run.point.coef, form.into)
-        run.stopping, run.form = criterion, inner.form
+        run.stopping, run.form = inner.stopping(inner.moments), inner.form
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
     run = judged(problem, run, inner, moments, true)
     if run.reason in ENDED:
@@ -182,7 +171,7 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
 
 def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: Stopping) -> Run:
     """A rotated run by the criterion in the user's coordinates; it goes on until that is met."""
-    criterion: Any = inner.criterion
+    stopping: Any = run.stopping
     while run.reason == "gradient":
         coef = run.coef
         value, gradient = problem.model.value_and_gradient(coef)
@@ -195,7 +184,7 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
             run.reason = "precision"
             break
         iteration = run.iteration
-        criterion.tol *= 0.3 * problem.tol / reached
+        stopping.tol = run.history.norm * 0.3 * problem.tol / reached
         run.move(run.objective, run.base.coef)
         plane_descent(inner, run)
         if run.iteration == iteration:
@@ -222,38 +211,6 @@ def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping)
 def in_double(array: Any) -> Any:
     """Targets or weights as rows in double precision want them; classes as they are."""
     return array.astype(np.float64, copy=False) if array is not None and array.dtype.kind == "f" else array
-
-
-class RowNorm:
-    """The norm of a gradient in the space of the rows, without the constant column that `RowSpan` adds.
-
-    Parameters
-    ----------
-    rank : int
-        Coordinates of the space; those of large columns follow, and the intercept.
-    spread : float
-        The curvature of a column in that space.
-    large : ndarray of shape (n_large,)
-        That of each large column.
-    shift : float
-    curvature : float
-        That of the intercept; 0 without.
-    """
-
-    def __init__(self, rank: int, spread: float, large: Array, shift: float, curvature: float) -> None:
-        self.rank, self.spread, self.shift, self.curvature = rank, spread, shift, curvature
-        self.large = 1 / np.sqrt(large)
-
-    def square(self, gradient: Array, unit: Any = 1.0) -> float:
-        gradient = gradient / unit
-        rows, rest = gradient[: self.rank], gradient[self.rank :]
-        squares, others = (rows * rows).sum(axis=0), 0.0
-        if self.curvature:
-            rest, intercept = rest[:-1], rest[-1]
-            squares = np.maximum(squares - self.shift * intercept**2, 0)
-            others = float(np.vdot(intercept, intercept)) / self.curvature
-        large = (self.large * rest.T).T
-        return float(np.sum(squares)) / self.spread + others + float(np.vdot(large, large))
 
 
 def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Array], float, Array | None]:

@@ -259,14 +259,14 @@ def margins(y: Array, raw: Array) -> Array:
 def as_stored(problem: Problem, coef: Array) -> Array:
     """Coefficients in the precision of X, the intercept that which goes with the others as they were rounded."""
     low = coef.astype(problem.design.dtype)
-    if problem.design.fit_intercept and low.dtype != coef.dtype and problem.columns is not None:
+    if problem.design.fit_intercept and low.dtype != coef.dtype:
         low[-1] = coef[-1] + problem.columns.centre @ (coef[:-1] - low[:-1])
     return low
 
 
 def note_rounding(problem: Problem, run: Run) -> None:
     """Note what is left out because coefficients are rounded: half a unit in their last digit, times columns as far from zero as they are."""
-    if run.reason not in ENDED or problem.columns is None:
+    if run.reason not in ENDED:
         return
     p, coef = problem.design.n_features, run.coef
     squares = np.square(coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1).sum(axis=1)

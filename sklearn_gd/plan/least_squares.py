@@ -19,7 +19,7 @@ from ..designs.threads import whole_blas
 from ..forms import Mapped
 from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
-from ..protocols import Array, Moments, Norm
+from ..protocols import Array, Moments
 from .ending import ENDED, NOTICED, finer_metric, hidden, settled
 from .problem import Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
@@ -165,19 +165,6 @@ class Columns:
         return float(np.vdot(half, half))
 
 
-class FromCentre:
-    """The norm of a gradient at the centre, where a norm is for the user's coordinates."""
-
-    def __init__(self, norm: Norm, centre: Array) -> None:
-        self.norm, self.centre = norm, centre
-
-    def square(self, gradient: Array, unit: Any = 1.0) -> float:
-        if len(gradient) > len(self.centre):
-            gradient = gradient.copy()
-            gradient[:-1] += np.multiply.outer(self.centre, gradient[-1])
-        return self.norm.square(gradient, unit)
-
-
 def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """One symmetric product of X, after which everything is of coefficient size.
 
@@ -213,9 +200,7 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         0.5 * math.fsum(here.variances.tolist()),
         lambda: design.passes,
     )
-    given: Any = None if problem.criterion is None else problem.criterion.metric
-    norm: Any = Columns(metric.root) if given is None else FromCentre(given, here.centre)
-    stop = problem.stopping(here.moments, norm)
+    stop = problem.stopping(here.moments, Columns(metric.root))
     if run is None:
         run = problem.run(objective, stop, here.into(problem.start))
     else:
@@ -223,7 +208,6 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         run.move(objective, run.point.coef, here.into)
         run.stopping = stop
     stopping: Any = run.stopping
-    stopping.metric = norm
     outer = run.form
     run.form = Mapped(lambda coef: outer.out(here.out(coef)))
     run.metric = metric
@@ -237,7 +221,7 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         if run.iteration and unseen <= NOTICED * (stopping.null_loss - run.base.value + unseen):
             return run
     # in the user's coordinates, in which the data are
-    stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
+    stopping.metric = Diagonal(here.moments, 1.0, problem.alpha)
     run.move(problem.model, run.base.coef, here.out)
     run.form = Mapped(lambda coef: outer.out(here.smallest(coef, run.metric.null)))
     return by_the_data(problem, run, here)

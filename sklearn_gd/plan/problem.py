@@ -91,10 +91,8 @@ class Problem:
         As the estimator has them.
     form : Form
         The problem's coordinates.
-    judged_by : Moments or None
-        The columns', once `stopping` has been asked for, where the criterion is made of them.
     columns : Moments
-        The columns', whatever the criterion.
+        The columns', once `stopping` has been asked for.
     null_loss : float or None
         The loss of the best constant prediction, where `scale` does not say it.
     """
@@ -108,11 +106,9 @@ class Problem:
     max_iter: int
     verbose: int = 0
     callback: Callback | None = None
-    criterion: Stopping | None = None
     form: Any = field(default_factory=Coefficients)
     model: LinearModel = field(init=False)
-    judged_by: Moments | None = field(default=None, init=False)
-    columns: Any = field(default=None, init=False)
+    columns: Moments = field(init=False)
     null_loss: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -192,9 +188,6 @@ class Problem:
             size = float(np.abs(moments.centre[column]))
             raise ValueError(messages.out_of_range(f"X, column {column},", size, np.dtype(np.float64)))
         self.start = self.without_constant(self.start)
-        if self.criterion is not None:
-            return self.criterion
-        self.judged_by = moments
         norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
 
@@ -228,23 +221,20 @@ class Problem:
     @functools.cached_property
     def _rms(self) -> Array:
         """The root of the mean square of each column."""
-        assert self.judged_by is not None
-        return np.sqrt(self.judged_by.matrix + self.judged_by.centre**2)
+        return np.sqrt(self.columns.matrix + self.columns.centre**2)
 
     @functools.cached_property
     def amplified(self) -> float:
-        """By what columns' distance from zero multiplies the rounding errors of products; rows that are rotated are about theirs."""
-        if self.judged_by is None:
-            return 1.0
+        """By what columns' distance from zero multiplies the rounding errors of products."""
         # far from zero in units of the metric, where a column that does not vary has the penalty's
-        offset = self.judged_by.centre * Diagonal(self.judged_by, self.loss.curvature, self.alpha).root
+        offset = self.columns.centre * Diagonal(self.columns, self.loss.curvature, self.alpha).root
         return math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(len(offset), 1))
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
         """A new run on a form of the problem."""
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
         run.form = self.form
-        if self.columns is not None and self.amplified > FAR:
+        if self.amplified > FAR:
             run.rounding.refresh_every = 1
         return run
 
