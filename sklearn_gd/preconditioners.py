@@ -96,6 +96,8 @@ class Centred(Identity):
         0 without an intercept.
     """
 
+    name: str | None = "full"
+
     def __init__(self, centre: Array, weight_sum: float) -> None:
         self.centre = centre
         self.has_intercept = bool(weight_sum > 0)
@@ -249,8 +251,6 @@ class Full(Centred):
     Statistical Mathematics 40, 1988, doi:10.1007/BF00049423 (the bound of the logistic Hessian).
     """
 
-    name = "full"
-
     def __init__(
         self,
         matrix: Array,
@@ -337,8 +337,6 @@ class Composed(Centred):
     weight_sum : float
     """
 
-    name = "full"
-
     def __init__(self, basis: Array, matrix: Array, centre: Array, weight_sum: float) -> None:
         super().__init__(centre, weight_sum)
         self.basis = basis
@@ -367,11 +365,6 @@ class Rounded(Centred):
     alpha : float
         The penalty's curvature.
 
-    Attributes
-    ----------
-    resolves : bool
-        Whether no direction in which little varies got its curvature from rounding.
-
     Raises
     ------
     scipy.linalg.LinAlgError
@@ -386,12 +379,6 @@ class Rounded(Centred):
     # What float32's rounding takes from the smallest eigenvalues, relative to the diagonal: p entries off by independent
     # errors are a matrix of norm 2√p of one. Added, so that the factorisation does not fail on it.
     LOST = 2 * float(np.finfo(np.float32).eps)
-    # A pivot, relative to the diagonal, that may be the work of rounding: 1/25 of it is, see `designs.products`.
-    SMALL = 1e-4
-    # What the penalty must have of such a pivot. Where rounding had a hundred times as much, on 100 columns of which five were
-    # combinations of others, a logistic descent took ten iterations for five; with up to twenty times as much, on dummy
-    # variables, it took as many as in double precision.
-    PENALTY_SHARE = 0.02
 
     def __init__(self, curvature: Moments, unit: Array, alpha: float) -> None:
         super().__init__(curvature.centre, curvature.weight_sum)
@@ -404,12 +391,8 @@ class Rounded(Centred):
         entries[...] = np.where(usable & (diagonal > 0), diagonal, 1.0)
         self.root = np.where(usable, 1 / unit, 0.0)
         self.factor, failed = spotrf(matrix, lower=1, overwrite_a=1, clean=0)
-        pivots = np.square(self.factor.diagonal(), dtype=np.float64)
-        if failed or not np.isfinite(pivots.sum()):
+        if failed or not np.isfinite(self.factor.diagonal()).all():
             raise scipy.linalg.LinAlgError("not positive definite in float32")
-        # whether no pivot that may be the work of rounding decides
-        small = usable & (pivots < self.SMALL * diagonal)
-        self.resolves = not small.any() or bool((alpha / unit**2 >= self.PENALTY_SHARE * pivots)[small].all())
 
     def solve(self, w: Array) -> None:
         right = (self.root * w.T).T
@@ -436,10 +419,6 @@ class Nystrom(Identity):
     most : int
         The largest rank.
 
-    Attributes
-    ----------
-    rank : int
-
     References
     ----------
     Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis and
@@ -447,16 +426,15 @@ class Nystrom(Identity):
     """
 
     name = "nystrom"
-    newton = False
     # A sketch whose last eigenvalue is this part of the first has caught what a condition number is made of; twice the
     # rank would save fewer iterations than it costs passes.
     CAUGHT = 1e-3
 
-    def __init__(self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int = 256) -> None:
+    def __init__(self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int) -> None:
         self.metric = metric
         random = np.random.default_rng(0)
         most = min(most, size)
-        test, predictor = np.zeros((size, 0)), np.zeros((size, 0))
+        test, products = np.zeros((size, 0)), np.zeros((size, 0))
         rank = min(16, most)
         while True:
             # only the new vectors are multiplied
@@ -464,12 +442,11 @@ class Nystrom(Identity):
             fresh -= test @ (test.T @ fresh)
             fresh = np.linalg.qr(fresh)[0]
             test = np.concatenate([test, fresh], axis=1)
-            predictor = np.concatenate([predictor, metric.half_transposed(product(metric.half(fresh)))], axis=1)
-            values, vectors = sketch(test, predictor)
+            products = np.concatenate([products, metric.half_transposed(product(metric.half(fresh)))], axis=1)
+            values, vectors = sketch(test, products)
             if rank == most or len(values) < rank or values[-1] <= self.CAUGHT * values[0]:
                 break
             rank = min(2 * rank, most)
-        self.rank = len(values)
         self.vectors = vectors
         self.shrink = np.sqrt(values[-1:] / values) - 1
 
@@ -484,14 +461,14 @@ class Nystrom(Identity):
         return self._flattened(self.metric.half_transposed(gradient))
 
 
-def sketch(test: Array, predictor: Array) -> tuple[Array, Array]:
-    """Eigenvalues, falling, and eigenvectors of the Nyström approximation predictor (testᵀ predictor)⁺ imageᵀ."""
-    forms = test.T @ predictor
+def sketch(test: Array, products: Array) -> tuple[Array, Array]:
+    """Eigenvalues, falling, and eigenvectors of the Nyström approximation products (testᵀ products)⁺ productsᵀ."""
+    forms = test.T @ products
     values, vectors = np.linalg.eigh((forms + forms.T) / 2)
     # Directions in which the curvature is the rounding errors of its product, which make it asymmetric, too.
     noise = max(EPS * max(values[-1], np.finfo(np.float64).tiny), float(np.abs(forms - forms.T).max()))
     keep = values > 10 * len(values) * noise
-    half = predictor @ (vectors[:, keep] / np.sqrt(values[keep]))
+    half = products @ (vectors[:, keep] / np.sqrt(values[keep]))
     vectors, roots, _ = np.linalg.svd(half, full_matrices=False)
     return roots**2, vectors
 
@@ -533,8 +510,6 @@ class Joint(Centred):
     has_intercept : bool
     eps : float
     """
-
-    name = "full"
 
     def __init__(self, hessian: Array, centre: Array, alpha: float, has_intercept: bool, eps: float) -> None:
         super().__init__(centre, has_intercept)
@@ -715,6 +690,13 @@ class Inexact(Around):
         return out if out.any() else self.metric.direction(gradient)
 
 
+def in_metric(
+    product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]
+) -> Callable[[Array], Array]:
+    """The product Tᵀ H T u of vectors, where `product` is that of H with coefficients of some shape."""
+    return lambda u: metric.half_transposed(product(metric.half(u.reshape(shape)))).ravel()
+
+
 def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]) -> float:
     """An upper estimate of the largest eigenvalue of the Hessian bound in a metric, its sign left out: L.
 
@@ -727,9 +709,7 @@ def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner
     """
     size = int(np.prod(shape))
 
-    def apply(u: Array) -> Array:
-        return metric.half_transposed(product(metric.half(u.reshape(shape)))).ravel()
-
+    apply = in_metric(product, metric, shape)
     if size <= 16:
         matrix = np.stack([apply(column) for column in np.eye(size)])
         return float(np.abs(np.linalg.eigvalsh((matrix + matrix.T) / 2)).max(initial=0.0))

@@ -107,9 +107,6 @@ class Subspace(Protocol):
     def point(self, a: Array) -> Point:
         """The point at a."""
 
-    def point_at(self, factor: float) -> Point:
-        """The point at the same factor of every direction."""
-
     def searched(self, a: Array, *goal: float) -> tuple[Array, float, float] | None:
         """`steps.newton_search` from a over all coordinates, where that can be had in one go.
 
