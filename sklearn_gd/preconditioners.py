@@ -21,6 +21,7 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from .forms import with_intercept
 from .protocols import Array, MetricSource, Moments, Preconditioner
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Centred(Identity):
 
     def level(self, w: Array) -> Array:
         """Coefficients of the features with the intercept that leaves the prediction at the centre as it is."""
-        return np.concatenate([w, -(self.centre @ w)[None]]) if self.has_intercept else w
+        return with_intercept(w, 0.0, self.centre) if self.has_intercept else w
 
     def direction(self, gradient: Array) -> Array:
         out, w = self.about_centre(gradient)

@@ -16,10 +16,10 @@ import scipy.linalg
 from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
-from ..forms import Mapped
+from ..forms import Mapped, with_intercept
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Inexact, potrf, potrs, trtrs
-from ..protocols import Array, Design, Moments
+from ..protocols import Array
 from .ending import AIM, ENDED, hidden
 from .least_squares import by_products, gram, product_objective
 from .newton import newton
@@ -48,7 +48,7 @@ def dual_solution(problem: Problem, centre: Array) -> Array | None:
     """The solution w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned."""
     design = problem.design
     n = design.n_samples
-    matrix = design.row_products(centre, every_column(design))
+    matrix = design.row_products(centre, np.ones(design.n_features, dtype=bool))
     weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
     matrix.flat[:: n + 1] += problem.alpha / weight
     with whole_blas(n):
@@ -65,19 +65,8 @@ def dual_solution(problem: Problem, centre: Array) -> Array | None:
         u, ones = np.hsplit(potrs(root, np.hstack([y - middle, np.ones((n, 1))]), lower=1)[0], [y.shape[1]])
         b = u.sum(axis=0) / ones.sum()
         u, b = u - ones * b, b + middle
-    return complete(design.centred_adjoint(u, centre), b, centre, problem)
-
-
-def complete(w: Array, b: Array, centre: Array, problem: Problem) -> Array:
-    """Coefficients with the intercept that stands for b at the centre, in the shape that the problem has them."""
-    if problem.design.fit_intercept:
-        w = np.concatenate([w, (b - centre @ w)[None]])
-    return w.reshape(problem.start.shape)
-
-
-def every_column(design: Design) -> Array:
-    """All columns take part."""
-    return np.ones(design.n_features, dtype=bool)
+    w = design.centred_adjoint(u, centre)
+    return (with_intercept(w, b, centre) if design.fit_intercept else w).reshape(problem.start.shape)
 
 
 class RowSpan:
@@ -92,14 +81,11 @@ class RowSpan:
     Parameters
     ----------
     problem : Problem
-    moments : Moments
-        Of its columns.
     """
 
-    def __init__(self, problem: Problem, moments: Moments) -> None:
-        self.outer, self.design, self.centre = problem, problem.design, moments.centre
+    def __init__(self, problem: Problem) -> None:
+        self.outer, self.design, self.centre = problem, problem.design, problem.moments.centre
         self.large = large = problem.large
-        self.moments = moments
         products = self.design.row_products(self.centre, ~large)
         size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
         root, self.inverse, self.shift, self.dropped = row_root(products, size if self.design.fit_intercept else 0.0)
@@ -124,10 +110,7 @@ class RowSpan:
         u = self.inverse(v[: self.rank])
         w = self.design.centred_adjoint(u, self.centre)
         w[self.large] = v[self.rank : self.root.shape[1]]
-        if not self.design.fit_intercept:
-            return w
-        b = v[-1] + self.shift * u.sum(axis=0) - self.centre @ w
-        return np.concatenate([w, np.reshape(b, (1, *w.shape[1:]))])
+        return with_intercept(w, v[-1] + self.shift * u.sum(axis=0), self.centre) if self.design.fit_intercept else w
 
     def problem(self) -> Problem:
         """The problem in these coordinates."""
@@ -148,20 +131,19 @@ class RowSpan:
             return None
         null = self.design.centred_adjoint(self.dropped, self.centre)
         null[self.large] = 0.0
-        return np.concatenate([null, -(self.centre @ null)[None]]) if self.design.fit_intercept else null
+        return with_intercept(null, 0.0, self.centre) if self.design.fit_intercept else null
 
 
 def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """Whatever the loss, by Gram matrix or Hessians in the space that the rows span."""
-    moments = problem.moments
-    form = RowSpan(problem, moments)
-    true, inner = problem.stopping(moments), form.problem()
+    form = RowSpan(problem)
+    true, inner = problem.stopping(), form.problem()
     if run is not None:
         at_home(problem, run, problem.model)
         run.move(inner.model, run.point.coef, form.into)
-        run.stopping, run.form = inner.stopping(inner.moments), inner.form
+        run.stopping, run.form = inner.stopping(), inner.form
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
-    run = judged(problem, run, inner, moments, true)
+    run = judged(problem, run, inner, true)
     if run.reason in ENDED:
         unseen = hidden(problem, run.coef, form.null())
         left = unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0)
@@ -169,7 +151,7 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     return run
 
 
-def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: Stopping) -> Run:
+def judged(problem: Problem, run: Run, inner: Problem, true: Stopping) -> Run:
     """A rotated run by the criterion in the user's coordinates; it goes on until that is met."""
     stopping: Any = run.stopping
     while run.reason == "gradient":
@@ -193,19 +175,12 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
             if reached * reached * value <= AIM * (true.null_loss - value):
                 run.reason = "precision"
                 break
-            return by_columns(problem, run, moments, true)
+            squared = isinstance(problem.loss, HalfSquaredError)
+            at_home(problem, run, product_objective(problem) if squared else problem.model)
+            diagonal = metric_for("diagonal", problem)
+            run.metric = diagonal if squared else Inexact(diagonal)
+            return plane_descent(problem, run)
     return run
-
-
-def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
-    """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
-    objective = product_objective(problem) if isinstance(problem.loss, HalfSquaredError) else problem.model
-    run.move(objective, run.base.coef, run.form.out)
-    run.form, run.stopping = problem.form, stopping
-    run.metric = metric_for("diagonal", problem, problem.moments)
-    if objective.coupled and problem.start.ndim == 2:
-        run.metric = Inexact(run.metric)
-    return plane_descent(problem, run)
 
 
 def in_double(array: Any) -> Any:

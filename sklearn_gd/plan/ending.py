@@ -7,7 +7,6 @@ the criterion is met before the first step.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -83,7 +82,7 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         # in a metric this fine steps are long, and what is summed of them is not what their coefficients predict
         run.rounding.refresh_every = 1
         run.history.flattest_norm, last = np.inf, run.iteration + MOST_ITERATIONS
-        plane_descent(problem, run, until=functools.partial(reached, last))
+        plane_descent(problem, run, until=lambda run, last=last: run.iteration >= last)
         if run.reason in (None, "diverged"):
             run.reason = "precision"
     run.stopping = criterion
@@ -106,11 +105,6 @@ def choose(run: Run, places: list[tuple[Array, float]], whole: float) -> None:
     run.history["gradient_norm"][-1] = run.stopping.measure(run.base.gradient, run.base.value, run.base.coef)[0]
 
 
-def reached(last: int, run: Run) -> bool:
-    """Whether a run has come to an iteration."""
-    return run.iteration >= last
-
-
 def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     """What directions have to gain that a metric takes for none, as the data tell; nothing where their columns do depend on each other.
 
@@ -128,7 +122,7 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     features = null[:p].reshape(p, -1)
     # products with rows about their centre: about zero those of columns far from there would be rounding errors
     variation = design.gram_along(features).diagonal()
-    real = variation > (DEPENDENT * EPS) ** 2 * p * (problem.columns.matrix @ np.square(features))
+    real = variation > (DEPENDENT * EPS) ** 2 * p * (problem.moments.matrix @ np.square(features))
     real = real.reshape(-1, null.shape[-1]).any(axis=0)
     if not real.any():
         return 0.0
@@ -260,7 +254,7 @@ def as_stored(problem: Problem, coef: Array) -> Array:
     """Coefficients in the precision of X, the intercept that which goes with the others as they were rounded."""
     low = coef.astype(problem.design.dtype)
     if problem.design.fit_intercept and low.dtype != coef.dtype:
-        low[-1] = coef[-1] + problem.columns.centre @ (coef[:-1] - low[:-1])
+        low[-1] = coef[-1] + problem.moments.centre @ (coef[:-1] - low[:-1])
     return low
 
 
@@ -270,7 +264,7 @@ def note_rounding(problem: Problem, run: Run) -> None:
         return
     p, coef = problem.design.n_features, run.coef
     squares = np.square(coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1).sum(axis=1)
-    terms = squares[:p] @ (problem.columns.matrix + problem.columns.centre**2) + squares[p:].sum()
+    terms = squares[:p] @ (problem.moments.matrix + problem.moments.centre**2) + squares[p:].sum()
     explained = max(run.stopping.null_loss - run.base.value, 0.0)
     lost = 0.5 * problem.loss.curvature * float(terms)
     if problem.design.dtype == np.float32 and lost > AIM * explained:

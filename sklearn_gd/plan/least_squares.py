@@ -21,15 +21,15 @@ from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
 from ..protocols import Array, Moments
 from .ending import ENDED, NOTICED, finer_metric, hidden, settled
-from .problem import Problem, Until, at_home, metric_for, plane_descent, rented
+from .problem import Problem, Until, at_home, plane_descent, rented
 from .span import inner_products, spanned, suits
 
-__all__ = ["by_products", "gram", "in_metric", "product_objective", "products", "rounded"]
+__all__ = ["by_products", "gram", "product_objective", "products", "rounded"]
 
 
 def by_products(problem: Problem) -> Run:
     """A run on the quadratic of which only the Hessian's products are needed, each of them one read of X."""
-    run = problem.run(product_objective(problem), problem.stopping(problem.moments))
+    run = problem.run(product_objective(problem), problem.stopping())
     run.metric = rented(problem)
     return run
 
@@ -39,13 +39,6 @@ def products(problem: Problem, run: Run | None, until: Until) -> Run:
     if suits(problem):
         return plane_descent(problem, spanned(problem, inner_products(until)), until)
     return plane_descent(problem, by_products(problem), until)
-
-
-def in_metric(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
-    """The same in a metric that the user has chosen."""
-    run = by_products(problem)
-    run.metric = metric_for(name, problem, problem.moments)
-    return plane_descent(problem, run, until)
 
 
 def rounded(problem: Problem, run: Run | None, until: Until) -> Run:
@@ -200,7 +193,8 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         0.5 * math.fsum(here.variances.tolist()),
         lambda: design.passes,
     )
-    stop = problem.stopping(here.moments, Columns(metric.root))
+    problem.moments = here.moments
+    stop = problem.stopping(Columns(metric.root))
     if run is None:
         run = problem.run(objective, stop, here.into(problem.start))
     else:
