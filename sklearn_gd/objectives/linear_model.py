@@ -45,10 +45,6 @@ class LinearModel:
     def passes(self) -> float:
         return self.design.passes
 
-    @property
-    def curvature(self) -> float:
-        return self.loss.curvature
-
     def at(self, coef: Array) -> ModelPoint:
         return ModelPoint(self, coef)
 
@@ -223,8 +219,7 @@ class ModelPoint(Point):
     def gradient(self) -> Array:
         if self._gradient is None:
             if self.trial is None or self.trial.slope is None:
-                # a trial of order 0 has no slopes
-                self._value, self._gradient = self.model.value_and_gradient(self.coef)
+                self._sweep()  # a trial of order 0 has no slopes
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial)
         return self._gradient
@@ -267,9 +262,7 @@ class ModelPoint(Point):
             (scalar(factor, predictor), predictor) for factor, predictor in zip(a, predictors, strict=True)
         ]
         if self.model.design.one_block:
-            predictor = first[0] * first[1]
-            for factor, part in others:
-                predictor += factor * part
+            predictor = moved(first[0] * first[1], others)
         else:
             predictor = np.empty_like(first[1])
 

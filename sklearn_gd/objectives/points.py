@@ -80,7 +80,3 @@ class Subspace:
     def point(self, a: Array) -> Any:
         """The point at a."""
         raise NotImplementedError
-
-    def point_at(self, factor: float) -> Any:
-        """The point at the same factor of every direction."""
-        return self.point(np.array([factor]))

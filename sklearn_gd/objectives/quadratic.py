@@ -30,7 +30,6 @@ class Quadratic:
         Reads of X so far.
     """
 
-    curvature = 1.0
     coupled = False
     least = 0.0
 
@@ -103,8 +102,8 @@ class QuadraticSubspace(Subspace):
             # the last step's part subtracted. So the predictor of the next step is a product of its own: carried along by a
             # recurrence alone, its errors double every few steps where the matrix is badly conditioned.
             last = rest[0]
-            last_form = column_sums(last.coef * last.predictor)
-            beta = -column_sums(first.coef * last.predictor) / np.where(last_form > 0, last_form, 1.0)
+            last_form = (last.coef * last.predictor).sum(axis=0)
+            beta = -(first.coef * last.predictor).sum(axis=0) / np.where(last_form > 0, last_form, 1.0)
             first.predictor = product(first.coef + beta * last.coef) - beta * last.predictor
         for direction in self.directions:
             if direction.predictor is None:
@@ -137,9 +136,6 @@ class QuadraticSubspace(Subspace):
     def value(self, a: Array) -> float:
         return self.derivatives(a, 0)[0]
 
-    def coef(self, a: Array) -> Array:
-        return self.origin.coef + self._combine(a, [direction.coef for direction in self.directions])
-
     @staticmethod
     def _combine(a: Array, vectors: Sequence[Array]) -> Array:
         out = a[..., 0] * vectors[0]
@@ -151,8 +147,3 @@ class QuadraticSubspace(Subspace):
         origin, predictors = self.origin, self.predictors()
         step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, predictors))
         return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.predictor, step)
-
-
-def column_sums(array: Array) -> Any:
-    """The sum of a vector, or of each column."""
-    return array.sum(axis=0)

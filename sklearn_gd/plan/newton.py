@@ -21,7 +21,8 @@ from ..forms import Coefficients
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Moments, Preconditioner
-from .ending import AIM, finer_metric, settled
+from .ending import AIM, ENDED, finer_metric, settled
+from .least_squares import by_products
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
 from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
@@ -37,7 +38,7 @@ def begun(problem: Problem, run: Run | None) -> Run:
     if problem.outputs > 1:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
-    stopping = problem.stopping(problem.moments)
+    stopping = problem.stopping()
     run = problem.run(problem.model, stopping)
     if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
@@ -48,8 +49,8 @@ def begun(problem: Problem, run: Run | None) -> Run:
 
 def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
     """Plane searches in a metric that the user has chosen."""
-    run = begun(problem, run)
-    run.metric = metric_for(name, problem, problem.moments)
+    run = by_products(problem) if isinstance(problem.loss, HalfSquaredError) else begun(problem, run)
+    run.metric = metric_for(name, problem)
     return plane_descent(problem, run, until)
 
 
@@ -87,7 +88,7 @@ def judged(problem: Problem, run: Run, until: Until) -> Run:
 
 def sketch(problem: Problem, run: Run, until: Until) -> Run:
     """In the metric of a sketch of the Hessian's bound; never the first stage."""
-    run.metric = metric_for("nystrom", problem, problem.moments)
+    run.metric = metric_for("nystrom", problem)
     if not isinstance(problem.loss, HalfSquaredError):
         run.metric = Inexact(run.metric)
     at_home(problem, run, run.objective if run.form is problem.form else problem.model)
@@ -118,10 +119,12 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
             run.point.keep()
         else:
             run.move_start(sample.start())
-    run.metric = Renewed(sample)
-    if needs_inner(problem):
-        run.metric = Inexact(run.metric)
-    return plane_descent(problem, run), sample
+    renewed = Renewed(sample)
+    run.metric = Inexact(renewed) if needs_inner(problem) else renewed
+    plane_descent(problem, run)
+    if renewed.metric is None and run.reason in ENDED:  # the criterion was met where it began
+        run.metric.prepare(run)
+    return run, sample
 
 
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.

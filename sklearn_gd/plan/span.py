@@ -49,30 +49,27 @@ class SpanDesign:
         self.size = design.n_samples + design.fit_intercept
         self.one_block = design.one_block
         self.over_predictions, self.each_prediction = design.over_predictions, design.each_prediction
-        self._of: Any = None
-        self._out: Any = None
+        self.form = Mapped(self._columns)
 
     @property
     def passes(self) -> float:
         return self.inner.passes
 
-    def out(self, coef: Array) -> Array:
-        """The user's coefficients; of the last place that was asked for they are known."""
-        if self._of is not coef:
-            w = self.inner.sweep(Slopes(coef[: self.n_samples]))[1]
-            if self.fit_intercept:
-                p = self.inner.n_features
-                w[:p] -= np.multiply.outer(self.centre, w[p])
-                w[p] = coef[-1] - self.centre @ w[:p]
-            self._of, self._out = coef, w
-        return self._out
+    def _columns(self, coef: Array) -> Array:
+        """The user's coefficients."""
+        w = self.inner.sweep(Slopes(coef[: self.n_samples]))[1]
+        if self.fit_intercept:
+            p = self.inner.n_features
+            w[:p] -= np.multiply.outer(self.centre, w[p])
+            w[p] = coef[-1] - self.centre @ w[:p]
+        return w
 
     def forward(self, coef: Array) -> Array:
         """The linear predictor."""
         if not coef[: self.n_samples].any():
             level = coef[-1] if self.fit_intercept else 0.0
             return np.full((self.n_samples, *coef.shape[1:]), level, dtype=np.float64)
-        return self.inner.forward(self.out(coef))
+        return self.inner.forward(self.form.out(coef))
 
 
 class SpanModel(LinearModel):
@@ -250,13 +247,10 @@ class SpanNorm:
     def __init__(self, design: SpanDesign, columns: Diagonal) -> None:
         self.design, self.columns = design, columns
 
-    def half_transposed(self, gradient: Array) -> Array:
-        p = self.design.inner.n_features
-        out = self.design.out(gradient).copy()
-        out[:p] = (self.columns.root * out[:p].T).T
-        if self.design.fit_intercept:
-            out[p] = gradient[-1] / self.columns.root_weight_sum
-        return out
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        w = (self.columns.root * self.design.form.out(gradient)[: self.design.inner.n_features].T).T / unit
+        b = gradient[self.design.n_samples :] / (unit * (self.columns.root_weight_sum or 1.0))
+        return float(np.vdot(w, w)) + float(np.vdot(b, b))
 
 
 # Products with a Hessian for one direction: at the most, and where a better metric could be had for fewer.
@@ -279,7 +273,7 @@ def suits(problem: Problem) -> bool:
 def spanned(problem: Problem, most: int) -> Run:
     """A run in the span of the rows, at its start."""
     outer, moments = problem.model, problem.moments
-    criterion: Any = problem.stopping(moments)
+    criterion: Any = problem.stopping()
     design = SpanDesign(problem.design, moments.centre)
     model: Any = SpanModel(design, problem.loss, problem.y, problem.weight, outer.penalty)  # type: ignore[arg-type]
     diagonal = rented(problem)
@@ -291,6 +285,6 @@ def spanned(problem: Problem, most: int) -> Run:
     if isinstance(problem.loss, HalfSquaredError) and design.fit_intercept:
         start[-1] = problem.middle
     run = problem.run(model, stopping, start)
-    run.form = Mapped(design.out)
+    run.form = design.form
     run.metric = model.metric
     return run
