@@ -496,7 +496,7 @@ class Nystrom(Identity):
 
 
 def sketch(test: Array, predictor: Array) -> tuple[Array, Array]:
-    """Eigenvalues, falling, and eigenvectors of the Nyström approximation predictor (testᵀ predictor)⁺ imageᵀ."""
+    """Eigenvalues, falling, and eigenvectors of the Nyström approximation predictor (testᵀ predictor)⁺ predictorᵀ."""
     forms = test.T @ predictor
     values, vectors = np.linalg.eigh((forms + forms.T) / 2)
     # Directions in which the curvature is the rounding errors of its product, which make it asymmetric, too.

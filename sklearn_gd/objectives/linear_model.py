@@ -79,7 +79,7 @@ class LinearModel:
     def trial(
         self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True
     ) -> tuple[Trial, Any, Any]:
-        """The loss at the predictions base + Σ aₖ imageₖ; the slopes may be left out where nobody needs them.
+        """The loss at the predictions base + Σ aₖ predictorₖ; the slopes may be left out where nobody needs them.
 
         Returns
         -------
