@@ -5,8 +5,8 @@ Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, th
 
 from __future__ import annotations
 
-import math
 import functools
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable

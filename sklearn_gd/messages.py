@@ -316,7 +316,7 @@ def wrong_gradient(where: str, seen: float, said: float) -> str:
     """The text for a gradient that is not the function's."""
     return (
         f"The gradient disagrees with finite differences of fun at {where}: along a line through it fun changes by {seen:.6g} "
-        f"per unit of length, and the gradient says {said:.6g}. Extrapolate at jac, leave it out (jac=None), or pass check_gradient=False."
+        f"per unit of length, and the gradient says {said:.6g}. Look at jac, leave it out (jac=None), or pass check_gradient=False."
     )
 
 

@@ -584,7 +584,7 @@ class Around(Identity):
         self.metric = metric
 
     @property
-    def null(self) -> Any:  # type: ignore[override]
+    def null(self) -> Any:
         return self.metric.null
 
     def direction(self, gradient: Array) -> Array:

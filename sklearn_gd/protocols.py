@@ -20,28 +20,6 @@ if TYPE_CHECKING:
     from .descent import Run
     from .designs.rows import Curvature
 
-__all__ = [
-    "Array",
-    "Callback",
-    "Choose",
-    "Design",
-    "Direction",
-    "Extrapolate",
-    "Form",
-    "Loss",
-    "MetricSource",
-    "Moments",
-    "Momentum",
-    "Norm",
-    "Objective",
-    "Penalty",
-    "Point",
-    "Preconditioner",
-    "Recorder",
-    "StepRule",
-    "Subspace",
-]
-
 Array: TypeAlias = npt.NDArray[Any]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -94,53 +93,32 @@ class SparseDesign(RowBlocks):
         shape = X.dtype.itemsize, self.n_samples, self.n_features, X.data.size
         return *shape, chunk.start, chunk.stop, X.indptr, X.indices, X.data
 
-    def _sweep(
-        self, kernel: int, coef: Array | None, *arrays: Array | None, gradient: bool = True
-    ) -> tuple[float, Array] | None:
-        """The compiled sweep, or None where there is none; its arrays are y, weight, cells and raw."""
-        w, b = (None, None) if coef is None else self.split(coef)
-        w = None if w is None else np.ascontiguousarray(w)
-        if not self._takes(*arrays):
+    def compiled_sweep(self, what: Any, coef: Array | None, gradient: bool = True) -> Any:
+        if (what.cells if coef is None else coef).ndim == 2:
+            return self._outputs(what, coef, gradient) if what.kernel in compiled.OUTPUT_KERNELS else None
+        if what.kernel not in KERNELS or not self._takes(what.y, what.weight, what.cells, what.raw):
             return None
         self.passes += 1
-        *given, raw = arrays
+        w, b = (None, None) if coef is None else self.split(coef)
+        w = None if w is None else np.ascontiguousarray(w)
         p, intercept = self.n_features, 0.0 if b is None else float(b)
+        given = w, intercept, what.y, what.weight, what.cells
 
         def task(chunk: slice) -> tuple[Any, ...]:
             out = np.zeros(self.size) if gradient else None
             into = None if out is None else out[:p]
-            value, total = compiled.kernels.sparse_sweep(kernel, *self._rows(chunk), w, intercept, *given, into, raw)
+            value, total = compiled.kernels.sparse_sweep(what.kernel, *self._rows(chunk), *given, into, what.raw)
             if out is not None and self.fit_intercept:
                 out[p] = total
             return value, out if gradient else 0.0
 
         return add_up(self._chunks(task, self.light_rows))
 
-    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
-        what: Any = pointwise  # what has a kernel has all that kernels read
-        kernel = getattr(what, "kernel", None)
-        found = None
-        if kernel in KERNELS and (what.cells if coef is None else coef).ndim == 1:
-            found = self._sweep(kernel, coef, what.y, what.weight, what.cells, what.raw)
-        elif kernel in compiled.OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
-            found = self._outputs(kernel, coef, (what.y, what.weight, what.cells, what.raw))
-        return super().sweep(pointwise, coef) if found is None else found
-
-    def forward(self, coef: Array) -> Array:
-        raw = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
-        if coef.ndim == 1 and self._sweep(compiled.PLAIN, coef, None, None, None, raw, gradient=False) is not None:
-            return raw
-        if coef.ndim == 2 and self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
-            return raw
-        return super().forward(coef)
-
-    def _outputs(
-        self, kernel: int, coef: Array | None, parts: tuple[Any, ...], gradient: bool = True
-    ) -> tuple[float, Array] | None:
-        """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
-        y, weight, cells, raw = parts
-        p, k = self.n_features, (cells if coef is None else coef).shape[1]
-        if not compiled.coded(y) or k > compiled.MOST_SWEPT or not self._takes(weight, cells, raw):
+    def _outputs(self, what: Any, coef: Array | None, gradient: bool) -> Any:
+        """A compiled sweep for several outputs, or None where there is none."""
+        p, k = self.n_features, (what.cells if coef is None else coef).shape[1]
+        arrays = what.weight, what.cells, what.raw
+        if not compiled.coded(what.y) or k > compiled.MOST_SWEPT or not self._takes(*arrays):
             return None
         self.passes += 1
         w, b = None, np.zeros(k)
@@ -148,22 +126,20 @@ class SparseDesign(RowBlocks):
             w, given = self.split(coef)
             w, b = np.ascontiguousarray(w), b if given is None else np.ascontiguousarray(given)
 
+        weight, cells, raw = arrays
+
         def task(chunk: slice) -> tuple[float, Any]:
-            out, into, totals = None, None, None
+            out: Any = 0.0
+            into, totals = None, None
             if gradient:
                 out = np.zeros((self.size, k))
                 into, totals = out[:p], out[p] if self.fit_intercept else np.zeros(k)
             value = compiled.kernels.sparse_outputs(
-                kernel, k, *self._rows(chunk), w, b, y, weight, cells, into, totals, raw
+                what.kernel, k, *self._rows(chunk), w, b, what.y, weight, cells, into, totals, raw
             )
             return value, out
 
-        found = self._chunks(task, self.output_rows)
-        total = found[0][1]
-        for _, more in found[1:]:
-            if gradient:
-                total += more
-        return sum(value for value, _ in found), total
+        return add_up(self._chunks(task, self.output_rows), in_place=True)
 
     @functools.cached_property
     def pairs(self) -> float | None:  # type: ignore[override]
@@ -231,9 +207,7 @@ class SparseDesign(RowBlocks):
             return (out,)
 
         chunks = power_of_two(pairs // max(4 * p * p, CHUNK_PRODUCTS))
-        (out,), *more = self._chunks(task, max(1, -(-n // chunks)))
-        for (part,) in more:
-            out += part
+        (out,) = add_up(self._chunks(task, max(1, -(-n // chunks))), in_place=True)
         if weight is None:
             out /= n
         squares, weight_sum = out.diagonal()[:p].copy(), float(out[p, p])

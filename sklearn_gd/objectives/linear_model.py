@@ -75,7 +75,7 @@ class LinearModel:
     def trial(
         self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True
     ) -> tuple[Trial, Any, Any]:
-        """The loss at the predictions base + Σ aₖ imageₖ; the slopes may be left out where nobody needs them.
+        """The loss at the predictions base + Σ aₖ predictorₖ; the slopes may be left out where nobody needs them.
 
         Returns
         -------
@@ -222,7 +222,8 @@ class ModelPoint(Point):
                 self._sweep()  # a trial of order 0 has no slopes
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial)
-        return self._gradient
+        gradient: Array = self._gradient
+        return gradient
 
     def known(self, order: int = 0) -> Trial:
         """The trial at this point, with derivatives up to `order`."""

@@ -6,7 +6,6 @@ where a product costs as much as a hundred passes, and conjugate gradients often
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
