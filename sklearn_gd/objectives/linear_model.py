@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -222,7 +222,8 @@ class ModelPoint(Point):
                 self._sweep()  # a trial of order 0 has no slopes
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial)
-        return cast(Array, self._gradient)
+        known: Any = self._gradient
+        return known
 
     def known(self, order: int = 0) -> Trial:
         """The trial at this point, with derivatives up to `order`."""
