@@ -41,7 +41,7 @@ class SparseDesign(RowBlocks):
         n, p = X.shape
         per_row = X.nnz / max(n, 1)
         super().__init__(X, fit_intercept, per_row * (X.dtype.itemsize + X.indices.itemsize))
-        self.work = 2 * X.nnz  # an index beside every value
+        self.work = 2.0 * X.nnz  # an index beside every value
         # The adjoint of a chunk is as large as the coefficients: chunks must hold more than they return.
         chunks = int(np.clip(X.nnz // max(4 * p, 1 << 15), 1, 16))
         self.chunk_rows = max(1, -(-n // chunks))
