@@ -216,13 +216,6 @@ class FunctionPoint(Point):
         """
         return Direction(np.where(self._presses(-self.full) | self._presses(coef), 0.0, coef))
 
-    def refreshed(self) -> FunctionPoint:
-        """Itself: nothing here is a sum of steps."""
-        return self
-
-    def minus(self, other: Any) -> Direction:
-        return Direction(self.coef - other.coef)
-
     def along(self, *directions: Direction) -> FunctionSubspace:
         return FunctionSubspace(self, directions)
 

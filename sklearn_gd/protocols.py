@@ -255,17 +255,8 @@ class Penalty(Protocol):
         """aᵀ (Hessian) b."""
 
 
-class Moments(Protocol):
-    """Second moments of the rows about their centre; see `designs.rows.Curvature`."""
-
-    @property
-    def matrix(self) -> Array: ...
-    @property
-    def centre(self) -> Array: ...
-    @property
-    def weight_sum(self) -> Any: ...
-    @property
-    def cross(self) -> Array | None: ...
+#: Second moments of the rows about their centre
+Moments: TypeAlias = "Curvature"
 
 
 class Design(Protocol):

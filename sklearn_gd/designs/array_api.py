@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import CONVERTED, block_sums, column_sums, home, place_of, transfer
-from ..costs import DenseCosts
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import Curvature, Plain, about_mean, add_up, coupled, coupling, finite_mean, require_finite
+from .rows import Curvature, LinearMap, about_mean, add_up, coupled, coupling, finite_mean, require_finite
 from .threads import cut
 
 __all__ = ["ArrayDesign"]
@@ -30,7 +29,7 @@ SLAB_BYTES = 1 << 28
 FEW_ROWS = 64
 
 
-class ArrayDesign(DenseCosts):
+class ArrayDesign(LinearMap):
     """A linear model's X on a device, of shape (n_samples, n_features).
 
     Coefficients come from the host and gradients and moments go there, in double precision; raw predictions and all that
@@ -44,18 +43,10 @@ class ArrayDesign(DenseCosts):
     def __init__(self, X: Any, fit_intercept: bool) -> None:
         self.place = place_of(X)
         self.xp = self.place.xp
-        self.fit_intercept = fit_intercept
-        self.n_samples, self.n_features = X.shape
-        self.dtype = np.dtype("float64" if X.dtype == self.xp.float64 else "float32")
         # a view of row-major X and a row-major copy of any other: blocks of rows are reshaped at every pass
-        self.X = self.xp.reshape(self.xp.reshape(X, (-1,)), X.shape)
-        self.size = self.n_features + fit_intercept
-        self.passes = 0.0
-        self.work = self.n_samples * self.n_features
+        super().__init__(self.xp.reshape(self.xp.reshape(X, (-1,)), X.shape), fit_intercept)
+        self.dtype = np.dtype("float64" if X.dtype == self.xp.float64 else "float32")
         self.double = self.place.double == self.xp.float64  # whether the device has double precision
-
-    def _put(self, array: Array) -> Any:
-        return self.place.put(array, self.dtype)
 
     # -- the linear map -----------------------------------------------------------------------------------------
 
@@ -91,11 +82,6 @@ class ArrayDesign(DenseCosts):
         value, residual = pointwise(slice(0, self.n_samples), raw)
         value, gradient = home(value, self.adjoint(residual))
         return value, gradient
-
-    def normal(self, coef: Array, weight: Any) -> Array:
-        """[X 1]ᵀ W [X 1] coef."""
-        out = self.sweep(Plain(weight), coef)[1]
-        return out / self.n_samples if weight is None else out
 
     def over_predictions(self, task: Callable[[slice], tuple[Any, ...]]) -> tuple[Any, ...]:
         """`task` of all samples, what it returns brought home."""

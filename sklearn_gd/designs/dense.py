@@ -54,8 +54,6 @@ class DenseDesign(RowBlocks):
 
     def __init__(self, X: Array, fit_intercept: bool) -> None:
         super().__init__(X, fit_intercept, X.shape[1] * X.dtype.itemsize)
-        # floating-point operations of one product with one vector, the unit in which costs are compared
-        self.work = X.size
         if self._takes():  # passes that are compiled, of one vector
             size = X.size * X.dtype.itemsize
             parts = 1 if size <= LIGHT_BYTES else max(2, min(self.most_chunks, 2 * size // LIGHT_BYTES))

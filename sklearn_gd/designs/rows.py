@@ -164,24 +164,45 @@ def finite_mean(rows: Array) -> Array:
     return np.where(np.isfinite(mean), mean, 0.0)
 
 
-class RowBlocks(DenseCosts):
-    """A design whose rows are in memory.
+class LinearMap(DenseCosts):
+    """What every design knows of X, wherever that lives.
 
-    Subclasses give `block(s)`, `block_forward(block, coef)`, `block_adjoint(block, residual)`, `block_dense(s)`, `take(rows)`, and
-    may give a faster `forward` or `moments`.
+    Parameters
+    ----------
+    X : array or collection of shape (n_samples, n_features)
+    fit_intercept : bool
     """
 
-    work: float  # of one product with a vector, in operations
-    where = "memory"
-    most_rows = MOST_ROWS  # of a block that a thread reads for products of its columns
+    sweep: Any
 
-    def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
+    def __init__(self, X: Any, fit_intercept: bool) -> None:
         self.X = X
         self.fit_intercept = fit_intercept
         self.n_samples, self.n_features = X.shape
         self.dtype = X.dtype
         self.size = self.n_features + fit_intercept
         self.passes = 0.0
+        # floating-point operations of one product with one vector, the unit in which costs are compared
+        self.work = float(self.n_samples * self.n_features)
+
+    def normal(self, coef: Array, weight: Any) -> Array:
+        """[X 1]ᵀ W [X 1] coef in one read of X."""
+        out = self.sweep(Plain(weight), coef)[1]
+        return out / self.n_samples if weight is None else out
+
+
+class RowBlocks(LinearMap):
+    """A design whose rows are in memory.
+
+    Subclasses give `block(s)`, `block_forward(block, coef)`, `block_adjoint(block, residual)`, `block_dense(s)`, `take(rows)`, and
+    may give a faster `forward` or `moments`.
+    """
+
+    where = "memory"
+    most_rows = MOST_ROWS  # of a block that a thread reads for products of its columns
+
+    def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
+        super().__init__(X, fit_intercept)
         self._centre: Array | None = None
         self.far = True  # whether some column's centre is far from zero beside its spread; `moments` tell
         n = self.n_samples
@@ -364,13 +385,6 @@ class RowBlocks(DenseCosts):
         """
         return None
 
-    def normal(self, coef: Array, weight: Any) -> Array:
-        """[X 1]ᵀ W [X 1] coef in one read of X."""
-        out = self.sweep(Plain(weight), coef)[1]
-        if weight is None:
-            out /= self.n_samples
-        return out
-
     def columns(self, chosen: Array) -> Array:
         """Some columns as a NumPy array, in double precision."""
         self.passes += 1
@@ -414,10 +428,6 @@ class RowBlocks(DenseCosts):
         Curvature
             Of the columns, and the targets behind them.
         """
-        with quiet(self):
-            return self._gram(weight, targets)
-
-    def _gram(self, weight: Any, targets: Any) -> Curvature:
         self.passes += 1
         shift = self.provisional_centre(weight)
         if targets is not None:
@@ -427,7 +437,8 @@ class RowBlocks(DenseCosts):
         total = len(shift)
         about = About(shift, targets, None if weight is None else np.sqrt(weight, dtype=np.float64), self.fit_intercept)
         products = self._products_apart if total <= ROWS_APART else self._products_shared
-        matrix, sums, weight_sum = products(about, total)
+        with quiet(self):
+            matrix, sums, weight_sum = products(about, total)
         if targets is not None:  # the first pass over the data
             require_finite(matrix.diagonal())
         return about_mean(self, weight, shift, matrix, sums, weight_sum)
@@ -572,8 +583,7 @@ class RowBlocks(DenseCosts):
         centre = self.provisional_centre()
 
         def block(s: slice) -> Parts:
-            Z = self.block_dense(s)
-            Z = np.subtract(Z, centre, dtype=np.float64) if self.fit_intercept else Z.astype(np.float64, copy=False)
+            Z = np.subtract(self.block_dense(s), centre, dtype=np.float64)
             if self.fit_intercept:
                 Z = np.concatenate([Z, np.ones((Z.shape[0], 1))], axis=1)
             here, heavy = p[s], scaled[s]

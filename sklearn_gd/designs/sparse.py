@@ -41,7 +41,7 @@ class SparseDesign(RowBlocks):
         n, p = X.shape
         per_row = X.nnz / max(n, 1)
         super().__init__(X, fit_intercept, per_row * (X.dtype.itemsize + X.indices.itemsize))
-        self.work = 2 * X.nnz  # an index beside every value
+        self.work = 2.0 * X.nnz  # an index beside every value
         # The adjoint of a chunk is as large as the coefficients: chunks must hold more than they return.
         chunks = int(np.clip(X.nnz // max(4 * p, 1 << 15), 1, 16))
         self.chunk_rows = max(1, -(-n // chunks))
@@ -94,52 +94,41 @@ class SparseDesign(RowBlocks):
         return *shape, chunk.start, chunk.stop, X.indptr, X.indices, X.data
 
     def compiled_sweep(self, what: Any, coef: Array | None, gradient: bool = True) -> Any:
-        if (what.cells if coef is None else coef).ndim == 2:
-            return self._outputs(what, coef, gradient) if what.kernel in compiled.OUTPUT_KERNELS else None
-        if what.kernel not in KERNELS or not self._takes(what.y, what.weight, what.cells, what.raw):
+        shape = (what.cells if coef is None else coef).shape[1:]
+        numbers: tuple[Any, ...] = what.weight, what.cells, what.raw
+        if shape:  # several outputs
+            known = (
+                what.kernel in compiled.OUTPUT_KERNELS and compiled.coded(what.y) and shape[0] <= compiled.MOST_SWEPT
+            )
+        else:
+            known, numbers = what.kernel in KERNELS, (what.y, *numbers)
+        if not known or not self._takes(*numbers):
             return None
         self.passes += 1
-        w, b = (None, None) if coef is None else self.split(coef)
+        p, (w, b) = self.n_features, (None, None) if coef is None else self.split(coef)
         w = None if w is None else np.ascontiguousarray(w)
-        p, intercept = self.n_features, 0.0 if b is None else float(b)
-        given = w, intercept, what.y, what.weight, what.cells
-
-        def task(chunk: slice) -> tuple[Any, ...]:
-            out = np.zeros(self.size) if gradient else None
-            into = None if out is None else out[:p]
-            value, total = compiled.kernels.sparse_sweep(what.kernel, *self._rows(chunk), *given, into, what.raw)
-            if out is not None and self.fit_intercept:
-                out[p] = total
-            return value, out if gradient else 0.0
-
-        return add_up(self._chunks(task, self.light_rows))
-
-    def _outputs(self, what: Any, coef: Array | None, gradient: bool) -> Any:
-        """A compiled sweep for several outputs, or None where there is none."""
-        p, k = self.n_features, (what.cells if coef is None else coef).shape[1]
-        arrays = what.weight, what.cells, what.raw
-        if not compiled.coded(what.y) or k > compiled.MOST_SWEPT or not self._takes(*arrays):
-            return None
-        self.passes += 1
-        w, b = None, np.zeros(k)
-        if coef is not None:
-            w, given = self.split(coef)
-            w, b = np.ascontiguousarray(w), b if given is None else np.ascontiguousarray(given)
-
-        weight, cells, raw = arrays
+        b = np.zeros(shape) if b is None else np.asarray(b, order="C")
+        arrays = what.y, what.weight, what.cells
 
         def task(chunk: slice) -> tuple[float, Any]:
-            out: Any = 0.0
-            into, totals = None, None
-            if gradient:
-                out = np.zeros((self.size, k))
-                into, totals = out[:p], out[p] if self.fit_intercept else np.zeros(k)
-            value = compiled.kernels.sparse_outputs(
-                what.kernel, k, *self._rows(chunk), w, b, what.y, weight, cells, into, totals, raw
-            )
+            out = np.zeros((self.size, *shape)) if gradient else None
+            into: Any = None if out is None else out[:p]
+            if shape:
+                totals = None if out is None else np.zeros(shape)
+                value = compiled.kernels.sparse_outputs(
+                    what.kernel, shape[0], *self._rows(chunk), w, b, *arrays, into, totals, what.raw
+                )
+            else:
+                value, totals = compiled.kernels.sparse_sweep(
+                    what.kernel, *self._rows(chunk), w, float(b), *arrays, into, what.raw
+                )
+            if out is None:
+                return value, 0.0
+            if self.fit_intercept:
+                out[p] = totals
             return value, out
 
-        return add_up(self._chunks(task, self.output_rows), in_place=True)
+        return add_up(self._chunks(task, self.output_rows if shape else self.light_rows), in_place=True)
 
     @functools.cached_property
     def pairs(self) -> float | None:  # type: ignore[override]

@@ -375,9 +375,6 @@ class ModelSubspace(Subspace):
             self._forms = penalty.value(origin), along, forms
         return self._forms
 
-    def value(self, a: Array) -> float:
-        return self.derivatives(a, 0)[0]
-
     def point(self, a: Array) -> ModelPoint:
         """The point at a; it carries its predictions where a search has computed the predictors."""
         if self._last is not None and self._last[0] is a:
