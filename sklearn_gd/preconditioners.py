@@ -547,7 +547,7 @@ class Around(Identity):
         self.metric = metric
 
     @property
-    def null(self) -> Any:  # type: ignore[override]
+    def null(self) -> Any:
         return self.metric.null
 
     def direction(self, gradient: Array) -> Array:
@@ -672,15 +672,15 @@ class Inexact(Around):
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
         for _ in range(self.most):
-            predictor = self.base.hessian_product(step)
-            second_derivative = np.vdot(step, predictor)
+            product = self.base.hessian_product(step)
+            second_derivative = np.vdot(step, product)
             if not second_derivative > 0:
                 break
             # in place: of many coefficients every array more costs a tenth of a product
             rate = rho / second_derivative
-            predictor *= rate
-            residual += predictor
-            out += np.multiply(step, rate, out=predictor)
+            product *= rate
+            residual += product
+            out += np.multiply(step, rate, out=product)
             z = self.metric.direction(residual)
             last, rho = rho, -float(np.vdot(residual, z))
             if not rho > self.forcing**2 * first:

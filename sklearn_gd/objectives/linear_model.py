@@ -75,7 +75,7 @@ class LinearModel:
     def trial(
         self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True
     ) -> tuple[Trial, Any, Any]:
-        """The loss at the predictions base + Σ aₖ imageₖ; the slopes may be left out where nobody needs them.
+        """The loss at the predictions base + Σ aₖ predictorₖ; the slopes may be left out where nobody needs them.
 
         Returns
         -------
@@ -219,7 +219,8 @@ class ModelPoint(Point):
     def gradient(self) -> Array:
         if self._gradient is None:
             if self.trial is None or self.trial.slope is None:
-                self._sweep()  # a trial of order 0 has no slopes
+                # a trial of order 0 has no slopes
+                self._value, self._gradient = self.model.value_and_gradient(self.coef)
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial)
         return self._gradient

@@ -122,7 +122,7 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     features = null[:p].reshape(p, -1)
     # products with rows about their centre: about zero those of columns far from there would be rounding errors
     variation = design.gram_along(features).diagonal()
-    real = variation > (DEPENDENT * EPS) ** 2 * p * (problem.moments.matrix @ np.square(features))
+    real: Any = variation > (DEPENDENT * EPS) ** 2 * p * (problem.moments.matrix @ np.square(features))
     real = real.reshape(-1, null.shape[-1]).any(axis=0)
     if not real.any():
         return 0.0
