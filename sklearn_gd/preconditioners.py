@@ -340,7 +340,7 @@ class Composed(Centred):
     def solve(self, w: Array) -> None:
         inner = self.basis.T @ w
         self.inner.solve(inner)
-        np.dot(self.basis, inner, out=w)
+        w[:] = self.basis @ inner
 
 
 class Rounded(Centred):

@@ -210,14 +210,18 @@ class Problem:
         and add up over p columns.
         """
         n, p = self.design.n_samples, self.design.n_features
-        rms = np.sqrt(self.moments.matrix + self.moments.centre**2)
-        w, b = (rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
+        w, b = (self._rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
         terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
         size = self.sums_eps * (self.amplified + terms)
         if self.eps > self.sums_eps:
             middle = (coef[p] + self.moments.centre @ coef[:p]) / self.scale if len(coef) > p else np.zeros(1)
             size += self.eps * (1 + math.sqrt(np.vdot(middle, middle)))
         return math.sqrt((p + 1) / n) * size
+
+    @functools.cached_property
+    def _rms(self) -> Array:
+        """The root of the mean square of each column."""
+        return np.sqrt(self.moments.matrix + self.moments.centre**2)
 
     @functools.cached_property
     def amplified(self) -> float:
