@@ -245,7 +245,6 @@ class Full(Centred):
 
     Attributes
     ----------
-    rank : int
     reciprocal_condition : float
         Of the scaled matrix.
 
@@ -273,7 +272,6 @@ class Full(Centred):
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are
-        self.rank = p
         self.vectors: Array | None = None
         # in the matrix's own memory, whose other triangle it leaves as it was
         columns = matrix if matrix.flags.f_contiguous else matrix.T
@@ -283,18 +281,17 @@ class Full(Centred):
         else:
             # the squared pivots: small where columns depend on each other
             pivots = self.factor.diagonal().tolist()
-            self.reciprocal_condition = min(pivots, default=1.0) ** 2
+            self.reciprocal_condition = min(pivots) ** 2
             # The mean of the eigenvalues is 1. So the least is the determinant over the product of the others at the least, which is
             # at most (p/(p − 1))^(p−1) < e, and the largest is at most p.
-            self._at_least = math.prod(pivots) ** 2 / (math.e * max(p, 1))
+            self._at_least = math.prod(pivots) ** 2 / (math.e * p)
         # Pivots that small may hide a dependence: the eigenvectors tell.
         if self.reciprocal_condition < max(16 * p * eps, 1e-10):
             columns.flat[:: p + 1] = 1.0
             values, vectors = scipy.linalg.eigh(columns, lower=False, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
-            self.rank = int(keep.sum())
-            self.vectors = vectors[:, keep] / np.sqrt(values[keep])
-            if self.rank < p:
+            self.vectors = vectors * root_of(values, ~keep)
+            if not keep.all():
                 self.null = self.level(self.root[:, None] * vectors[:, ~keep])
             self.reciprocal_condition = float(values[keep][0] / values[-1])
 
@@ -349,17 +346,12 @@ class Full(Centred):
         np.multiply(self.root, inner.T, out=w.T)
 
     def solve_half(self, u: Array) -> Array:
-        cholesky = self.vectors is None
-        inner = trtrs(self.factor, u, lower=1, trans=1)[0] if cholesky else self.vectors @ u[: self.rank]
+        inner = trtrs(self.factor, u, lower=1, trans=1)[0] if self.vectors is None else self.vectors @ u
         return (self.root * inner.T).T
 
     def solve_half_transposed(self, gradient: Array) -> Array:
         scaled = (self.root * gradient.T).T
-        if self.vectors is None:
-            return trtrs(self.factor, scaled, lower=1)[0]
-        out = np.zeros_like(scaled)
-        out[: self.rank] = self.vectors.T @ scaled
-        return out
+        return trtrs(self.factor, scaled, lower=1)[0] if self.vectors is None else self.vectors.T @ scaled
 
 
 class Composed(Centred):
@@ -518,12 +510,11 @@ class PerOutput(Identity):
 
     def __init__(self, metrics: Sequence[Preconditioner]) -> None:
         self.metrics = metrics
-        size, placed = max((0 if m.null is None else len(m.null)) for m in metrics), []
-        for k, null in enumerate(metric.null for metric in metrics):
-            if null is not None:
-                out = np.zeros((size, len(metrics), null.shape[1]))
-                out[:, k] = null
-                placed.append(out)
+        placed = [
+            np.stack([null if j == k else np.zeros_like(null) for j in range(len(metrics))], axis=1)
+            for k, null in enumerate(metric.null for metric in metrics)
+            if null is not None
+        ]
         self.null = np.concatenate(placed, axis=2) if placed else None
 
     def direction(self, gradient: Array) -> Array:
@@ -709,15 +700,15 @@ class Inexact(Around):
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
         for _ in range(self.most):
-            predictor = self.base.hessian_product(step)
-            second_derivative = np.vdot(step, predictor)
+            product = self.base.hessian_product(step)
+            second_derivative = np.vdot(step, product)
             if not second_derivative > 0:
                 break
             # in place: of many coefficients every array more costs a tenth of a product
             rate = rho / second_derivative
-            predictor *= rate
-            residual += predictor
-            out += np.multiply(step, rate, out=predictor)
+            product *= rate
+            residual += product
+            out += np.multiply(step, rate, out=product)
             z = self.metric.direction(residual)
             last, rho = rho, -float(np.vdot(residual, z))
             if not rho > self.forcing**2 * first:

@@ -219,7 +219,8 @@ class ModelPoint(Point):
     def gradient(self) -> Array:
         if self._gradient is None:
             if self.trial is None or self.trial.slope is None:
-                self._sweep()  # a trial of order 0 has no slopes
+                # a trial of order 0 has no slopes
+                self._value, self._gradient = self.model.value_and_gradient(self.coef)
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial)
         known: Any = self._gradient
@@ -377,14 +378,13 @@ class ModelSubspace(Subspace):
 
     def point(self, a: Array) -> ModelPoint:
         """The point at a; it carries its predictions where a search has computed the predictors."""
+        origin, trial = self.origin, None
         if self._last is not None and self._last[0] is a:
-            return type(self.origin)(
-                self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._predictors)
-            )
-        if self._predictors is None or self.origin.trial is None:
-            return type(self.origin)(self.origin.model, self.coef(a))
-        trial = self.origin.model.trial(self.origin.trial.raw, a, self._predictors, 1)[0]
-        return type(self.origin)(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._predictors))
+            trial = self._last[1]
+        elif self._predictors is not None and origin.trial is not None:
+            trial = origin.model.trial(origin.trial.raw, a, self._predictors, 1)[0]
+        step = None if trial is None else (origin.coef, a, self._predictors)
+        return type(origin)(origin.model, self.coef(a), trial, step)
 
 
 class DistantSubspace(ModelSubspace):

@@ -91,6 +91,11 @@ class QuadraticPoint(Point):
         return QuadraticSubspace(self, directions)
 
 
+def inner(a: Array, b: Array) -> Any:
+    """The inner product of two vectors, of each output."""
+    return np.vdot(a, b) if a.ndim == 1 else np.einsum("ij,ij->j", a, b)
+
+
 class QuadraticSubspace(Subspace):
     """φ for a quadratic: of coefficient size; a row of steps an output."""
 
@@ -111,21 +116,11 @@ class QuadraticSubspace(Subspace):
         return [direction.predictor for direction in self.directions]
 
     def slopes(self) -> Array:
-        g = self.origin.gradient
-        if g.ndim == 1:
-            return np.array([np.vdot(d.coef, g) for d in self.directions])
-        return np.stack([np.einsum("ij,ij->j", d.coef, g) for d in self.directions], axis=1)
+        return np.array([inner(direction.coef, self.origin.gradient) for direction in self.directions]).T
 
     def hessian(self) -> Array:
-        predictors = self.predictors()
-        if self.origin.gradient.ndim == 1:
-            if len(predictors) == 1:
-                return np.array([[np.vdot(self.directions[0].coef, predictors[0])]])
-            return np.array([[np.vdot(d.coef, predictor) for predictor in predictors] for d in self.directions])
-        coefs = [d.coef for d in self.directions]
-        return np.moveaxis(
-            np.array([[np.einsum("ij,ij->j", c, predictor) for predictor in predictors] for c in coefs]), -1, 0
-        )
+        coefs = [direction.coef for direction in self.directions]
+        return np.array([[inner(coef, product) for coef in coefs] for product in self.predictors()]).T
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         hessian, slopes = self.hessian(), self.slopes()

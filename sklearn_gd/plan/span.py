@@ -80,22 +80,20 @@ class SpanModel(LinearModel):
     def at(self, coef: Array) -> SpanPoint:
         return SpanPoint(self, coef)
 
-    def riesz(self, slope: Array, coef: Array, factor: float = 1.0) -> Array:
-        """The vector that stands for slopes of the samples and a part of the penalty's gradient at some coefficients."""
+    def riesz(self, slope: Array, coef: Array) -> Array:
+        """The vector that stands for slopes of the samples and the penalty's gradient at some coefficients."""
         n = self.design.n_samples
         out = np.empty_like(coef)
         np.multiply(slope, self.mean, out=out[:n])
         if self.design.fit_intercept:
             out[n] = out[:n].sum(axis=0)
-        out[:n] += factor * self.penalty.alpha * coef[:n]
+        out[:n] += self.penalty.alpha * coef[:n]
         return out
 
-    def apart(self, coef: Array, predictor: Array) -> tuple[Array, Array, Array]:
-        """Ku, u and b of a vector whose linear predictor is known."""
+    def apart(self, coef: Array, predictor: Array) -> tuple[Array, Array]:
+        """Ku and u of a vector whose linear predictor is known."""
         n = self.design.n_samples
-        if not self.design.fit_intercept:
-            return predictor, coef, np.zeros(coef.shape[1:])
-        return predictor - coef[n], coef[:n], coef[n]
+        return (predictor - coef[n], coef[:n]) if self.design.fit_intercept else (predictor, coef)
 
     def inner(self, a: Array, b: Array, predictor: Array) -> float:
         """The inner product of two vectors, of the second of which the linear predictor is known."""
@@ -118,7 +116,7 @@ class SpanPoint(ModelPoint):
     def value(self) -> float:
         if self._value is None:
             trial = self.known(1)
-            kernel, u, _ = self.model.apart(self.coef, trial.raw)
+            kernel, u = self.model.apart(self.coef, trial.raw)
             self._value = trial.value + 0.5 * self.model.penalty.alpha * float(np.vdot(u, kernel))
         return self._value
 
@@ -158,9 +156,9 @@ class SpanSubspace(ModelSubspace):
             parts = [
                 model.apart(d.coef, predictor) for d, predictor in zip(self.directions, self.predictors(), strict=True)
             ]
-            kernel, u, _ = model.apart(origin.coef, origin.known().raw)
-            along = alpha * np.array([np.vdot(u, other) for other, *_ in parts])
-            forms = alpha * np.array([[np.vdot(vector, other) for other, *_ in parts] for _, vector, _ in parts])
+            kernel, u = model.apart(origin.coef, origin.known().raw)
+            along = alpha * np.array([np.vdot(u, other) for other, _ in parts])
+            forms = alpha * np.array([[np.vdot(vector, other) for other, _ in parts] for _, vector in parts])
             self._forms = 0.5 * alpha * float(np.vdot(u, kernel)), along, forms
         return self._forms
 
@@ -199,13 +197,11 @@ class SpanNewton(Identity):
 
     def scaled(self, q: Array) -> tuple[Array, Array]:
         """A gradient in the metric, and its linear predictor: one product with X and back."""
-        z = self.scale * q
+        z, predictor = self.scale * q, self.model.design.forward(q)
+        predictor *= self.scale
         if self.model.design.fit_intercept:
             z[-1] = self.intercept * q[-1]
-        predictor = self.model.design.forward(q)
-        predictor -= q[-1] if self.model.design.fit_intercept else 0.0
-        predictor *= self.scale
-        predictor += z[-1] if self.model.design.fit_intercept else 0.0
+            predictor += z[-1] - self.scale * q[-1]
         return z, predictor
 
     def direction(self, gradient: Array) -> Array:
