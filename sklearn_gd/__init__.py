@@ -15,6 +15,11 @@ from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .searches import GDSearchCV
+
 __all__ = [
     "DescentPathDisplay",
     "DivergenceError",
@@ -29,3 +34,12 @@ __all__ = [
     "gradient_descent",
     "show_versions",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The search, when it is asked for: it imports scikit-learn's."""
+    if name == "GDSearchCV":
+        from .searches import GDSearchCV
+
+        return GDSearchCV
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

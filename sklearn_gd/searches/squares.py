@@ -1,0 +1,493 @@
+"""Squared error from second moments: those of groups of rows, put together to training parts, and the fits that follow from them.
+
+Two uses: the optimum for many penalties, a factorisation each; and the iterates of gradient descent with given learning rates, of which
+every one is known from the eigenvectors of the training part's Hessian.
+
+With H = V diag(λ) Vᵀ, and g the gradient at the start w₀, iterate k is
+
+    w_k = w₀ − V φ_k(λ) Vᵀ g,    ∇F(w_k) = V ρ_k(λ) Vᵀ g,    ρ_k = 1 − λ φ_k,
+
+where ρ_k is a polynomial that the learning rates alone make: (1 − ηλ)^k for a constant one, and for others, and with the heavy ball,
+
+    ρ_{k+1} = (1 + β − η_k λ) ρ_k − β ρ_{k−1},    ρ_{−1} = ρ_0 = 1.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from ..descent import Stopping
+from ..designs.rows import Curvature
+from ..plan.least_squares import DIGITS_LOST
+from ..preconditioners import EPS, Diagonal, potrf, potrs
+from ..progress import RISES
+from ..protocols import Array
+from ..steps._schedules import Constant, Schedule
+from .sharing import Rows
+
+__all__ = ["Columns", "Descent", "Fit", "Moments", "Part", "affine", "columns_of", "columns_together", "moments_of", "optima", "sum_of"]
+
+# A column whose spread is within so many rounding errors of its mean is constant: moments that are put together have a few of them.
+NEAR = 100 * EPS
+# Iterates that are looked at together: a product of matrices takes no longer than one of a matrix and a few vectors.
+BLOCK = 64
+# Rounding errors of its sums within which a gradient may end a fit.
+ROUNDED = 1e3
+
+
+class Moments(NamedTuple):
+    """Second moments of some rows.
+
+    Attributes
+    ----------
+    weight_sum : float
+    centre : ndarray of shape (p + n_targets,)
+        The weighted mean of the features, and of the targets behind them.
+    matrix : ndarray of shape (p + n_targets, p + n_targets)
+        The weighted sum of products about it.
+    """
+
+    weight_sum: float
+    centre: Array
+    matrix: Array
+
+
+def moments_of(design: Any, rows: Rows, y: Array, weight: Array | None) -> Moments:
+    """The second moments of some rows of a design with an intercept, in one read of them.
+
+    Parameters
+    ----------
+    design : design
+    rows : slice or ndarray
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    weight : ndarray of shape (n_samples,) or None
+    """
+    part = type(design)(design.X[rows], True) if isinstance(rows, slice) else design.take(rows)
+    gram = part.gram(None if weight is None else weight[rows], y[rows])
+    if weight is None:  # a mean
+        return Moments(float(part.n_samples), gram.centre, gram.matrix * part.n_samples)
+    return Moments(float(gram.weight_sum), gram.centre, gram.matrix)
+
+
+def sum_of(groups: Sequence[Moments]) -> Moments:
+    """The moments of groups of rows together: sums, in which nothing cancels."""
+    weights = np.array([group.weight_sum for group in groups])
+    centres = np.stack([group.centre for group in groups])
+    total = float(weights.sum())
+    centre = weights @ centres / total
+    about = centres - centre
+    matrix = (about.T * weights) @ about
+    for group in groups:
+        matrix += group.matrix
+    return Moments(total, centre, matrix)
+
+
+class Columns(NamedTuple):
+    """What scalers know of the columns of a training part; each of shape (n_features,)."""
+
+    n_samples: int
+    mean: Array
+    variance: Array
+    low: Any = None
+    high: Any = None
+
+
+def columns_of(design: Any, rows: Rows, moments: Moments | None, bounds: bool) -> Columns:
+    """The columns of a group of rows, without weights: from its moments, where these have none, or by another read.
+
+    Parameters
+    ----------
+    design : design
+    rows : slice or ndarray
+    moments : Moments or None
+    bounds : bool
+        Whether the least and the largest entries are asked for.
+    """
+    part = type(design)(design.X[rows], True) if isinstance(rows, slice) else design.take(rows)
+    p, n = part.n_features, part.n_samples
+    if moments is None:
+        found = part.moments()
+        mean, variance = found.centre, found.matrix
+    else:
+        mean, variance = moments.centre[:p], moments.matrix.diagonal()[:p] / n
+    if not bounds:
+        return Columns(n, mean, variance)
+    X = design.X[rows]
+    low, high = (np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float64).ravel() for x in _bounds(X))
+    return Columns(n, mean, variance, low, high)
+
+
+def _bounds(X: Any) -> tuple[Any, Any]:
+    """The least and the largest entry of each column."""
+    return X.min(axis=0), X.max(axis=0)
+
+
+def columns_together(groups: Sequence[Columns]) -> Columns:
+    """The columns of groups of rows together."""
+    counts = np.array([group.n_samples for group in groups])
+    n = int(counts.sum())
+    means = np.stack([group.mean for group in groups])
+    mean = counts @ means / n
+    variance = counts @ (np.stack([group.variance for group in groups]) + (means - mean) ** 2) / n
+    if groups[0].low is None:
+        return Columns(n, mean, variance)
+    low, high = np.min([group.low for group in groups], axis=0), np.max([group.high for group in groups], axis=0)
+    return Columns(n, mean, variance, low, high)
+
+
+def affine(scaling: Sequence[tuple[type, tuple[Any, ...]]], columns: Columns) -> tuple[Array, Array]:
+    """The map x ↦ factor·x + shift of each column that scalers one behind the other learn from a training part.
+
+    Parameters
+    ----------
+    scaling : sequence of (class, parameters)
+        As `sharing.Setting` has them.
+    columns : Columns
+        Of the training part.
+
+    Returns
+    -------
+    factor, shift : ndarray of shape (n_features,)
+    """
+    factor, shift = np.ones(len(columns.mean)), np.zeros(len(columns.mean))
+    for kind, given in scaling:
+        if kind is StandardScaler:
+            a, b = _standard(columns.n_samples, factor * columns.mean + shift, factor**2 * columns.variance, *given)
+        else:
+            low, high = factor * columns.low + shift, factor * columns.high + shift
+            if kind is MinMaxScaler:
+                (least, most), _ = given
+                a = (most - least) / _no_zeros(high - low)
+                b = least - low * a
+            else:
+                a = 1.0 / _no_zeros(np.maximum(np.abs(low), np.abs(high)))
+                b = np.zeros(len(a))
+        factor, shift = a * factor, a * shift + b
+    return factor, shift
+
+
+def _standard(n: int, mean: Array, variance: Array, with_mean: bool, with_std: bool) -> tuple[Array, Array]:
+    """StandardScaler's map; columns that it takes for constant are centred alone."""
+    constant = variance <= n * EPS * variance + (n * mean * EPS) ** 2
+    a = 1.0 / np.sqrt(np.where(constant, 1.0, variance)) if with_std else np.ones(len(mean))
+    return a, -mean * a if with_mean else np.zeros(len(mean))
+
+
+def _no_zeros(scale: Array) -> Array:
+    """As scikit-learn's scalers treat columns without a spread."""
+    return np.where(scale < 10 * EPS, 1.0, scale)
+
+
+class Part:
+    """A training part, as squared error sees it.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (p, p)
+        The columns' covariances.
+    cross : ndarray of shape (p, n_targets)
+        Theirs with the targets.
+    variances, target : ndarray of shape (n_targets,)
+        The targets' variances and means.
+    centre : ndarray of shape (p,)
+        The columns' means.
+    n_samples : int
+    eps : float
+        The precision of X.
+    """
+
+    def __init__(self, moments: Moments, p: int, n_samples: int, eps: float) -> None:
+        matrix = moments.matrix / moments.weight_sum
+        self.matrix, self.cross = matrix[:p, :p], matrix[:p, p:]
+        self.variances = matrix.diagonal()[p:]
+        self.centre, self.target = moments.centre[:p], moments.centre[p:]
+        self.n_samples, self.eps = n_samples, eps
+        without = self.matrix.diagonal() <= (NEAR * self.centre) ** 2
+        if without.any():  # what is left there are rounding errors
+            self.matrix[without] = self.matrix[:, without] = self.cross[without] = 0.0
+
+    def scaled(self, factor: Array, shift: Array) -> Part:
+        """The same of columns x ↦ factor·x + shift."""
+        out = copy.copy(self)
+        out.matrix = factor[:, None] * self.matrix * factor
+        out.cross = factor[:, None] * self.cross
+        out.centre = factor * self.centre + shift
+        return out
+
+    def about(self, fit_intercept: bool) -> tuple[Array, Array, Array]:
+        """Second moments of the columns, theirs with the targets, and the targets', about the mean or about zero."""
+        if fit_intercept:
+            return self.matrix, self.cross, self.variances
+        return (
+            self.matrix + np.multiply.outer(self.centre, self.centre),
+            self.cross + np.multiply.outer(self.centre, self.target),
+            self.variances + self.target**2,
+        )
+
+
+def optima(part: Part, alphas: Sequence[float], fit_intercept: bool) -> list[Array | None]:
+    """The optimum for each penalty, by Cholesky's factorisation.
+
+    Parameters
+    ----------
+    part : Part
+    alphas : sequence of float
+    fit_intercept : bool
+
+    Returns
+    -------
+    list of ndarray of shape (p + 1, n_targets) or None
+        Coefficients, the intercept last (0 without one); None where the second moments have lost too many digits.
+    """
+    matrix, cross, _ = part.about(fit_intercept)
+    p = len(matrix)
+    diagonal = matrix.diagonal()
+    found: list[Array | None] = []
+    for alpha in alphas:
+        entries = diagonal + alpha
+        entries[entries == 0.0] = 1.0  # a column of zeros
+        shifted = matrix.copy()
+        shifted.flat[:: p + 1] = entries
+        # symmetric, so its transpose is it in LAPACK's order
+        factor, failed = potrf(shifted.T, lower=1, overwrite_a=1, clean=0)
+        # What a column varies by beside those before it, of what it varies by, bounds the condition number from below, whatever the
+        # units; as a rule it is about that.
+        if failed or float((factor.diagonal() ** 2 / entries).min(initial=1.0)) * DIGITS_LOST < EPS:
+            found.append(None)
+            continue
+        coef = np.empty((p + 1, cross.shape[1]))
+        coef[:p] = potrs(factor, cross, lower=1)[0]
+        coef[p] = part.target - part.centre @ coef[:p] if fit_intercept else 0.0
+        found.append(coef)
+    return found
+
+
+class Fit(NamedTuple):
+    """Where a fit ends.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (p + 1, n_targets)
+        The intercept last.
+    n_iter : int
+    reason : str
+        As the estimators have it.
+    """
+
+    coef: Array
+    n_iter: int
+    reason: str
+
+
+class Descent:
+    """Gradient descent on a training part: all its iterates, for any learning rates.
+
+    Parameters
+    ----------
+    part : Part
+    alpha : float
+    fit_intercept : bool
+    start : ndarray of shape (p + fit_intercept, n_targets)
+    """
+
+    def __init__(self, part: Part, alpha: float, fit_intercept: bool, start: Array) -> None:
+        matrix, cross, squares = part.about(fit_intercept)
+        p = len(matrix)
+        self.start, self.has_intercept = start, fit_intercept
+        hessian = np.zeros((len(start), len(start)))
+        linear = np.empty(start.shape)
+        linear[:p], linear[p:] = cross, part.target
+        if fit_intercept:
+            self.moments = Curvature(matrix.diagonal().copy(), part.centre, 1.0)
+            hessian[:p, :p] = matrix + np.multiply.outer(part.centre, part.centre)
+            linear[:p] += np.multiply.outer(part.centre, part.target)
+            hessian[p, :p] = hessian[:p, p] = part.centre
+            hessian[p, p] = 1.0
+        else:
+            self.moments = Curvature(matrix.diagonal().copy(), np.zeros(p), 0.0)
+            hessian[:] = matrix
+        hessian.flat[: p * (len(start) + 1) : len(start) + 1] += alpha
+        self.values, self.vectors = np.linalg.eigh(hessian)
+        product = hessian @ start
+        self.gradient = self.vectors.T @ (product - linear)
+        energy = part.variances + part.target**2
+        self.loss = 0.5 * float(energy.sum() + np.vdot(start, product - 2 * linear))
+        self._criterion(part, alpha, np.sqrt(squares))
+
+    def _criterion(self, part: Part, alpha: float, scale: Array) -> None:
+        """What `Stopping` is made of, in the coordinates of the eigenvectors."""
+        metric = Diagonal(self.moments, 1.0, alpha)
+        self.stopping = Stopping(metric, scale, 0.0, self.floor, part.eps)
+        self.half = metric.half_transposed(self.vectors)
+        self.scaled = self.gradient / scale
+        # Where λ is a rounding error, so is the part of the gradient there, and φ is what it is at λ = 0.
+        self.flat = self.values <= EPS * max(self.values[-1], 0.0)
+        self.inverse = 1.0 / np.where(self.flat, np.inf, self.values)
+        self.share = 0.5 * self.inverse * np.einsum("ij,ij->i", self.gradient, self.gradient)
+        offset = metric.centre * metric.root
+        self.amplified = math.sqrt(1.0 + float(offset @ offset) / max(len(offset), 1))
+        self.rms = np.sqrt(self.moments.matrix + self.moments.centre**2)
+        self.rough = math.sqrt((len(part.centre) + 1) / part.n_samples)
+        self.eps = part.eps
+        # ‖T⁻¹‖ at the most, where T is the criterion's metric: no gradient is shorter there than over it
+        spread = float(np.sqrt(self.moments.matrix + alpha).max(initial=1.0))
+        singular = bool((metric.root == 0).any())
+        self.shortest = 0.0 if singular else 1.0 / (spread + math.sqrt(1.0 + float(metric.centre @ metric.centre)))
+
+    def floor(self, coef: Array) -> float:
+        """The norm of a gradient's rounding errors: as `Problem.floor` has it."""
+        p, scale = len(self.rms), self.stopping.scale
+        w, b = (self.rms * coef[:p].T).T / scale, coef[p:] / scale
+        size = EPS * (self.amplified + math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b)))
+        if self.eps > EPS:
+            middle = (coef[p:].sum(axis=0) + self.moments.centre @ coef[:p]) / scale
+            size += self.eps * (1 + (math.sqrt(np.vdot(middle, middle)) if self.has_intercept else 0.0))
+        return self.rough * size
+
+    @property
+    def limit(self) -> float:
+        """2/L: constant learning rates beyond it diverge."""
+        return 2.0 / float(self.values[-1])
+
+    # -- iterates ---------------------------------------------------------------------------------------------------
+
+    def coef(self, rho: Array, reach: float) -> Array:
+        """The iterate of a polynomial, from its values and its reach, φ at λ = 0."""
+        phi = np.where(self.flat, reach, (1.0 - rho) * self.inverse)
+        return self.start - self.vectors @ (phi[:, None] * self.gradient)
+
+    def norms(self, rho: Array) -> tuple[Array, Array]:
+        """Losses, and gradients' norms as `tol` measures them, of several polynomials, a column each."""
+        values = self.loss - self.share.sum() + self.share @ (rho * rho)
+        squares = np.zeros(rho.shape[1])
+        for gradient in self.scaled.T:
+            half = self.half @ (gradient[:, None] * rho)
+            squares += np.einsum("ij,ij->j", half, half)
+        return values, np.sqrt(squares / np.maximum(values / self.stopping.null_loss, self.stopping.exact))
+
+    def blocks(self, rule: Schedule, momentum: float, first: int, last: int) -> Iterator[tuple[int, Array, Array]]:
+        """The iterates from the first to the last: their first number, their polynomials, a column each, and the reaches of these."""
+        if type(rule) is Constant and not momentum:
+            factor = 1.0 - rule.rate(0) * self.values
+            powers = np.empty((BLOCK, len(factor)))
+            powers[0], powers[1:] = 1.0, factor
+            np.multiply.accumulate(powers, axis=0, out=powers)
+            for k in range(first, last + 1, BLOCK):
+                count = min(BLOCK, last + 1 - k)
+                rho = np.power(factor, k)[:, None] * powers[:count].T
+                yield k, rho, rule.rate(0) * np.arange(k, k + count)
+            return
+        before = now = np.ones(len(self.values))
+        reached = earlier = 0.0
+        for k in range(first, last + 1, BLOCK):
+            rows, reaches = [], []
+            for i in range(k, min(k + BLOCK, last + 1)):
+                rows.append(now)
+                reaches.append(reached)
+                rate = rule.rate(i)
+                before, now = now, (1.0 + momentum - rate * self.values) * now - momentum * before
+                earlier, reached = reached, reached + rate + momentum * (reached - earlier)
+            yield k, np.array(rows).T, np.array(reaches)
+
+    def surely_until(self, rule: Schedule, momentum: float, max_iter: int, tol: float) -> int:
+        """An iterate before which the criterion cannot be met: the gradient's norm has a lower bound that falls steadily."""
+        factor = 1.0 - rule.rate(0) * self.values
+        if type(rule) is not Constant or momentum or np.abs(factor).max() > 1.0:
+            return 0
+        weight = np.einsum("ij,ij->i", self.scaled, self.scaled)
+        largest = max(self.loss / self.stopping.null_loss, self.stopping.exact)
+
+        def met(k: int) -> bool:
+            return self.shortest * math.sqrt(float(weight @ np.power(factor, 2 * k)) / largest) <= tol
+
+        low, high = 0, max_iter
+        if not met(high):
+            return high
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if met(middle) else (middle + 1, high)
+        return low
+
+    # -- a fit ------------------------------------------------------------------------------------------------------
+
+    def fit(self, rule: Schedule, momentum: float, max_iter: int, tol: float) -> Fit:
+        """Where the estimator ends with these learning rates.
+
+        Parameters
+        ----------
+        rule : Schedule
+        momentum : float
+            Heavy ball's.
+        max_iter, tol : as the estimator has them
+        """
+        watch = Watch(self.loss)
+        first = self.surely_until(rule, momentum, max_iter, tol)
+        for k, rho, reach in self.blocks(rule, momentum, first, max_iter):
+            values, norms = self.norms(rho)
+            ends = norms <= self.least_norm(rho, reach, values, norms, tol)
+            diverged = watch.diverged(values) | ~np.isfinite(norms)
+            over = np.flatnonzero(ends | diverged)
+            end = int(over[0]) if len(over) else len(norms) - 1
+            watch.note(values[: end + 1], rho, reach)
+            if len(over) and diverged[end]:
+                return Fit(self.ended(watch.rho, watch.reach), k + end, "diverged")
+            if len(over):
+                reason = "gradient" if norms[end] <= tol else "precision"
+                return Fit(self.ended(rho[:, end], reach[end]), k + end, reason)
+        return Fit(self.ended(rho[:, -1], reach[-1]), max_iter, "max_iter")
+
+    def least_norm(self, rho: Array, reach: Array, values: Array, norms: Array, tol: float) -> Any:
+        """The norms that end a fit: the tolerance, or the rounding errors of a gradient where these are larger."""
+        if not float(norms.min()) < ROUNDED * self.eps * self.amplified:
+            return tol
+        floor = self.floor(self.coef(rho[:, -1], reach[-1]))
+        part = np.sqrt(np.maximum(values / self.stopping.null_loss, self.stopping.exact))
+        return np.maximum(tol, np.where(norms < 0.01, floor / part, 0.0))
+
+    def ended(self, rho: Array, reach: float) -> Array:
+        """An iterate, with an intercept in any case."""
+        coef = self.coef(rho, reach)
+        return coef if self.has_intercept else np.concatenate([coef, np.zeros((1, coef.shape[1]))])
+
+
+class Watch:
+    """What a run remembers of its losses: how often they have risen in a row, and the least.
+
+    Parameters
+    ----------
+    start : float
+        The loss at the start.
+
+    Attributes
+    ----------
+    rho, reach : ndarray, float
+        The polynomial of the iterate with the least loss, and its reach.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.start, self.last, self.least = start, math.inf, math.inf
+        self.rises = 0
+        self.rho: Any = None
+        self.reach = 0.0
+
+    def diverged(self, values: Array) -> Array:
+        """Which of the next iterates have diverged, as `Run.observe` sees it."""
+        rises = values > np.concatenate([[self.last], values[:-1]])
+        order = np.arange(len(values))
+        self.in_a_row = order - np.maximum.accumulate(np.where(rises, -1 - self.rises, order))
+        grown = (self.in_a_row >= RISES) & (values > 10 * abs(self.start))
+        return np.asarray(grown | ~np.isfinite(values))
+
+    def note(self, values: Array, rho: Array, reach: Array) -> None:
+        """Remember iterates that were come to."""
+        finite = np.where(np.isfinite(values), values, np.inf)
+        best = int(finite.argmin())
+        if finite[best] < self.least:
+            self.least, self.rho, self.reach = float(finite[best]), rho[:, best], float(reach[best])
+        self.last, self.rises = float(values[-1]), int(self.in_a_row[len(values) - 1])
