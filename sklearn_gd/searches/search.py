@@ -15,14 +15,14 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from .. import messages
 from .._compat import choose_best, evaluate, has_callbacks
-from .sharing import REFUSED, Sharing, model_of
+from .sharing import Sharing, model_of
 from .work import Work
 
 __all__ = ["GDSearchCV"]
 
 # Why a candidate that could be shared is fitted as the others are.
 TOLD = "callbacks of the search see one fit at the least"
-WITNESS = "all others that are fitted are refused, which is no error of the whole search"
+WITNESS = "all others that are fitted fail, which is no error of the whole search"
 
 
 class GDSearchCV(GridSearchCV):
@@ -79,10 +79,9 @@ class GDSearchCV(GridSearchCV):
 
     def _mix(self, work: Work, X: Any, y: Any, params: dict[str, Any]) -> None:
         """Let scikit-learn fit the candidates that are not shared, and put the results together."""
-        left = [reason for reason in work.reasons if reason is not None]
-        if not left:
+        if not work.plain:
             work.leave(TOLD, work.shared[:1])
-        elif all(REFUSED in reason for reason in left):
+        elif len(work.plain) <= len(work.failing):
             work.leave(WITNESS, work.shared[:1])
         self._work = work
         try:

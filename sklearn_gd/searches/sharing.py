@@ -6,13 +6,13 @@ search took as long as it did: `Sharing` is printed.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
@@ -159,6 +159,8 @@ def setting_of(model: Model, params: Mapping[str, Any]) -> Setting | str:
             steps[name] = value if name in steps else steps[name]
         elif "__" in inner:
             return f"{key} is a parameter of a part"
+        elif inner.endswith("_"):
+            raise KeyError(inner)
         else:
             own[name][inner] = value
     if type(steps[model.last]) is not GDLinearRegression:
@@ -179,7 +181,8 @@ def _scaler(step: Any, own: dict[str, Any]) -> tuple[type, tuple[Any, ...]] | st
     text = _refused(step)
     if text:
         return text
-    given = step.get_params(deep=False)
+    # what a constructor sets, and nobody else; `get_params` takes as long as a small fit
+    given = dict(vars(step))
     for name in own:
         given[name]  # a KeyError where there is no such parameter
     given.update(own)
@@ -197,7 +200,7 @@ def _scaler(step: Any, own: dict[str, Any]) -> tuple[type, tuple[Any, ...]] | st
 
 def _of_model(model: Any, own: dict[str, Any], scaling: tuple[Any, ...]) -> Setting | str:
     """The model's part of `setting_of`."""
-    probe = clone(model)
+    probe = copy.copy(model)
     known = vars(probe)
     for name in own:
         known[name]  # a KeyError where there is no such parameter

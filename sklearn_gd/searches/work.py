@@ -25,7 +25,7 @@ from ..linear_model import GDLinearRegression
 from ..preconditioners import EPS
 from ..protocols import Array
 from .scores import STANDARD, fitted, standard_scores
-from .sharing import Model, Round, Setting, rounds_of, setting_of, together
+from .sharing import REFUSED, Model, Round, Setting, rounds_of, setting_of, together
 from .squares import (
     Columns,
     Descent,
@@ -64,6 +64,8 @@ class Work:
     scorers, metric, routed : as scikit-learn's search has them
     reasons : list of str or None
         Why a candidate is not shared.
+    failing : set of int
+        Those of which some fit is an error.
     out : list of list of dict
         What was found for a candidate, a split each.
     """
@@ -75,6 +77,7 @@ class Work:
         self.candidates = list(ParameterGrid(search.param_grid))
         self.settings: list[Any] = [setting_of(model, candidate) for candidate in self.candidates]
         self.reasons = [setting if isinstance(setting, str) else None for setting in self.settings]
+        self.failing = {number for number, reason in enumerate(self.reasons) if reason and REFUSED in reason}
         self.splits: list[tuple[Array, Array]] = []
         self.out: list[list[dict[str, Any]]] = [[] for _ in self.candidates]
         self.ends: dict[str, list[int]] = {"max_iter": [], "diverged": []}
@@ -250,9 +253,11 @@ class Work:
                 fit = made[key].fit(setting.rule, setting.momentum, setting.max_iter, setting.tol)  # type: ignore[arg-type]
             except (ArithmeticError, LookupError, TypeError, ValueError) as error:
                 self.leave(f"its fit failed: {error}", [number])
+                self.failing.add(number)
                 continue
             if fit.reason == "diverged" and setting.strict:
                 self.leave(STRICT, [number])
+                self.failing.add(number)
                 continue
             found[number] = fit
         return found
