@@ -9,16 +9,16 @@
 
 __version__ = "0.1.0"
 
+from typing import TYPE_CHECKING, Any
+
 from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
 
-from typing import TYPE_CHECKING, Any
-
 if TYPE_CHECKING:
-    from .searches import GDSearchCV
+    from .searches import GDSearchCV as GDSearchCV
 
 __all__ = [
     "DescentPathDisplay",

@@ -129,7 +129,9 @@ def test_ridge():
     assert ours.best_index_ == theirs.best_index_
 
 
-@pytest.mark.parametrize("scoring", [None, "r2", "neg_root_mean_squared_error", ["r2", "neg_mean_squared_error"], "neg_max_error"])
+@pytest.mark.parametrize(
+    "scoring", [None, "r2", "neg_root_mean_squared_error", ["r2", "neg_mean_squared_error"], "neg_max_error"]
+)
 @pytest.mark.parametrize("zero", [False, True])
 def test_weights(scoring, zero):
     """Of the fits and, where scikit-learn weighs scores, of the scores."""
@@ -287,7 +289,11 @@ def test_iterates_of_columns_that_depend_on_each_other(seed):
     X = rng.normal(size=(90, 5)) @ rng.normal(size=(5, 5))
     y = X @ rng.normal(size=5) + 0.1 * rng.normal(size=90)
     L = np.linalg.eigvalsh(np.cov(X[:60].T))[-1]
-    grid = {"learning_rate": list(np.array([0.1, 0.5, 1.0, 1.5, 1.8, 2.2]) / L), "tol": [1e-2, 1e-4], "max_iter": [5000]}
+    grid = {
+        "learning_rate": list(np.array([0.1, 0.5, 1.0, 1.5, 1.8, 2.2]) / L),
+        "tol": [1e-2, 1e-4],
+        "max_iter": [5000],
+    }
     found, ours, _ = ends(GDSearchCV, GDLinearRegression(), grid, X, y)
     expected, theirs, _ = ends(GridSearchCV, GDLinearRegression(), grid, X, y)
     assert ours == theirs
@@ -323,7 +329,11 @@ def test_candidates_on_their_own(grid, reason):
     """They are fitted as scikit-learn does, and put among the others in their place."""
     X, y = data()
     grids = [{"alpha": [0.1]}, grid, {"alpha": [1.0, 2.0]}]
-    failed = pytest.warns(FitFailedWarning) if reason in ("diverges", "refuses its parameters") else warnings.catch_warnings()
+    failed = (
+        pytest.warns(FitFailedWarning)
+        if reason in ("diverges", "refuses its parameters")
+        else warnings.catch_warnings()
+    )
     with failed, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite", UserWarning)
         ours, theirs = both(GDLinearRegression(), grids, X, y)
@@ -363,7 +373,11 @@ class Shrunk(RegressorMixin, BaseEstimator):
     ("estimator", "grid", "reason"),
     [
         (Shrunk(), {"factor": [0.5, 1.0]}, "Shrunk"),
-        (make_pipeline(PolynomialFeatures(2), GDLinearRegression()), {"gdlinearregression__alpha": [1.0]}, "Polynomial"),
+        (
+            make_pipeline(PolynomialFeatures(2), GDLinearRegression()),
+            {"gdlinearregression__alpha": [1.0]},
+            "Polynomial",
+        ),
         (make_pipeline(StandardScaler(), Shrunk()), {"shrunk__factor": [0.5, 1.0]}, "Shrunk"),
     ],
 )

@@ -296,9 +296,7 @@ def _round(labels: Array, members: list[Array], first: int) -> Round:
     """The groups of a round, but for those in no training part."""
     rows = [np.flatnonzero(labels == label) for label in range(labels.max(initial=-1) + 1)]
     rows = [group for group in rows if any(member[group[0]] for member in members)]
-    splits = [
-        (first + k, [g for g, group in enumerate(rows) if member[group[0]]]) for k, member in enumerate(members)
-    ]
+    splits = [(first + k, [g for g, group in enumerate(rows) if member[group[0]]]) for k, member in enumerate(members)]
     return Round([together(group) for group in rows], splits)
 
 

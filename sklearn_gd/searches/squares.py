@@ -31,7 +31,19 @@ from ..protocols import Array
 from ..steps._schedules import Constant, Schedule
 from .sharing import Rows
 
-__all__ = ["Columns", "Descent", "Fit", "Moments", "Part", "affine", "columns_of", "columns_together", "moments_of", "optima", "sum_of"]
+__all__ = [
+    "Columns",
+    "Descent",
+    "Fit",
+    "Moments",
+    "Part",
+    "affine",
+    "columns_of",
+    "columns_together",
+    "moments_of",
+    "optima",
+    "sum_of",
+]
 
 # A column whose spread is within so many rounding errors of its mean is constant: moments that are put together have a few of them.
 NEAR = 100 * EPS

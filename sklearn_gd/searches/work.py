@@ -118,12 +118,13 @@ class Work:
         try:
             rounds = list(rounds_of(self.splits, n))
         except ValueError as error:
-            return self.leave(str(error))
+            self.leave(str(error))
+            return
         most = max((len(part.groups) for part in rounds), default=0)
         if min((len(train) for train, _ in self.splits), default=0) <= p:
-            return self.leave("a training part has fewer samples than features")
-        if most * p * p > max(MATRICES, n * p):
-            return self.leave(f"second moments of {most} groups of rows would take more memory than X")
+            self.leave("a training part has fewer samples than features")
+        elif most * p * p > max(MATRICES, n * p):
+            self.leave(f"second moments of {most} groups of rows would take more memory than X")
         with np.errstate(all="ignore"):
             for part in rounds:
                 self._round(part)
@@ -182,10 +183,13 @@ class Work:
     def _round(self, part: Round) -> None:
         """The results of splits whose training parts are made of the same groups."""
         design, p = self.design, self.design.n_features
+        if not self.shared:
+            return
         try:
             groups = [moments_of(design, rows, self.target, self.weight) for rows in part.groups]
         except ValueError as error:
-            return self.leave(f"the data are refused: {error}")
+            self.leave(f"the data are refused: {error}")
+            return
         columns: list[Columns] = []
         kinds = {kind.__name__ for n in self.shared for kind, _ in self.settings[n].scaling}
         if kinds:
@@ -197,14 +201,14 @@ class Work:
             start = time.perf_counter()
             moments = sum_of([groups[g] for g in members])
             if not moments.weight_sum > 0:
-                return self.leave("a training part has no weight")
+                self.leave("a training part has no weight")
+                return
             n_samples = len(self.splits[split][0])
             fits, coefs = self._fits(
                 Part(moments, p, n_samples, eps), columns_together([columns[g] for g in members]) if columns else None
             )
             middle = time.perf_counter()
             self._score(split, fits, coefs, middle - start)
-        return None
 
     def _fits(self, part: Part, columns: Columns | None) -> tuple[dict[int, Fit], dict[int, Array]]:
         """The fits of the shared candidates on a training part, and their coefficients for the columns as they are."""
