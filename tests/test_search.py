@@ -620,3 +620,60 @@ def test_logistic():
     X, y = data()
     ours, theirs = both(GDLogisticRegression(), {"C": [0.1, 1.0]}, X, (y > 0).astype(int))
     assert_same(ours, theirs, 1e-6)
+
+
+REFITS = {
+    "converged": {"learning_rate": [0.3], "tol": [1e-3]},
+    "diverged": {"learning_rate": [3.0]},
+    "ended": {"learning_rate": [0.02], "max_iter": [150]},
+    "heavy ball": {"learning_rate": [0.1], "momentum": [0.7], "max_iter": [70]},
+    "schedule": {"learning_rate": [InverseTime(0.3)], "max_iter": [40]},
+    "nothing": {"learning_rate": [0.3], "max_iter": [0]},
+    "start": {"learning_rate": [0.02], "init": [(np.ones(6), 2.0)], "fit_intercept": [True], "max_iter": [10]},
+    "no intercept": {"learning_rate": [0.02], "fit_intercept": [False], "max_iter": [10]},
+}
+
+
+@pytest.mark.parametrize("grid", REFITS.values(), ids=REFITS)
+@pytest.mark.parametrize("targets", [None, 2])
+def test_refit_from_sums(grid, targets):
+    """The best estimator has all that a fit gives it, and warns of what a fit warns; but it has read X once."""
+    if targets and "init" in grid:
+        grid = {**grid, "init": [(np.ones((2, 6)), np.ones(2))]}
+    X, y = data(targets=targets)
+    grid = {f"model__{name}": values for name, values in grid.items()}
+    searches = [search(piped(StandardScaler()), grid, cv=3) for search in (GDSearchCV, GridSearchCV)]
+    told = []
+    for search in searches:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            search.fit(X, y)
+        told.append([str(each.message) for each in caught if str(each.message).startswith("Gradient descent")][-1:])
+    ours, theirs = (vars(search.best_estimator_[-1]) for search in searches)
+    assert list(ours) == list(theirs)
+    assert told[0] == told[1]
+    for name in ("coef_", "intercept_", "loss_curve_"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-10, atol=1e-12)
+    assert ours["n_iter_"] == theirs["n_iter_"]
+    assert ours["stop_reason_"] == theirs["stop_reason_"]
+    for name, column in theirs["history_"].items():
+        if name != "passes":
+            np.testing.assert_allclose(ours["history_"][name], column, rtol=1e-8, atol=1e-10, err_msg=name)
+    assert set(ours["history_"]["passes"]) == {1.0}
+    assert [stage["iterations"] for stage in ours["stages_"]] == [stage["iterations"] for stage in theirs["stages_"]]
+    assert searches[0].predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_names_of_columns_behind_scalers(output):
+    """A model behind a scaler knows the names that the scaler gives it, and no others."""
+    pandas = pytest.importorskip("pandas")
+    X, y = data()
+    frame = pandas.DataFrame(X, columns=list("abcdef"))
+    estimator = piped(StandardScaler())
+    estimator.set_output(transform=output)
+    grid = {"model__learning_rate": [0.05, 0.1], "model__tol": [1e-2]}
+    ours, theirs = both(estimator, grid, frame, y, scoring="neg_max_error")
+    assert_same(ours, theirs)
+    assert hasattr(ours.best_estimator_[-1], "feature_names_in_") == (output == "pandas")
+    np.testing.assert_allclose(ours.predict(frame), theirs.predict(frame))

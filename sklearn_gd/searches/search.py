@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from .. import messages
 from .._compat import choose_best, evaluate, has_callbacks
+from .refit import refitted
 from .sharing import Sharing, model_of
 from .work import Work
 
@@ -243,9 +244,11 @@ class GDSearchCV(GridSearchCV):
         self.n_splits_ = len(work.splits)
         choose_best(self, work.metric, out[0]["test_scores"], results)
         if self.refit:
-            best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
             start = time.time()
-            best.fit(work.X, work.y, **work.routed.estimator.fit)
+            best = refitted(work, self.best_index_)
+            if best is None:
+                best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+                best.fit(work.X, work.y, **work.routed.estimator.fit)
             self.refit_time_ = time.time() - start
             self.best_estimator_ = best
             if hasattr(best, "feature_names_in_"):

@@ -454,6 +454,24 @@ class Descent:
                 return Fit(self.ended(rho[:, end], reach[end]), k + end, reason)
         return Fit(self.ended(rho[:, -1], reach[-1]), max_iter, "max_iter")
 
+    def history(self, rule: Schedule, momentum: float, n_iter: int) -> list[Array]:
+        """What a fit notes of its iterates: the columns of ``history_``, of one read of X."""
+        found: list[tuple[Array, Array]] = []
+        lengths = [np.zeros(1)]
+        last: Any = None
+        for _, rho, reach in self.blocks(rule, momentum, 0, n_iter):
+            found.append(self.norms(rho))
+            phi = np.where(self.flat[:, None], reach, (1.0 - rho) * self.inverse[:, None])
+            moves = np.diff(phi if last is None else np.column_stack([last, phi]), axis=1)
+            lengths.append(np.sqrt(np.einsum("ij,ij->i", self.gradient, self.gradient) @ (moves * moves)))
+            last = phi[:, -1]
+        values, norms = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        rates = np.array([0.0, *(rule.rate(k) for k in range(n_iter))])
+        momenta = np.where(np.arange(n_iter + 1) > 0, momentum, 0.0)
+        known = np.isfinite(values) & np.isfinite(norms)
+        columns = [values, norms, rates, momenta, np.concatenate(lengths), np.ones(n_iter + 1)]
+        return [column[known] for column in columns]
+
     def least_norm(self, rho: Array, reach: Array, values: Array, norms: Array, tol: float) -> Any:
         """The norms that end a fit: the tolerance, or the rounding errors of a gradient where these are larger."""
         if not float(norms.min()) < ROUNDED * self.eps * self.amplified:
