@@ -21,7 +21,8 @@ from ..objectives import Quadratic
 from ..preconditioners import Identity
 from ..progress import HISTORY
 from ..protocols import Array
-from .squares import Columns, Descent, Part, affine
+from .moments import Columns, affine
+from .squares import Descent, Part
 
 __all__ = ["fitted_front", "refitted"]
 

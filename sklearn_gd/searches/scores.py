@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from ..designs.threads import quiet
 from ..protocols import Array
+from .moments import rows_of
 from .sharing import Rows
 from .squares import Fit
 
@@ -61,8 +62,7 @@ def standard_scores(
     spread = np.average(about * about, axis=0, weights=weight)
     if len(y) < 2 or not (spread > 0).all():
         return None
-    part = type(design)(design.X[rows], True) if isinstance(rows, slice) else design.take(rows)
-    squares = mean_squares(part, coefs, y, weight)
+    squares = mean_squares(rows_of(design, rows), coefs, y, weight)
     return {name: STANDARD[kind](squares, spread) for name, kind in wanted.items()}
 
 

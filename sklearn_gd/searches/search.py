@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from .. import messages
 from .._compat import choose_best, evaluate, has_callbacks
-from .refit import refitted
+from .gram import GramWork
 from .sharing import Sharing, model_of
 from .work import Work
 
@@ -215,7 +215,7 @@ class GDSearchCV(GridSearchCV):
         if isinstance(model, str):
             return self._plain(model, X, y, params)
         try:
-            work = Work(self, model, X, y, params)
+            work = GramWork(self, model, X, y, params)
         except KeyError:
             # a parameter that there is not, of which scikit-learn has more to say
             return self._plain("a parameter is not known", X, y, params)
@@ -245,7 +245,7 @@ class GDSearchCV(GridSearchCV):
         choose_best(self, work.metric, out[0]["test_scores"], results)
         if self.refit:
             start = time.time()
-            best = refitted(work, self.best_index_)
+            best = work.refitted(self.best_index_)
             if best is None:
                 best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
                 best.fit(work.X, work.y, **work.routed.estimator.fit)

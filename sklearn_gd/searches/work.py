@@ -1,57 +1,32 @@
-"""The work that candidates share: from the rows' groups to the results of every split.
+"""The work that candidates share: who shares, what was found for each on every split, and what has to be said of it.
 
-Two uses: a search all of whose candidates are shared; and one in which some are fitted on their own, beside them.
+Two uses: second moments, from which fits of squared error follow (`gram`); and paths over a penalty, on which each fit begins where the last
+one ended (`walk`).
 """
 
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, check_cv
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import indexable
 
 from .. import messages
-from .._compat import at_rows, requested, score
-from ..designs import design_for
-from ..designs.threads import one_blas_thread, whole_blas
+from .._compat import requested
 from ..exceptions import DivergenceWarning
-from ..linear_model import GDLinearRegression
-from ..preconditioners import EPS
 from ..protocols import Array
-from .refit import fitted_front
-from .scores import STANDARD, fitted, standard_scores
-from .sharing import REFUSED, Model, Round, Rows, Setting, rounds_of, setting_of, together
-from .squares import (
-    Columns,
-    Descent,
-    Fit,
-    Moments,
-    Part,
-    affine,
-    columns_of,
-    columns_together,
-    moments_of,
-    optima,
-    sum_of,
-)
+from .sharing import REFUSED, Model
 
 __all__ = ["Work"]
 
-# Numbers that the groups' second moments may be, beside as many as X has.
-MATRICES = 1 << 22
-# Columns from which BLAS's threads are worth their waiting for each other: a factorisation of 500 took 1.0 ms on one, 1.15 on two.
-WIDE = 1000
-LOST = "the second moments of a training part have lost too many digits: its columns depend on each other"
-STRICT = "it diverges, which on_divergence='raise' makes an error"
 
-
-class Work:
+class Work(ABC):
     """A search's candidates and splits, and what comes of those that can be shared.
 
     Parameters
@@ -63,6 +38,8 @@ class Work:
     Attributes
     ----------
     candidates : list of dict
+    settings : list of object
+        What a candidate asks for.
     splits : list of (train, test)
     scorers, metric, routed : as scikit-learn's search has them
     reasons : list of str or None
@@ -71,22 +48,44 @@ class Work:
         Those of which some fit is an error.
     out : list of list of dict
         What was found for a candidate, a split each.
-    whole : tuple of (Part, Columns or None), or None
-        All rows, where groups are.
+
+    Raises
+    ------
+    KeyError
+        For a parameter that there is not.
     """
 
     def __init__(self, search: Any, model: Model, X: Any, y: Any, params: dict[str, Any]) -> None:
         self.search, self.model = search, model
         self.X, self.y = indexable(X, y)
         self.scorers, self.metric, self.routed = requested(search, self.X, params)
-        self.candidates = list(ParameterGrid(search.param_grid))
-        self.settings: list[Any] = [setting_of(model, candidate) for candidate in self.candidates]
+        self.candidates: list[dict[str, Any]] = list(ParameterGrid(search.param_grid))
+        self.settings = [self.setting(candidate) for candidate in self.candidates]
         self.reasons = [setting if isinstance(setting, str) else None for setting in self.settings]
         self.failing = {number for number, reason in enumerate(self.reasons) if reason and REFUSED in reason}
         self.splits: list[tuple[Array, Array]] = []
         self.out: list[list[dict[str, Any]]] = [[] for _ in self.candidates]
         self.ends: dict[str, list[int]] = {"max_iter": [], "diverged": []}
-        self.whole: tuple[Part, Columns | None] | None = None
+
+    # -- what a way of sharing adds -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def setting(self, candidate: Mapping[str, Any]) -> Any:
+        """What a candidate asks for, or a str that says why it is fitted on its own."""
+
+    @abstractmethod
+    def ready(self, weight: Any) -> bool:
+        """Whether the data can be shared; the weights are those of the fits, or None."""
+
+    @abstractmethod
+    def evaluate(self) -> None:
+        """Find the results of all that are shared on all splits."""
+
+    def refitted(self, number: int) -> Any:
+        """A candidate's estimator on all rows; None where it is to be fitted as any other."""
+        return None
+
+    # -- the candidates -------------------------------------------------------------------------------------------------
 
     @property
     def shared(self) -> list[int]:
@@ -114,239 +113,43 @@ class Work:
 
     def share(self) -> None:
         """Find the results of all candidates that can be shared."""
-        if not self.shared or not self._ready():
+        given = dict(self.routed.estimator.fit)
+        weight = given.pop(f"{self.model.last}__sample_weight" if self.model.last else "sample_weight", None)
+        if given:
+            self.leave(f"fit is passed {', '.join(given)}")
+        if not self.shared or not self.ready(weight):
             return
         cv = check_cv(self.search.cv, self.y, classifier=is_classifier(self.search.estimator))
         splits = list(cv.split(self.X, self.y, **self.routed.splitter.split))
         self.splits = [(_numbers(train), _numbers(test)) for train, test in splits]
-        n, p = self.design.n_samples, self.design.n_features
-        try:
-            rounds = list(rounds_of(self.splits, n))
-        except ValueError as error:
-            self.leave(str(error))
-            return
-        most = max((len(part.groups) for part in rounds), default=0)
-        if min((len(train) for train, _ in self.splits), default=0) <= p:
-            self.leave("a training part has fewer samples than features")
-        elif most * p * p > max(MATRICES, n * p):
-            self.leave(f"second moments of {most} groups of rows would take more memory than X")
-        # Factorisations of some hundred columns are no faster on two threads, and wait for each other where processors are busy.
-        with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p if p >= WIDE else 0):
-            for part in rounds:
-                self._round(part)
+        self.evaluate()
 
-    # -- the data -------------------------------------------------------------------------------------------------------
+    def note(
+        self, members: Sequence[int], scores: Mapping[str, Sequence[Any]], n_test: int, times: tuple[float, float]
+    ) -> None:
+        """Note the results of a split.
 
-    def _ready(self) -> bool:
-        """Validate the data as the estimator does; False where that, or the data's kind, leaves every fit on its own."""
-        given = dict(self.routed.estimator.fit)
-        key = f"{self.model.last}__sample_weight" if self.model.last else "sample_weight"
-        weight = given.pop(key, None)
-        if given:
-            self.leave(f"fit is passed {', '.join(given)}")
-            return False
-        probe = GDLinearRegression()
-        try:
-            X, y = probe._check_X_y(self.X, self.y)
-            weight = probe._check_weight(weight, X)
-            _, y, weight, *_ = probe._target(y, weight, X)
-        except (TypeError, ValueError) as error:
-            self.leave(f"the data are refused: {error}")
-            return False
-        self.design: Any = design_for(X, True)
-        if self.design.where != "memory" or not isinstance(y, np.ndarray):
-            self.leave(f"X is {type(X).__name__}")
-            return False
-        centred = [n for n in self.shared if any(given[:1] == (True,) for _, given in self.settings[n].scaling)]
-        if not isinstance(X, np.ndarray) and centred:
-            self.leave("StandardScaler(with_mean=True) refuses sparse data", centred)
-        self.target, self.weight = y, weight
-        self.attributes = {name: value for name, value in vars(probe).items() if name.endswith("_in_")}
-        self.wanted = self._wanted()
-        return bool(self.shared)
-
-    def _wanted(self) -> dict[str, str | None] | None:
-        """The scorers by their results' names, where all of them are scores of columns of predictions; else None."""
-        scoring, given = self.search.scoring, self.routed.scorer.score
-        if callable(scoring) or not set(given) <= {"sample_weight"}:
-            return None
-        if scoring is None or isinstance(scoring, str):
-            scoring = {"score": scoring}
-        elif not isinstance(scoring, dict):
-            scoring = {name: name for name in scoring}
-        if not all(kind is None or isinstance(kind, str) for kind in scoring.values()):
-            return None
-        if not all(kind in STANDARD for kind in scoring.values()):
-            return None
-        # as it was given: rounded to the precision of X for the fit alone
-        self.measured = np.asarray(self.y, dtype=np.float64).reshape(self.design.n_samples, -1)
-        weight = given.get("sample_weight")
-        self.heaviness = None if weight is None else np.asarray(weight, dtype=np.float64)
-        return dict(scoring)
-
-    # -- the fits -------------------------------------------------------------------------------------------------------
-
-    def _round(self, part: Round) -> None:
-        """The results of splits whose training parts are made of the same groups."""
-        design, p = self.design, self.design.n_features
-        if not self.shared:
-            return
-        try:
-            groups = [moments_of(design, rows, self.target, self.weight) for rows in part.groups]
-        except ValueError as error:
-            self.leave(f"the data are refused: {error}")
-            return
-        columns: list[Columns] = []
-        kinds = {kind.__name__ for n in self.shared for kind, _ in self.settings[n].scaling}
-        if kinds:
-            bounds = kinds != {"StandardScaler"}
-            known: list[Moments | None] = list(groups) if self.weight is None else [None] * len(groups)
-            columns = [columns_of(design, *pair, bounds) for pair in zip(part.groups, known, strict=True)]
-        eps = EPS if design.dtype == np.float64 else float(np.finfo(design.dtype).eps)
-        if self.whole is None and all_of(part.groups) == design.n_samples:
-            self.whole = (
-                Part(sum_of(groups), p, design.n_samples, eps),
-                columns_together(columns) if columns else None,
-            )
-        for split, members in part.splits:
-            start = time.perf_counter()
-            moments = sum_of([groups[g] for g in members])
-            if not moments.weight_sum > 0:
-                self.leave("a training part has no weight")
-                return
-            n_samples = len(self.splits[split][0])
-            fits, coefs = self._fits(
-                Part(moments, p, n_samples, eps), columns_together([columns[g] for g in members]) if columns else None
-            )
-            middle = time.perf_counter()
-            self._score(split, fits, coefs, middle - start)
-
-    def _fits(self, part: Part, columns: Columns | None) -> tuple[dict[int, Fit], dict[int, Array]]:
-        """The fits of the shared candidates on a training part, and their coefficients for the columns as they are."""
-        fits: dict[int, Fit] = {}
-        coefs: dict[int, Array] = {}
-        alike: dict[Any, list[int]] = {}
-        for number in self.shared:
-            setting = self.settings[number]
-            alike.setdefault((setting.scaling, setting.fit_intercept), []).append(number)
-        for (scaling, fit_intercept), members in alike.items():
-            factor, shift = affine(scaling, columns) if columns is not None and scaling else (None, None)
-            seen = part if factor is None or shift is None else part.scaled(factor, shift)
-            found = self._optima(seen, fit_intercept, [n for n in members if self.settings[n].rule is None])
-            found |= self._descents(seen, fit_intercept, [n for n in members if self.settings[n].rule is not None])
-            for number, fit in found.items():
-                coef = fit.coef
-                if self.design.dtype != np.float64:
-                    coef = _rounded(coef, seen.centre, self.design.dtype, fit_intercept)
-                fits[number] = fit._replace(coef=coef)
-                if factor is not None:
-                    coef = np.concatenate([factor[:, None] * coef[:-1], coef[-1:] + shift @ coef[:-1]])
-                coefs[number] = coef
-        return fits, coefs
-
-    def _optima(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
-        """The candidates that ask for the optimum."""
-        if not members:
-            return {}
-        coefs = optima(part, [self.settings[n].alpha for n in members], fit_intercept)
-        self.leave(LOST, [n for n, coef in zip(members, coefs, strict=True) if coef is None])
-        return {n: Fit(coef, 1, "gradient") for n, coef in zip(members, coefs, strict=True) if coef is not None}
-
-    def _descents(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
-        """The candidates that have learning rates."""
-        found: dict[int, Fit] = {}
-        made: dict[Any, Descent] = {}
-        for number in members:
-            setting: Setting = self.settings[number]
-            if not (part.variances > (4 * part.eps * part.target) ** 2).all():
-                self.leave("the target is constant in a training part", [number])
-                continue
-            key = setting.alpha, id(setting.init)
-            try:
-                if key not in made:
-                    made[key] = Descent(part, setting.alpha, fit_intercept, self._start(setting, part))
-                fit = made[key].fit(setting.rule, setting.momentum, setting.max_iter, setting.tol)  # type: ignore[arg-type]
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-                self.leave(f"its fit failed: {error}", [number])
-                self.failing.add(number)
-                continue
-            if fit.reason == "diverged" and setting.strict:
-                self.leave(STRICT, [number])
-                self.failing.add(number)
-                continue
-            found[number] = fit
-        return found
-
-    def _start(self, setting: Setting, part: Part) -> Array:
-        """The first coefficients, of two dimensions."""
-        size, targets = len(part.centre) + setting.fit_intercept, self.target.shape[1:]
-        model = GDLinearRegression(fit_intercept=setting.fit_intercept)
-        if setting.init is not None:
-            model.init = setting.init
-        return model._start((size, *targets)).reshape(size, -1)
-
-    # -- the results ----------------------------------------------------------------------------------------------------
-
-    def _score(self, split: int, fits: dict[int, Fit], coefs: dict[int, Array], seconds: float) -> None:
-        """Note the scores of a split."""
-        members = self.shared
-        start = time.perf_counter()
-        parts = {"test": self.splits[split][1]}
-        if self.search.return_train_score:
-            parts["train"] = self.splits[split][0]
-        found: dict[str, list[Any]] = {}
-        for name, rows in parts.items():
-            scores = None
-            if self.wanted is not None and members:
-                all_coefs = np.stack([coefs[n] for n in members], axis=1)
-                scores = standard_scores(
-                    self.wanted, self.design, together(rows), all_coefs, self.measured, self.heaviness
-                )
-            found[name] = self._others(split, members, fits, rows) if scores is None else self._single(scores)
-        each = (time.perf_counter() - start) / max(len(members), 1)
+        Parameters
+        ----------
+        members : sequence of int
+            The candidates.
+        scores : dict of str to sequence
+            Those on the ``"test"`` and the ``"train"`` part, for each candidate a number, or one a name.
+        n_test : int
+            Rows of the test part.
+        times : tuple of float
+            Seconds of all fits, and of all scores.
+        """
         for place, number in enumerate(members):
-            end = fits[number].reason
-            if end in self.ends:
-                self.ends[end].append(number)
             self.out[number].append(
                 {
                     "fit_error": None,
-                    **{f"{name}_scores": scores[place] for name, scores in found.items()},
-                    "n_test_samples": len(parts["test"]),
-                    "fit_time": seconds / len(members),
-                    "score_time": each,
+                    **{f"{name}_scores": values[place] for name, values in scores.items()},
+                    "n_test_samples": n_test,
+                    "fit_time": times[0] / len(members),
+                    "score_time": times[1] / len(members),
                 }
             )
-
-    def _single(self, scores: dict[str, Array]) -> list[Any]:
-        """The scores of each candidate: a number, or one a name."""
-        if self.search.scoring is None or isinstance(self.search.scoring, str):
-            return scores["score"].tolist()
-        columns = zip(*(values.tolist() for values in scores.values()), strict=True)
-        return [dict(zip(scores, values, strict=True)) for values in columns]
-
-    def _others(self, split: int, members: list[int], fits: dict[int, Fit], rows: Array) -> list[Any]:
-        """The scores by scorers that ask for an estimator."""
-        X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
-        params = at_rows(self.X, self.routed.scorer.score, rows)
-        fronts: dict[Any, Any] = {}
-        found = []
-        for number in members:
-            scaling = self.settings[number].scaling
-            if scaling not in fronts:
-                fronts[scaling] = self._front(split, number)
-            estimator = fitted(
-                self.search.estimator, self.candidates[number], fits[number], *fronts[scaling], self.target
-            )
-            found.append(score(estimator, X, y, self.scorers, params, self.search.error_score))
-        return found
-
-    def _front(self, split: int, number: int) -> tuple[list[Any], dict[str, Any]]:
-        """The steps in front of a candidate's model, fitted on the training part of a split, and what the model learns of names."""
-        estimator = clone(self.search.estimator).set_params(**clone(self.candidates[number], safe=False))
-        if not self.model.last or len(estimator.steps) == 1:
-            return [], self.attributes
-        return fitted_front(estimator.steps[:-1], _safe_indexing(self.X, self.splits[split][0]))
 
     def warnings(self) -> list[tuple[str, type[Warning]]]:
         """What has to be said of the ends of the shared fits: of those that did not converge, and of those that diverged."""
@@ -364,20 +167,7 @@ class Work:
         return said
 
 
-def all_of(groups: Sequence[Rows]) -> int:
-    """The number of rows in groups."""
-    return sum(rows.stop - rows.start if isinstance(rows, slice) else len(rows) for rows in groups)
-
-
 def _numbers(rows: Any) -> Array:
     """Rows by their numbers, which splitters may give as a mask."""
     rows = np.asarray(rows)
     return np.flatnonzero(rows) if rows.dtype == bool else rows
-
-
-def _rounded(coef: Array, centre: Array, dtype: Any, fit_intercept: bool) -> Array:
-    """Coefficients in the precision of X, the intercept that which goes with the others as they were rounded."""
-    low = coef.astype(dtype)
-    if fit_intercept:
-        low[-1] = coef[-1] + centre @ (coef[:-1] - low[:-1])
-    return low
