@@ -15,12 +15,16 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from .. import messages
 from .._compat import choose_best, evaluate, has_callbacks
+from ..linear_model import GDLinearRegression, GDLogisticRegression
 from .gram import GramWork
 from .sharing import Sharing, model_of
+from .walk import PathWork
 from .work import Work
 
 __all__ = ["GDSearchCV"]
 
+#: How the fits of an estimator share their work.
+WAYS: dict[type, type[Work]] = {GDLinearRegression: GramWork, GDLogisticRegression: PathWork}
 # Why a candidate that could be shared is fitted as the others are.
 TOLD = "callbacks of the search see one fit at the least"
 WITNESS = "all others that are fitted fail, which is no error of the whole search"
@@ -215,7 +219,7 @@ class GDSearchCV(GridSearchCV):
         if isinstance(model, str):
             return self._plain(model, X, y, params)
         try:
-            work = GramWork(self, model, X, y, params)
+            work = WAYS[type(model.steps[model.last])](self, model, X, y, params)
         except KeyError:
             # a parameter that there is not, of which scikit-learn has more to say
             return self._plain("a parameter is not known", X, y, params)

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from .._compat import has_callbacks
-from ..linear_model import GDLinearRegression
+from ..linear_model import GDLinearRegression, GDLogisticRegression
 from ..momentum import HeavyBall, NoMomentum
 from ..protocols import Array
 from ..steps import PlaneSearch
@@ -124,6 +124,9 @@ def model_of(estimator: Any) -> Model | str:
             return "the pipeline has callbacks, which see every fit"
     else:
         steps, last = {"": estimator}, ""
+    if type(steps[last]) is GDLogisticRegression:
+        called = [step for step in steps.values() if has_callbacks(step)]
+        return f"{type(called[0]).__name__} has callbacks, which see every fit" if called else Model(steps, last)
     if type(steps[last]) is not GDLinearRegression:
         return f"{type(steps[last]).__name__} has no fits that follow from the same second moments"
     return next((text for step in steps.values() if (text := _refused(step))), None) or Model(steps, last)
