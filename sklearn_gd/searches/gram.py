@@ -254,8 +254,9 @@ class GramWork(Work):
             scaling = self.settings[number].scaling
             if scaling not in fronts:
                 fronts[scaling] = self._front(split, number)
+            front, attributes = fronts[scaling]
             estimator = fitted(
-                self.search.estimator, self.candidates[number], fits[number], *fronts[scaling], self.target
+                self.search.estimator, self.candidates[number], fits[number], front, attributes, self.target
             )
             found.append(score(estimator, X, y, self.scorers, params, self.search.error_score))
         return found
