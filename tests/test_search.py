@@ -399,9 +399,45 @@ def test_bootstrap():
     assert_same(ours, theirs)
 
 
-def test_few_samples():
-    X, y = data(20, 30)
-    ours, theirs = both(GDLinearRegression(), {"alpha": [0.1, 1.0]}, X, y)
+@pytest.mark.parametrize(
+    "store", [np.asarray, sp.csr_matrix, lambda X: X.astype(np.float32)], ids=["C", "csr", "float32"]
+)
+@pytest.mark.parametrize("targets", [None, 2])
+@pytest.mark.parametrize("cv", [4, KFold(3, shuffle=True, random_state=0)], ids=["whole", "picked"])
+def test_few_samples(store, targets, cv):
+    """Fewer than features: optima from inner products of rows; all else on its own."""
+    X, y = data(40, 60, targets)
+    X = store(X + 5)
+    weight = np.random.default_rng(0).uniform(0.5, 2, 40)
+    grids = [{"alpha": [1e-3, 0.1, 10.0], "fit_intercept": [True, False]}, {"alpha": [0.0]}]
+    fit = {"sample_weight": weight}
+    search = {"cv": cv, "scoring": "neg_mean_squared_error", "return_train_score": True}
+    ours = GDSearchCV(GDLinearRegression(), grids, **search).fit(X, y, **fit)
+    assert ours.shared_.shared == (True,) * 6 + (False,)
+    float32 = ours.best_estimator_.coef_.dtype == np.float32
+    for index, params in enumerate(ours.cv_results_["params"][:6]):
+        for split, (train, test) in enumerate(KFold(4).split(X) if cv == 4 else cv.split(X)):
+            total = weight[train].sum()
+            model = Ridge(
+                total * params["alpha"],
+                fit_intercept=params["fit_intercept"],
+                solver="svd" if not sp.issparse(X) else "sparse_cg",
+                tol=1e-14,
+            )
+            model.fit(X[train].astype(float), y[train], sample_weight=weight[train])
+            for part, rows in (("test", test), ("train", train)):
+                errors = (model.predict(X[rows].astype(float)) - y[rows]) ** 2
+                expected = -np.average(errors.reshape(len(rows), -1).mean(axis=1), weights=weight[rows])
+                found = ours.cv_results_[f"split{split}_{part}_score"][index]
+                np.testing.assert_allclose(
+                    found, expected, rtol=2e-5 if float32 else 1e-7, atol=1e-6 if float32 else 1e-12
+                )
+
+
+def test_few_samples_behind_a_scaler():
+    X, y = data(30, 40)
+    ours, theirs = both(piped(StandardScaler()), {"model__alpha": [0.1, 1.0]}, X, y)
+    assert "fewer samples than features" in str(ours.shared_)
     assert_same(ours, theirs)
 
 

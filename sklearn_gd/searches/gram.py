@@ -19,6 +19,7 @@ from ..designs.threads import one_blas_thread, whole_blas
 from ..linear_model import GDLinearRegression
 from ..preconditioners import EPS
 from ..protocols import Array
+from .inner import InnerProducts
 from .moments import Columns, Moments, affine, columns_of, columns_together, moments_of, sum_of
 from .refit import fitted_front, refitted
 from .scores import STANDARD, fitted, standard_scores
@@ -32,7 +33,7 @@ __all__ = ["GramWork"]
 MATRICES = 1 << 22
 # Columns from which BLAS's threads are worth their waiting for each other: a factorisation of 500 took 1.0 ms on one, 1.15 on two.
 WIDE = 1000
-LOST = "the second moments of a training part have lost too many digits: its columns depend on each other"
+LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
 STRICT = "it diverges, which on_divergence='raise' makes an error"
 
 
@@ -55,12 +56,17 @@ class GramWork(Work):
             self.leave(str(error))
             return
         most = max((len(part.groups) for part in rounds), default=0)
-        if min((len(train) for train, _ in self.splits), default=0) <= p:
-            self.leave("a training part has fewer samples than features")
+        few = min((len(train) for train, _ in self.splits), default=0) <= p
+        if few:
+            others = [n for n in self.shared if self.settings[n].scaling or self.settings[n].rule is not None]
+            self.leave("a training part has fewer samples than features, of which bare optima alone are shared", others)
         elif most * p * p > max(MATRICES, n * p):
             self.leave(f"second moments of {most} groups of rows would take more memory than X")
         # Factorisations of some hundred columns are no faster on two threads, and wait for each other where processors are busy.
         with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p if p >= WIDE else 0):
+            if few:
+                self._by_rows()
+                return
             for part in rounds:
                 self._round(part)
 
@@ -150,6 +156,37 @@ class GramWork(Work):
             middle = time.perf_counter()
             self._score(split, fits, coefs, middle - start)
 
+    def _by_rows(self) -> None:
+        """The results of optima on few samples."""
+        if not self.shared:
+            return
+        made = {
+            intercept: InnerProducts(self.design, self.target, self.weight, intercept)
+            for intercept in {self.settings[n].fit_intercept for n in self.shared}
+        }
+        if not all(np.isfinite(products.products.diagonal()).all() for products in made.values()):
+            self.leave("the data are refused: X has numbers that are not finite")
+        for split, (train, _) in enumerate(self.splits):
+            start = time.perf_counter()
+            fits: dict[int, Fit] = {}
+            for intercept, products in made.items():
+                members = [n for n in self.shared if self.settings[n].fit_intercept == intercept]
+                coefs = products.optima(train, [self.settings[n].alpha for n in members])
+                fits |= self._at_optimum(members, coefs)
+            if self.design.dtype != np.float64:
+                fits = {
+                    n: fit._replace(coef=_rounded(fit.coef, made[intercept].centre, self.design.dtype, intercept))
+                    for n, fit in fits.items()
+                    for intercept in [self.settings[n].fit_intercept]
+                }
+            self._score(split, fits, {n: fit.coef for n, fit in fits.items()}, time.perf_counter() - start)
+
+    def _at_optimum(self, members: list[int], coefs: Sequence[Array | None]) -> dict[int, Fit]:
+        """The fits of candidates that ask for the optimum; those that have lost too many digits are left."""
+        pairs = list(zip(members, coefs, strict=True))
+        self.leave(LOST, [n for n, coef in pairs if coef is None])
+        return {n: Fit(coef, 1, "gradient") for n, coef in pairs if coef is not None}
+
     def _fits(self, part: Part, columns: Columns | None) -> tuple[dict[int, Fit], dict[int, Array]]:
         """The fits of the shared candidates on a training part, and their coefficients for the columns as they are."""
         fits: dict[int, Fit] = {}
@@ -177,9 +214,7 @@ class GramWork(Work):
         """The candidates that ask for the optimum."""
         if not members:
             return {}
-        coefs = optima(part, [self.settings[n].alpha for n in members], fit_intercept)
-        self.leave(LOST, [n for n, coef in zip(members, coefs, strict=True) if coef is None])
-        return {n: Fit(coef, 1, "gradient") for n, coef in zip(members, coefs, strict=True) if coef is not None}
+        return self._at_optimum(members, optima(part, [self.settings[n].alpha for n in members], fit_intercept))
 
     def _descents(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
         """The candidates that have learning rates."""

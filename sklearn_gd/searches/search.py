@@ -133,7 +133,8 @@ class GDSearchCV(GridSearchCV):
     have ended. Of scalers all parameters but ``clip=True``.
 
     **What is not,** and is fitted for each candidate: rules that look at the loss, Nesterov's momentum, metrics with a learning rate of
-    one's own, ``init="random"``; training parts with fewer samples than features, or with a row more than once; and optima of columns that
+    one's own, ``init="random"``; training parts with fewer samples than features where there are scalers or learning rates (bare optima
+    follow from the inner products of the rows); those with a row more than once; and optima of columns that
     depend on each other so much (a condition number of 5e7 in units of their spread) that second moments have lost more than half of
     their digits.
 
