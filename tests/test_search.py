@@ -26,6 +26,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, PolynomialFeatures, StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_gd import DivergenceWarning, GDLinearRegression, GDLogisticRegression, GDSearchCV
 from sklearn_gd.momentum import HeavyBall
@@ -115,6 +116,20 @@ def test_storage_and_targets(store, targets, cv):
     assert_same(ours, theirs, 1e-6 if store is STORES["float32"] else 1e-8)
 
 
+@pytest.mark.parametrize("cv", [3, ShuffleSplit(3, random_state=0)], ids=["whole", "picked"])
+@pytest.mark.parametrize("scaler", ["passthrough", StandardScaler(), MinMaxScaler()])
+def test_memory_maps(tmp_path, scaler, cv):
+    """Rows in a file are read by blocks."""
+    X, y = data()
+    stored = np.memmap(tmp_path / "X", dtype=X.dtype, mode="w+", shape=X.shape)
+    stored[:] = X
+    grid = {"model__alpha": [1e-3, 0.1]}
+    ours = GDSearchCV(piped(scaler), grid, cv=cv).fit(stored, y)
+    theirs = GridSearchCV(piped(scaler), grid, cv=cv).fit(X, y)
+    assert all(ours.shared_.shared)
+    assert_same(ours, theirs)
+
+
 def test_ridge():
     """Alphas over eight decades, on columns of units far apart: the optimum that scikit-learn finds."""
     X, y = data(400, 10)
@@ -198,6 +213,9 @@ def test_scalers_of_sparse_data():
     ours, theirs = both(piped(StandardScaler(with_mean=False)), grid, X, y)
     assert all(ours.shared_.shared)
     assert_same(ours, theirs)
+    for scaler in (MinMaxScaler(), StandardScaler()):
+        with pytest.raises((TypeError, ValueError), match="sparse"):
+            GDSearchCV(piped(scaler), {"model__alpha": [0.1]}, error_score="raise").fit(X, y)
 
 
 def test_parameters_of_scalers():
@@ -650,6 +668,22 @@ def test_it_is_an_estimator():
     first = search.cv_results_["mean_test_score"]
     again = search.fit(X, y).cv_results_["mean_test_score"]
     assert (first == again).all()
+
+
+def test_scikit_learns_checks():
+    """All that a search of scikit-learn's passes over the same estimator."""
+    searches = (
+        search(GDLinearRegression(), {"alpha": [0.1, 1.0]}, cv=2, error_score="raise")
+        for search in (GDSearchCV, GridSearchCV)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours, theirs = (
+            {result["check_name"]: result["status"] for result in check_estimator(search, on_fail=None, on_skip=None)}
+            for search in searches
+        )
+    assert len(ours) > 40
+    assert ours == theirs
 
 
 def test_logistic():

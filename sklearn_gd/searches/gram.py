@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import _safe_indexing
 
 from .._compat import at_rows, score
@@ -92,9 +94,11 @@ class GramWork(Work):
         if self.design.where != "memory" or not isinstance(y, np.ndarray):
             self.leave(f"X is {type(X).__name__}")
             return False
-        centred = [n for n in self.shared if any(given[:1] == (True,) for _, given in self.settings[n].scaling)]
-        if not isinstance(X, np.ndarray) and centred:
-            self.leave("StandardScaler(with_mean=True) refuses sparse data", centred)
+        if issparse(X):
+            for number in self.shared:
+                refusing = [kind.__name__ for kind, given in self.settings[number].scaling if _needs_dense(kind, given)]
+                if refusing:
+                    self.leave(f"{refusing[0]} refuses sparse data", [number])
         self.target, self.weight = y, weight
         self.attributes = {name: value for name, value in vars(probe).items() if name.endswith("_in_")}
         self.wanted = self._wanted()
@@ -264,7 +268,7 @@ class GramWork(Work):
             if self.wanted is not None and members:
                 all_coefs = np.stack([coefs[n] for n in members], axis=1)
                 scores = standard_scores(
-                    self.wanted, self.design, together(rows), all_coefs, self.measured, self.heaviness
+                    self.wanted, self.design, together(np.sort(rows)), all_coefs, self.measured, self.heaviness
                 )
             found[name] = self._others(split, members, fits, rows) if scores is None else self._single(scores)
         for number in members:
@@ -302,6 +306,11 @@ class GramWork(Work):
         if not self.model.last or len(estimator.steps) == 1:
             return [], self.attributes
         return fitted_front(estimator.steps[:-1], _safe_indexing(self.X, self.splits[split][0]))
+
+
+def _needs_dense(kind: type, given: tuple[Any, ...]) -> bool:
+    """Whether a scaler's map does not keep zeros, so that it refuses sparse data."""
+    return kind is MinMaxScaler or (kind is StandardScaler and bool(given[0]))
 
 
 def all_of(groups: Sequence[Rows]) -> int:
