@@ -193,12 +193,15 @@ def _scaler(step: Any, own: dict[str, Any]) -> tuple[type, tuple[Any, ...]] | st
         return f"{type(step).__name__}(clip=True) is no affine map"
     kind = type(step)
     switches = [given[name] for name in SCALERS[kind] if name != "feature_range"]
-    if not all(isinstance(switch, (bool, np.bool_)) for switch in switches):
-        return f"{kind.__name__} {REFUSED}"
-    low, high = given.get("feature_range", (0, 1)) if isinstance(given.get("feature_range", ()), tuple) else (1, 0)
-    if not low < high:
+    span = given.get("feature_range", (0, 1))
+    if not all(isinstance(switch, (bool, np.bool_)) for switch in switches) or not _rises(span):
         return f"{kind.__name__} {REFUSED}"
     return kind, tuple(given[name] for name in SCALERS[kind])
+
+
+def _rises(span: Any) -> bool:
+    """Whether bounds are a pair that MinMaxScaler takes."""
+    return isinstance(span, tuple) and len(span) == 2 and bool(span[0] < span[1])
 
 
 def _of_model(model: Any, own: dict[str, Any], scaling: tuple[Any, ...]) -> Setting | str:
