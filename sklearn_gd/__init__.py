@@ -9,11 +9,16 @@
 
 __version__ = "0.1.0"
 
+from typing import TYPE_CHECKING, Any
+
 from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
+
+if TYPE_CHECKING:
+    from .searches import GDSearchCV as GDSearchCV
 
 __all__ = [
     "DescentPathDisplay",
@@ -29,3 +34,12 @@ __all__ = [
     "gradient_descent",
     "show_versions",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The search, when it is asked for: it imports scikit-learn's."""
+    if name == "GDSearchCV":
+        from .searches import GDSearchCV
+
+        return GDSearchCV
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

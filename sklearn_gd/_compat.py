@@ -1,5 +1,7 @@
 """What differs between the supported versions of scikit-learn, and names of its own with an underscore, at one place.
 
+Two uses: the estimators' callbacks and links; the search, which goes the way of ``GridSearchCV`` step by step.
+
 scikit-learn 1.9 brought callbacks. The documented entry of its mixin for an estimator's author,
 ``_init_callback_context``, and the two attributes that tell whether there is anybody to call, have an underscore in their
 names; they are used here and nowhere else. On older versions there is nothing to call.
@@ -10,9 +12,22 @@ The attributes from which scikit-learn makes the link in an object's HTML repres
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["DOCUMENTATION", "CallbackSupportMixin", "Documented", "callback_root", "with_callbacks"]
+__all__ = [
+    "DOCUMENTATION",
+    "CallbackSupportMixin",
+    "Documented",
+    "at_rows",
+    "callback_root",
+    "choose_best",
+    "evaluate",
+    "has_callbacks",
+    "requested",
+    "score",
+    "with_callbacks",
+]
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -56,3 +71,58 @@ class Documented:
     # scikit-learn links the objects of this module and no others: of none, as long as there are no pages to link to.
     _doc_link_module = "sklearn_gd" if DOCUMENTATION else ""
     _doc_link_template = DOCUMENTATION + "api/{estimator_module}.{estimator_name}.html"
+
+
+# -- the steps of GridSearchCV.fit; what they need is imported with it -------------------------------------------------------
+
+
+def requested(search: Any, X: Any, params: dict[str, Any]) -> tuple[Any, str, Any]:
+    """The scorers of a search with valid parameters, the metric that it refits by, and what is passed on to whom."""
+    from sklearn import get_config
+    from sklearn.utils.validation import _check_method_params
+
+    if not get_config()["skip_parameter_validation"]:
+        search._validate_params()
+    scorers, metric = search._get_scorers()
+    return scorers, metric, search._get_routed_params_for_fit(_check_method_params(X, params=params))
+
+
+def at_rows(X: Any, params: dict[str, Any], rows: Any) -> dict[str, Any]:
+    """Parameters of a method for some rows of X: those with an entry a row are cut."""
+    from sklearn.utils.validation import _check_method_params
+
+    cut: dict[str, Any] = _check_method_params(X, params=params, indices=rows)
+    return cut
+
+
+def score(estimator: Any, X: Any, y: Any, scorers: Any, params: dict[str, Any], error_score: Any) -> Any:
+    """The scores of a fitted estimator: a number, or one a name."""
+    from sklearn.model_selection._validation import _score
+
+    return _score(estimator, X, y, scorers, params, error_score)
+
+
+def choose_best(search: Any, metric: str, scores: Any, results: dict[str, Any]) -> None:
+    """Set what a search finds, from its results and the scores of one fit."""
+    search.multimetric_ = isinstance(scores, dict)
+    if callable(search.scoring) and search.multimetric_:
+        search._check_refit_for_multimetric(scores)
+        metric = search.refit
+    if search.refit or not search.multimetric_:
+        search.best_index_ = search._select_best_index(search.refit, metric, results)
+        if not callable(search.refit):
+            search.best_score_ = results[f"mean_test_{metric}"][search.best_index_]
+        search.best_params_ = results["params"][search.best_index_]
+
+
+def evaluate(search: Any, evaluate_candidates: Any, candidates: Sequence[Any], cv: Any, context: Any) -> None:
+    """Fit and score candidates on the splits of cv, or of the search's own where that is None, and tell the callbacks."""
+    if context is None:  # scikit-learn < 1.9
+        evaluate_candidates(candidates, cv=cv)
+        return
+    told = context.subcontext(
+        task_name="search", max_subtasks=len(candidates) * search.n_splits_, sequential_subtasks=False
+    )
+    told.call_on_fit_task_begin(estimator=search)
+    evaluate_candidates(candidates, cv=cv, callback_ctx=told)
+    told.call_on_fit_task_end(estimator=search)

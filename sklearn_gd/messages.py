@@ -477,3 +477,46 @@ def not_one_feature(n_features: int) -> str:
         f"FitDisplay draws a model over one feature, and X has {n_features}: choose a column, X[:, [0]], or look at the "
         "coefficients with DescentPathDisplay."
     )
+
+
+# ------------------------------------------------------------------------------------------------------------------- searches
+
+
+def search_shares(n_candidates: int, n_splits: int) -> str:
+    """The line for a search all of whose candidates are shared, in scikit-learn's words."""
+    return f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling {n_candidates * n_splits} fits, all of them shared"
+
+
+def which(numbers: Sequence[int], candidates: Sequence[object]) -> str:
+    """The first three candidates by their numbers and parameters, and how many more there are."""
+    named = [f"{number} ({candidate})" for number, candidate in zip(numbers[:3], candidates[:3], strict=True)]
+    more = len(numbers) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def search_unconverged(count: int, total: int, numbers: Sequence[int], candidates: Sequence[object]) -> str:
+    """The text for shared fits that ended at ``max_iter``.
+
+    Parameters
+    ----------
+    count, total : int
+        Fits that did, and all that were shared.
+    numbers : sequence of int
+        The candidates'.
+    candidates : sequence of dict
+        Their parameters.
+    """
+    return (
+        f"{count} of {total} shared fits did not converge: they ended at max_iter. They are those of candidates {which(numbers, candidates)}. "
+        "Their scores are those of the iterate there. Raise max_iter, or learning rates that are too small, or use learning_rate='auto'; "
+        "where early stopping is what you study, filter this warning."
+    )
+
+
+def search_diverged(count: int, total: int, numbers: Sequence[int], candidates: Sequence[object]) -> str:
+    """The text for shared fits that left the finite numbers or grew without end; parameters as in `search_unconverged`."""
+    return (
+        f"{count} of {total} shared fits diverged: their learning rates are too large for the data. They are those of candidates "
+        f"{which(numbers, candidates)}. Their scores are those of the best iterate. Use smaller ones, standardise the features, which allows "
+        "larger ones, or use learning_rate='auto'."
+    )

@@ -1,0 +1,327 @@
+"""Candidates of squared error, from second moments of a few groups of rows.
+
+Two uses: penalties, whose optima are a factorisation each; and learning rates, whose descents are known in closed form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils import _safe_indexing
+
+from .._compat import at_rows, score
+from ..designs import design_for
+from ..designs.threads import one_blas_thread, whole_blas
+from ..linear_model import GDLinearRegression
+from ..preconditioners import EPS
+from ..protocols import Array
+from .inner import InnerProducts
+from .moments import Columns, Moments, affine, columns_of, columns_together, moments_of, sum_of
+from .refit import fitted_front, refitted
+from .scores import STANDARD, fitted, standard_scores
+from .sharing import Round, Rows, Setting, rounds_of, setting_of, together
+from .squares import Descent, Fit, Part, optima
+from .work import Work
+
+__all__ = ["GramWork"]
+
+# Numbers that the groups' second moments may be: 32 MB, or so many times those of X. Ten folds of as many rows as columns have ten times.
+MATRICES, TIMES = 1 << 22, 16
+# Columns from which BLAS's threads are worth their waiting for each other: a factorisation of 500 took 1.0 ms on one, 1.15 on two.
+WIDE = 1000
+LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
+STRICT = "it diverges, which on_divergence='raise' makes an error"
+
+
+class GramWork(Work):
+    """As `Work`, for `GDLinearRegression`.
+
+    Attributes
+    ----------
+    whole : tuple of (Part, Columns or None), or None
+        All rows, where some splits' groups are.
+    """
+
+    whole: tuple[Part, Columns | None] | None = None
+
+    def evaluate(self) -> None:
+        n, p = self.design.n_samples, self.design.n_features
+        try:
+            rounds = list(rounds_of(self.splits, n))
+        except ValueError as error:
+            self.leave(str(error))
+            return
+        most = max((len(part.groups) for part in rounds), default=0)
+        few = min((len(train) for train, _ in self.splits), default=0) <= p
+        if few:
+            others = [n for n in self.shared if self.settings[n].scaling or self.settings[n].rule is not None]
+            self.leave("a training part has fewer samples than features, of which bare optima alone are shared", others)
+        elif most * p * p > max(MATRICES, TIMES * n * p):
+            self.leave(f"second moments of {most} groups of rows would take more than {TIMES} times the memory of X")
+        # Factorisations of some hundred columns are no faster on two threads, and wait for each other where processors are busy.
+        with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p if p >= WIDE else 0):
+            if few:
+                self._by_rows()
+                return
+            for part in rounds:
+                self._round(part)
+
+    def refitted(self, number: int) -> Any:
+        with one_blas_thread():
+            return refitted(self, number)
+
+    # -- the data -------------------------------------------------------------------------------------------------------
+
+    def setting(self, candidate: Mapping[str, Any]) -> Setting | str:
+        return setting_of(self.model, candidate)
+
+    def ready(self, weight: Any) -> bool:
+        """Validate the data as the estimator does; False where that, or the data's kind, leaves every fit on its own."""
+        probe = GDLinearRegression()
+        try:
+            X, y = probe._check_X_y(self.X, self.y)
+            weight = probe._check_weight(weight, X)
+            _, y, weight, *_ = probe._target(y, weight, X)
+        except (TypeError, ValueError) as error:
+            self.leave(f"the data are refused: {error}")
+            return False
+        self.design: Any = design_for(X, True)
+        if self.design.where != "memory" or not isinstance(y, np.ndarray):
+            self.leave(f"X is {type(X).__name__}")
+            return False
+        if issparse(X):
+            for number in self.shared:
+                refusing = [kind.__name__ for kind, given in self.settings[number].scaling if _needs_dense(kind, given)]
+                if refusing:
+                    self.leave(f"{refusing[0]} refuses sparse data", [number])
+        self.target, self.weight = y, weight
+        self.attributes = {name: value for name, value in vars(probe).items() if name.endswith("_in_")}
+        self.wanted = self._wanted()
+        return bool(self.shared)
+
+    def _wanted(self) -> dict[str, str | None] | None:
+        """The scorers by their results' names, where all of them are scores of columns of predictions; else None."""
+        scoring, given = self.search.scoring, self.routed.scorer.score
+        if callable(scoring) or not set(given) <= {"sample_weight"}:
+            return None
+        if scoring is None or isinstance(scoring, str):
+            scoring = {"score": scoring}
+        elif not isinstance(scoring, dict):
+            scoring = {name: name for name in scoring}
+        if not all(kind is None or isinstance(kind, str) for kind in scoring.values()):
+            return None
+        if not all(kind in STANDARD for kind in scoring.values()):
+            return None
+        # as it was given: rounded to the precision of X for the fit alone
+        self.measured = np.asarray(self.y, dtype=np.float64).reshape(self.design.n_samples, -1)
+        weight = given.get("sample_weight")
+        self.heaviness = None if weight is None else np.asarray(weight, dtype=np.float64)
+        return dict(scoring)
+
+    # -- the fits -------------------------------------------------------------------------------------------------------
+
+    def _round(self, part: Round) -> None:
+        """The results of splits whose training parts are made of the same groups."""
+        design, p = self.design, self.design.n_features
+        if not self.shared:
+            return
+        try:
+            groups = [moments_of(design, rows, self.target, self.weight) for rows in part.groups]
+        except ValueError as error:
+            self.leave(f"the data are refused: {error}")
+            return
+        columns: list[Columns] = []
+        kinds = {kind.__name__ for n in self.shared for kind, _ in self.settings[n].scaling}
+        if kinds:
+            bounds = kinds != {"StandardScaler"}
+            known: list[Moments | None] = list(groups) if self.weight is None else [None] * len(groups)
+            columns = [columns_of(design, *pair, bounds) for pair in zip(part.groups, known, strict=True)]
+        eps = EPS if design.dtype == np.float64 else float(np.finfo(design.dtype).eps)
+        if self.whole is None and all_of(part.groups) == design.n_samples:
+            self.whole = (
+                Part(sum_of(groups), p, design.n_samples, eps),
+                columns_together(columns) if columns else None,
+            )
+        for split, members in part.splits:
+            start = time.perf_counter()
+            moments = sum_of([groups[g] for g in members])
+            if not moments.weight_sum > 0:
+                self.leave("a training part has no weight")
+                return
+            n_samples = len(self.splits[split][0])
+            fits, coefs = self._fits(
+                Part(moments, p, n_samples, eps), columns_together([columns[g] for g in members]) if columns else None
+            )
+            middle = time.perf_counter()
+            self._score(split, fits, coefs, middle - start)
+
+    def _by_rows(self) -> None:
+        """The results of optima on few samples."""
+        if not self.shared:
+            return
+        made = {
+            intercept: InnerProducts(self.design, self.target, self.weight, intercept)
+            for intercept in {self.settings[n].fit_intercept for n in self.shared}
+        }
+        if not all(np.isfinite(products.products.diagonal()).all() for products in made.values()):
+            self.leave("the data are refused: X has numbers that are not finite")
+        for split, (train, _) in enumerate(self.splits):
+            start = time.perf_counter()
+            fits: dict[int, Fit] = {}
+            for intercept, products in made.items():
+                members = [n for n in self.shared if self.settings[n].fit_intercept == intercept]
+                coefs = products.optima(train, [self.settings[n].alpha for n in members])
+                fits |= self._at_optimum(members, coefs)
+            if self.design.dtype != np.float64:
+                fits = {
+                    n: fit._replace(coef=_rounded(fit.coef, made[intercept].centre, self.design.dtype, intercept))
+                    for n, fit in fits.items()
+                    for intercept in [self.settings[n].fit_intercept]
+                }
+            self._score(split, fits, {n: fit.coef for n, fit in fits.items()}, time.perf_counter() - start)
+
+    def _at_optimum(self, members: list[int], coefs: Sequence[Array | None]) -> dict[int, Fit]:
+        """The fits of candidates that ask for the optimum; those that have lost too many digits are left."""
+        pairs = list(zip(members, coefs, strict=True))
+        self.leave(LOST, [n for n, coef in pairs if coef is None])
+        return {n: Fit(coef, 1, "gradient") for n, coef in pairs if coef is not None}
+
+    def _fits(self, part: Part, columns: Columns | None) -> tuple[dict[int, Fit], dict[int, Array]]:
+        """The fits of the shared candidates on a training part, and their coefficients for the columns as they are."""
+        fits: dict[int, Fit] = {}
+        coefs: dict[int, Array] = {}
+        alike: dict[Any, list[int]] = {}
+        for number in self.shared:
+            setting = self.settings[number]
+            alike.setdefault((setting.scaling, setting.fit_intercept), []).append(number)
+        for (scaling, fit_intercept), members in alike.items():
+            factor, shift = affine(scaling, columns) if columns is not None and scaling else (None, None)
+            seen = part if factor is None or shift is None else part.scaled(factor, shift)
+            found = self._optima(seen, fit_intercept, [n for n in members if self.settings[n].rule is None])
+            found |= self._descents(seen, fit_intercept, [n for n in members if self.settings[n].rule is not None])
+            for number, fit in found.items():
+                coef = fit.coef
+                if self.design.dtype != np.float64:
+                    coef = _rounded(coef, seen.centre, self.design.dtype, fit_intercept)
+                fits[number] = fit._replace(coef=coef)
+                if factor is not None:
+                    coef = np.concatenate([factor[:, None] * coef[:-1], coef[-1:] + shift @ coef[:-1]])
+                coefs[number] = coef
+        return fits, coefs
+
+    def _optima(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
+        """The candidates that ask for the optimum."""
+        if not members:
+            return {}
+        return self._at_optimum(members, optima(part, [self.settings[n].alpha for n in members], fit_intercept))
+
+    def _descents(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
+        """The candidates that have learning rates."""
+        found: dict[int, Fit] = {}
+        made: dict[Any, Descent] = {}
+        for number in members:
+            setting: Setting = self.settings[number]
+            if not (part.variances > (4 * part.eps * part.target) ** 2).all():
+                self.leave("the target is constant in a training part", [number])
+                continue
+            key = setting.alpha, id(setting.init)
+            try:
+                if key not in made:
+                    made[key] = Descent(part, setting.alpha, fit_intercept, self._start(setting, part))
+                fit = made[key].fit(setting.rule, setting.momentum, setting.max_iter, setting.tol)  # type: ignore[arg-type]
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                self.leave(f"its fit failed: {error}", [number])
+                self.failing.add(number)
+                continue
+            if fit.reason == "diverged" and setting.strict:
+                self.leave(STRICT, [number])
+                self.failing.add(number)
+                continue
+            found[number] = fit
+        return found
+
+    def _start(self, setting: Setting, part: Part) -> Array:
+        """The first coefficients, of two dimensions."""
+        size, targets = len(part.centre) + setting.fit_intercept, self.target.shape[1:]
+        model = GDLinearRegression(fit_intercept=setting.fit_intercept)
+        if setting.init is not None:
+            model.init = setting.init
+        return model._start((size, *targets)).reshape(size, -1)
+
+    # -- the results ----------------------------------------------------------------------------------------------------
+
+    def _score(self, split: int, fits: dict[int, Fit], coefs: dict[int, Array], seconds: float) -> None:
+        """Note the scores of a split."""
+        members = self.shared
+        start = time.perf_counter()
+        parts = {"test": self.splits[split][1]}
+        if self.search.return_train_score:
+            parts["train"] = self.splits[split][0]
+        found: dict[str, list[Any]] = {}
+        for name, rows in parts.items():
+            scores = None
+            if self.wanted is not None and members:
+                all_coefs = np.stack([coefs[n] for n in members], axis=1)
+                scores = standard_scores(
+                    self.wanted, self.design, together(np.sort(rows)), all_coefs, self.measured, self.heaviness
+                )
+            found[name] = self._others(split, members, fits, rows) if scores is None else self._single(scores)
+        for number in members:
+            if fits[number].reason in self.ends:
+                self.ends[fits[number].reason].append(number)
+        self.note(members, found, len(parts["test"]), (seconds, time.perf_counter() - start))
+
+    def _single(self, scores: dict[str, Array]) -> list[Any]:
+        """The scores of each candidate: a number, or one a name."""
+        if self.search.scoring is None or isinstance(self.search.scoring, str):
+            return scores["score"].tolist()
+        columns = zip(*(values.tolist() for values in scores.values()), strict=True)
+        return [dict(zip(scores, values, strict=True)) for values in columns]
+
+    def _others(self, split: int, members: list[int], fits: dict[int, Fit], rows: Array) -> list[Any]:
+        """The scores by scorers that ask for an estimator."""
+        X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
+        params = at_rows(self.X, self.routed.scorer.score, rows)
+        fronts: dict[Any, Any] = {}
+        found = []
+        for number in members:
+            scaling = self.settings[number].scaling
+            if scaling not in fronts:
+                fronts[scaling] = self._front(split, number)
+            front, attributes = fronts[scaling]
+            estimator = fitted(
+                self.search.estimator, self.candidates[number], fits[number], front, attributes, self.target
+            )
+            found.append(score(estimator, X, y, self.scorers, params, self.search.error_score))
+        return found
+
+    def _front(self, split: int, number: int) -> tuple[list[Any], dict[str, Any]]:
+        """The steps in front of a candidate's model, fitted on the training part of a split, and what the model learns of names."""
+        estimator = clone(self.search.estimator).set_params(**clone(self.candidates[number], safe=False))
+        if not self.model.last or len(estimator.steps) == 1:
+            return [], self.attributes
+        return fitted_front(estimator.steps[:-1], _safe_indexing(self.X, self.splits[split][0]))
+
+
+def _needs_dense(kind: type, given: tuple[Any, ...]) -> bool:
+    """Whether a scaler's map does not keep zeros, so that it refuses sparse data."""
+    return kind is MinMaxScaler or (kind is StandardScaler and bool(given[0]))
+
+
+def all_of(groups: Sequence[Rows]) -> int:
+    """The number of rows in groups."""
+    return sum(rows.stop - rows.start if isinstance(rows, slice) else len(rows) for rows in groups)
+
+
+def _rounded(coef: Array, centre: Array, dtype: Any, fit_intercept: bool) -> Array:
+    """Coefficients in the precision of X, the intercept that which goes with the others as they were rounded."""
+    low = coef.astype(dtype)
+    if fit_intercept:
+        low[-1] = coef[-1] + centre @ (coef[:-1] - low[:-1])
+    return low
