@@ -14,6 +14,7 @@ from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, Se
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
+from .searches import GDLinearRegressionCV, GDLogisticRegressionCV
 
 __all__ = [
     "DescentPathDisplay",
@@ -21,7 +22,9 @@ __all__ = [
     "DivergenceWarning",
     "FitDisplay",
     "GDLinearRegression",
+    "GDLinearRegressionCV",
     "GDLogisticRegression",
+    "GDLogisticRegressionCV",
     "LearningRateDisplay",
     "LossCurveDisplay",
     "PrecisionWarning",
