@@ -213,8 +213,12 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         Cs, model, scorer = self._checked()
         data = in_memory(self, X, y, sample_weight)
         classes, index, counts = encode(data.y, data.weight, data.X)
+        if not counts.all():  # a class whose rows have no weight is none, and where its rows are put changes nothing
+            index = np.maximum(np.cumsum(counts > 0) - 1, 0)[index]
+            classes, counts = classes[counts > 0], counts[counts > 0]
         if len(classes) < 2:
-            self._target(data.y, data.weight, data.X)  # which says so
+            seen = with_weight(data)
+            self._target(seen.y, seen.weight, seen.X)  # which says so
         labelled = data._replace(y=index, weight=self._class_weighted(data.weight, classes, index, counts))
         self.classes_, self.Cs_ = classes, Cs
         if is_loo(self.cv):

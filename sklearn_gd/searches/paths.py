@@ -10,12 +10,12 @@ descent is Newton's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .. import messages
@@ -62,7 +62,7 @@ class Descent(NamedTuple):
     attributes: dict[str, Any]
 
 
-def fit_path(estimator: BaseGD, name: str, values: ArrayLike, X: Any, y: Any, sample_weight: Any = None) -> list[Any]:
+def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Any]:
     """Fit an estimator for each of several penalties, each from where the last one ended.
 
     Parameters
@@ -89,7 +89,8 @@ def fit_path(estimator: BaseGD, name: str, values: ArrayLike, X: Any, y: Any, sa
     """
     if name not in PENALTIES or name not in estimator.get_params(deep=False):
         raise ValueError(messages.no_penalty(name, type(estimator).__name__))
-    models = [clone(estimator).set_params(**{name: value}) for value in list(values)]  # type: ignore[arg-type]
+    values = list(np.atleast_1d(np.asarray(values, dtype=object)).ravel())
+    models = [clone(estimator).set_params(**{name: value}) for value in values]
     for model in models:
         rule, _, _ = model._parts()
     if not models:
@@ -179,7 +180,9 @@ class Remembered:
 
 def penalty(first: Problem, name: str, strongest: float, value: float) -> float:
     """The strength of the penalty, from that of the strongest."""
-    return value if name == "alpha" else first.alpha * (strongest / value)
+    if name == "alpha":
+        return value
+    return 0.0 if math.isinf(value) else first.alpha * (strongest / value)
 
 
 def follower(before: Problem, alpha: float) -> Problem:
