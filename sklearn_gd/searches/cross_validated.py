@@ -300,7 +300,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         labelled = with_weight(labelled)
         alone = np.flatnonzero(np.bincount(labelled.y) == 1)
         if len(alone):
-            raise ValueError(messages.alone_in_its_class(self.classes_[alone[0]]))
+            raise ValueError(messages.alone_in_its_class(self.classes_.tolist()[alone[0]]))
         path, steps, ends = class_path(model, self.Cs_, labelled, len(self.classes_))
         scores = []
         for k in range(len(self.Cs_)):
