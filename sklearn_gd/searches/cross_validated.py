@@ -397,7 +397,7 @@ class GDLinearRegressionCV(GDLinearRegression):
     >>> model.alpha_
     1e-05
     >>> round(model.best_score_, 1)
-    -3001.9
+    -2999.8
     """
 
     def __init__(

@@ -27,8 +27,10 @@ from ..losses import HalfSquaredError
 from ..objectives.linear_model import ModelPoint
 from ..objectives.samples import Trial
 from ..plan import Problem, explicit, follow, plan_for
-from ..plan.newton import SAMPLES, Sample, needs_inner, noticed
+from ..plan.newton import SAMPLES, Sample, judged, needs_inner, noticed
 from ..plan.problem import plane_descent
+from ..plan.span import SpanPoint, inner_products, spanned, suits
+from ..plan.stages import WAYS, Rent
 from ..preconditioners import EPS, Full, Inexact, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Design, Moments
 from ..steps import PlaneSearch
@@ -199,6 +201,10 @@ def follower(before: Problem, alpha: float) -> Problem:
 def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
     """The descent for one value."""
     rule, momentum, preconditioner = parts
+    if last is not None and isinstance(last.run.base, SpanPoint):
+        problem.start = np.zeros_like(problem.start)
+        if suits(problem):
+            return in_span(problem, last, preconditioner)
     if last is not None:
         problem.start = last.run.coef
     if not isinstance(rule, PlaneSearch):
@@ -207,6 +213,18 @@ def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
     if last is not None and plan.stages[0].way == "newton":
         return continued(problem, last)
     return follow(plan, problem, preconditioner)
+
+
+def in_span(problem: Problem, last: Descent, preconditioner: str | None) -> Run:
+    """In the span of the rows, from the end of another descent there, of which the predictions are known."""
+    plan = plan_for(problem, preconditioner)
+    until = Rent(plan, plan.stages[1].cost) if len(plan.stages) > 1 else None
+    run, before = spanned(problem, inner_products(until)), last.run.base
+    run.point = run.objective.at(before.coef)
+    run = judged(problem, plane_descent(problem, run, until), until)
+    left = None if run.reason else f"for {WAYS[plan.stages[1].way].setup}"
+    run.end_stage("coefficients", run.metric.name, "Newton-CG", problem.design.passes, left)
+    return run if run.reason else follow(replace(plan, stages=plan.stages[1:]), problem, preconditioner, run)
 
 
 def continued(problem: Problem, last: Descent) -> Run:
