@@ -142,8 +142,9 @@ UNSEEN, LEFT = 2e-3, 2e-3
 SECOND, THIRD = 0.1, 0.02
 # The part of a Newton step up to which the next term is taken for the last: of heavy tails one of 0.3 was followed by four times as much.
 BELIEVED = 0.2
-# Iterations of descents in the metric of all rows; and of one in metrics of its own, with its tolerance.
-SHARED, MOST, ALONE = 8, 100, 1e-4
+# Iterations of descents in the metric of all rows; and of one in metrics of its own, with its tolerance: where classes are separated, the loss
+# of all other rows is next to nothing, and the criterion is relative to it.
+SHARED, MOST, ALONE = 8, 100, 1e-8
 # A slope that is flat enough, relative to where a search began; by how much a rate grows at the most; and trials.
 FLAT, FURTHER, TRIALS = 0.2, 4.0, 12
 
