@@ -511,6 +511,11 @@ def alone_in_its_class(label: object) -> str:
     return f"leave-one-out needs two samples of each class, and {label!r} has one: without it nothing is known of the class."
 
 
+def nothing_left(samples: int) -> str:
+    """The text for leave-one-out of too few samples."""
+    return f"leave-one-out needs at least 2 samples that have a weight, got n_samples={samples}."
+
+
 def nothing_to_store(cv: object) -> str:
     """The text for results of each row where folds are scored."""
     return (
