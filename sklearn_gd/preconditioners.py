@@ -300,7 +300,7 @@ class Full(Centred):
         out = copy.copy(self)
         out.__dict__.pop("_units", None)
         Centred.__init__(out, centre, weight_sum)
-        p = out.rank = len(centre)
+        p = len(centre)
         out.root, out.factor = self.root[:p], np.asfortranarray(self.factor[:p, :p])
         return out
 

@@ -18,7 +18,7 @@ from .planning import Plan
 from .policy import buys, rest
 from .problem import Problem
 
-__all__ = ["WAYS", "Way", "follow"]
+__all__ = ["WAYS", "Rent", "Way", "follow"]
 
 
 class Way(NamedTuple):
@@ -71,9 +71,8 @@ class Rent:
         return buys(self.work[-1] - self.work[0], rest(self.work, self.norms, left), self.price)
 
 
-def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
-    """Descend by the stages of a plan, to the end or until the last; what was done is in the run's log."""
-    run: Any = None
+def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = None) -> Run:
+    """Descend by the stages of a plan, from where a run is or anew, to the end or until the last; what was done is in the run's log."""
     for k, stage in enumerate(plan.stages):
         later = plan.stages[k + 1 :]
         way = WAYS.get(stage.way) or chosen(preconditioner)
