@@ -88,6 +88,26 @@ def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_w
     ------
     ValueError, TypeError
         For parameters or data that are not allowed, before any work is done.
+
+    Warns
+    -----
+    ConvergenceWarning, DivergenceWarning, PrecisionWarning, SeparationWarning
+        As ``fit`` does, for each value. scikit-learn's callbacks are not told.
+
+    References
+    ----------
+    J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models via coordinate descent", Journal of
+    Statistical Software 33, 2010, doi:10.18637/jss.v033.i01 (warm starts along the penalty).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_gd import GDLogisticRegression
+    >>> from sklearn_gd.searches import fit_path
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> path = fit_path(GDLogisticRegression(), "C", [0.01, 1.0, 100.0], X, y)
+    >>> [round(model.score(X, y), 3) for model in path]
+    [0.951, 0.958, 0.982]
     """
     if name not in PENALTIES or name not in estimator.get_params(deep=False):
         raise ValueError(messages.no_penalty(name, type(estimator).__name__))
