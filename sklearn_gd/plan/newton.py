@@ -27,7 +27,7 @@ from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_r
 from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
 
-__all__ = ["SAMPLES", "Sample", "fixed", "newton", "newton_cg", "noticed", "sketch"]
+__all__ = ["SAMPLES", "Sample", "fixed", "newton", "newton_cg", "noticed", "sketch", "within"]
 
 
 def begun(problem: Problem, run: Run | None) -> Run:
@@ -123,12 +123,16 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
             run.point.keep()
         else:
             run.move_start(sample.start())
-    renewed = Renewed(sample)
+    return within(problem, run, Renewed(sample)), sample
+
+
+def within(problem: Problem, run: Run, renewed: Renewed) -> Run:
+    """A descent in metrics of Hessians."""
     run.metric = Inexact(renewed) if needs_inner(problem) else renewed
     plane_descent(problem, run)
     if renewed.metric is None and run.reason in ENDED:  # the criterion was met where it began
         run.metric.prepare(run)
-    return run, sample
+    return run
 
 
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.

@@ -27,7 +27,7 @@ from ..losses import HalfSquaredError
 from ..objectives.linear_model import ModelPoint
 from ..objectives.samples import Trial
 from ..plan import Problem, explicit, follow, plan_for
-from ..plan.newton import SAMPLES, Sample, judged, needs_inner, noticed
+from ..plan.newton import SAMPLES, Sample, judged, noticed, within
 from ..plan.problem import plane_descent
 from ..plan.span import SpanPoint, inner_products, spanned, suits
 from ..plan.stages import WAYS, Rent
@@ -252,12 +252,10 @@ def continued(problem: Problem, last: Descent) -> Run:
     run = problem.run(problem.model, problem.stopping())
     run.point = moved_on(problem, last)
     sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
-    run.metric = metric = Renewed(sample)
+    renewed = Renewed(sample)
     if problem.alpha and last.problem.alpha <= MOST_FALL * problem.alpha:
-        metric.metric, metric.age = carried(last.run.metric, problem.alpha - last.problem.alpha), 1
-    if needs_inner(problem):
-        run.metric = Inexact(run.metric)
-    run = noticed(problem, plane_descent(problem, run), sample)
+        renewed.metric, renewed.age = carried(last.run.metric, problem.alpha - last.problem.alpha), 1
+    run = noticed(problem, within(problem, run, renewed), sample)
     run.end_stage("coefficients", run.metric.name, "Newton's step, plane search", problem.design.passes)
     return run
 
@@ -293,10 +291,4 @@ def carried(metric: Any, change: float) -> Any:
 
 def shifted(metric: Full, change: float) -> Full:
     """The inverse of the same matrix with something added to its diagonal."""
-    lower = np.tril(metric.factor)
-    matrix = lower @ lower.T
-    constant = metric.root == 0
-    unit = np.divide(1.0, metric.root, where=~constant, out=np.zeros_like(metric.root))
-    matrix *= unit
-    matrix *= unit[:, None]
-    return Full(matrix, metric.centre, metric.root_weight_sum**2, change, EPS, without=constant)
+    return Full(metric.matrix(), metric.centre, metric.root_weight_sum**2, change, EPS, without=metric.root == 0)
