@@ -20,8 +20,7 @@ from .._compat import has_callbacks
 from ..linear_model import GDLinearRegression, GDLogisticRegression
 from ..momentum import HeavyBall, NoMomentum
 from ..protocols import Array
-from ..steps import PlaneSearch
-from ..steps._schedules import Schedule
+from ..steps import PlaneSearch, Schedule
 
 __all__ = ["REFUSED", "Model", "Repeated", "Round", "Rows", "Setting", "Sharing", "model_of", "rounds_of", "setting_of"]
 
