@@ -300,7 +300,7 @@ def test_iterates(grid, scaled):
         assert mine == other or mine[1] == other[1] == "precision"
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_iterates_of_columns_that_depend_on_each_other(seed):
     """Where the criterion is met is found without going through all iterates; here these are many, and oscillate."""
     rng = np.random.default_rng(seed)
@@ -308,9 +308,9 @@ def test_iterates_of_columns_that_depend_on_each_other(seed):
     y = X @ rng.normal(size=5) + 0.1 * rng.normal(size=90)
     L = np.linalg.eigvalsh(np.cov(X[:60].T))[-1]
     grid = {
-        "learning_rate": list(np.array([0.1, 0.5, 1.0, 1.5, 1.8, 2.2]) / L),
-        "tol": [1e-2, 1e-4],
-        "max_iter": [5000],
+        "learning_rate": list(np.array([0.5, 1.0, 1.8, 2.2]) / L),
+        "tol": [1e-1, 1e-3],
+        "max_iter": [1000],
     }
     found, ours, _ = ends(GDSearchCV, GDLinearRegression(), grid, X, y)
     expected, theirs, _ = ends(GridSearchCV, GDLinearRegression(), grid, X, y)

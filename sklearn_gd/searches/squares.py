@@ -27,7 +27,7 @@ from ..plan.least_squares import DIGITS_LOST
 from ..preconditioners import EPS, Diagonal, potrf, potrs
 from ..progress import RISES
 from ..protocols import Array
-from ..steps._schedules import Constant, Schedule
+from ..steps import Constant, Schedule
 from .moments import Moments
 
 __all__ = ["Descent", "Fit", "Part", "optima", "solved"]
