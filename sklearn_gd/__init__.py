@@ -16,6 +16,7 @@ from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, Se
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
+from .searches import GDLinearRegressionCV, GDLogisticRegressionCV
 
 if TYPE_CHECKING:
     from .searches import GDSearchCV as GDSearchCV
@@ -26,7 +27,9 @@ __all__ = [
     "DivergenceWarning",
     "FitDisplay",
     "GDLinearRegression",
+    "GDLinearRegressionCV",
     "GDLogisticRegression",
+    "GDLogisticRegressionCV",
     "LearningRateDisplay",
     "LossCurveDisplay",
     "PrecisionWarning",

@@ -399,12 +399,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         problem, attributes = self._problem(data)
 
         def results(run: Run) -> dict[str, Any]:
-            fitted = {**self._results(run, problem), **attributes}
-            # where X came from; the classes, which may be words, where y did
-            for name, origin in (("coef_", data.place), ("intercept_", data.place), ("classes_", data.labels)):
-                if origin is not None and name in fitted:
-                    fitted[name] = origin.put(fitted[name])
-            return fitted
+            return self._placed(run, problem, data, attributes)
 
         problem.callback = tasks = tasks_for(self, given, results) if recorder is None else recorder
         with np.errstate(all="ignore"):  # overflow is found from its result, and told in words
@@ -419,13 +414,19 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 raise
             with quiet(problem.design):
                 self._report(problem, run, rule)
-        largest, dtype = float(np.abs(run.coef).max(initial=0.0)), problem.design.dtype
-        if largest > float(np.finfo(dtype).max):
-            raise ValueError(messages.coefficients_out_of_range(largest, dtype))
+        check_coefficients(run, problem)
         self.__dict__.update(results(run))
         if tasks is not None:
             tasks.finish()
         return problem, run
+
+    def _placed(self, run: Run, problem: Problem, data: Ingested, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The fitted attributes of a run: arrays where X came from; the classes, which may be words, where y did."""
+        fitted = {**self._results(run, problem), **attributes}
+        for name, origin in (("coef_", data.place), ("intercept_", data.place), ("classes_", data.labels)):
+            if origin is not None and name in fitted:
+                fitted[name] = origin.put(fitted[name])
+        return fitted
 
     def _ingest(self, X: Any, y: Any, sample_weight: Any) -> Ingested:
         """Validated data, wherever they live, without the rows that have no weight."""
@@ -539,6 +540,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+def check_coefficients(run: Run, problem: Problem) -> None:
+    """Refuse a result that the precision of X does not hold."""
+    largest, dtype = float(np.abs(run.coef).max(initial=0.0)), problem.design.dtype
+    if largest > float(np.finfo(dtype).max):
+        raise ValueError(messages.coefficients_out_of_range(largest, dtype))
 
 
 def _is_ready(X: Any, y: Any, finite: bool) -> bool:

@@ -520,3 +520,42 @@ def search_diverged(count: int, total: int, numbers: Sequence[int], candidates: 
         f"{which(numbers, candidates)}. Their scores are those of the best iterate. Use smaller ones, standardise the features, which allows "
         "larger ones, or use learning_rate='auto'."
     )
+
+
+# ------------------------------------------------------------------------------------------------------------ paths and searches
+
+
+def no_penalty(name: str, estimator: str) -> str:
+    """The text for a path over something that is no penalty of the estimator's."""
+    return (
+        f"a path is over the penalty, got {name!r} of {estimator}: it is 'alpha' of GDLinearRegression, 'C' of GDLogisticRegression. "
+        "For other parameters there is GridSearchCV."
+    )
+
+
+def in_memory_alone(estimator: str, what: str) -> str:
+    """The text for data that a cross-validated estimator does not take."""
+    return (
+        f"{estimator} takes NumPy arrays, sparse matrices, data frames and arrays in files, got {what}: convert it, or use GridSearchCV over "
+        "the estimator without CV in its name."
+    )
+
+
+def too_many_to_leave_out(classes: int, features: int, most: int) -> str:
+    """The text for a Hessian that is too large for leverages."""
+    return (
+        f"leave-one-out of {classes} classes and {features} features takes a matrix of order {classes * (features + 1)}, and {most} is the "
+        "most: use folds, cv=5."
+    )
+
+
+def alone_in_its_class(label: object) -> str:
+    """The text for leave-one-out where a class has one sample."""
+    return f"leave-one-out needs two samples of each class, and {label!r} has one: without it nothing is known of the class."
+
+
+def nothing_to_store(cv: object) -> str:
+    """The text for results of each row where folds are scored."""
+    return (
+        f"store_cv_results=True goes with leave-one-out, cv=None, got cv={cv!r}: a fold has one score, not one a row."
+    )

@@ -26,7 +26,7 @@ from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_r
 from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
 
-__all__ = ["Sample", "fixed", "newton", "newton_cg", "sketch"]
+__all__ = ["SAMPLES", "Sample", "fixed", "newton", "newton_cg", "noticed", "sketch"]
 
 
 def begun(problem: Problem, run: Run | None) -> Run:
@@ -96,7 +96,11 @@ def sketch(problem: Problem, run: Run, until: Until) -> Run:
 
 def newton(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """Plane searches in the metric of Hessians, to what a user would notice."""
-    run, sample = in_hessians(problem, run)
+    return noticed(problem, *in_hessians(problem, run))
+
+
+def noticed(problem: Problem, run: Run, sample: Sample) -> Run:
+    """Go on from the end of a run in metrics of Hessians, to what a user would notice."""
 
     def finer() -> Preconditioner:
         sample.finer()

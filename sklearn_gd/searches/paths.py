@@ -1,0 +1,264 @@
+"""A path over the penalty: one `Prepared`, and a plan for each value, begun where the last one ended.
+
+Two uses: `fit_path`, whose results are fitted estimators; and the folds of a cross-validation, of which the coefficients are enough
+(`descents`).
+
+Values are walked from the strongest penalty to the weakest. What an end knows is the next one's beginning: the predictions, the gradient,
+which the penalty's part alone changes, and the Hessian, whose factor for another penalty takes no read of X. So the first step of each
+descent is Newton's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from sklearn.base import clone
+
+from .. import messages
+from ..base import BaseGD, Ingested, check_coefficients
+from ..descent import Run
+from ..designs.rows import NotFiniteError
+from ..designs.threads import quiet
+from ..losses import HalfSquaredError
+from ..objectives.linear_model import ModelPoint
+from ..objectives.samples import Trial
+from ..plan import Problem, explicit, follow, plan_for
+from ..plan.newton import SAMPLES, Sample, needs_inner, noticed
+from ..plan.problem import plane_descent
+from ..preconditioners import EPS, Full, Inexact, PerOutput, Renewed, ZeroSum
+from ..protocols import Array, Design, Moments
+from ..steps import PlaneSearch
+
+__all__ = ["PENALTIES", "Descent", "descents", "fit_path"]
+
+#: The parameters that a path may be over, and whether a larger value is a stronger penalty.
+PENALTIES = {"alpha": True, "C": False}
+
+# By how much a penalty may fall from one value to the next for the Hessian to be what is left of its factor without it: of sixteen digits ten
+# are left then.
+MOST_FALL = 1e6
+
+
+class Descent(NamedTuple):
+    """One value of a path.
+
+    Attributes
+    ----------
+    value : int
+        Its place among the values.
+    problem : Problem
+    run : Run
+    attributes : dict
+        The fitted attributes that the target tells.
+    """
+
+    value: int
+    problem: Problem
+    run: Run
+    attributes: dict[str, Any]
+
+
+def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_weight: Any = None) -> list[Any]:
+    """Fit an estimator for each of several penalties, each from where the last one ended.
+
+    Parameters
+    ----------
+    estimator : GDLogisticRegression or GDLinearRegression
+        Its other parameters are those of all fits; it is not changed.
+    name : {"C", "alpha"}
+        The parameter.
+    values : array-like of float
+        Its values, in any order.
+    X, y, sample_weight
+        As ``fit`` takes them.
+
+    Returns
+    -------
+    list of estimator
+        Fitted clones, in the order of the values, each with all the attributes that its own fit would have left. ``n_iter_`` and
+        ``loss_curve_`` begin where the value before it ended.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For parameters or data that are not allowed, before any work is done.
+    """
+    if name not in PENALTIES or name not in estimator.get_params(deep=False):
+        raise ValueError(messages.no_penalty(name, type(estimator).__name__))
+    values = list(np.atleast_1d(np.asarray(values, dtype=object)).ravel())
+    models = [clone(estimator).set_params(**{name: value}) for value in values]
+    for model in models:
+        rule, _, _ = model._parts()
+    if not models:
+        return []
+    first = models[0]
+    data = first._ingest(X, y, sample_weight)
+    attributes = {
+        known: value for known, value in vars(first).items() if known in ("n_features_in_", "feature_names_in_")
+    }
+    for index, problem, run, target in descents(first, name, values, data):
+        model = models[index]
+        with np.errstate(all="ignore"), quiet(problem.design):
+            model._report(problem, run, rule)
+        check_coefficients(run, problem)
+        vars(model).update(attributes, **model._placed(run, problem, data, target))
+    first.set_params(**{name: values[0]})
+    return models
+
+
+def descents(model: BaseGD, name: str, values: Any, data: Ingested) -> Iterator[Descent]:
+    """The descents of a path, from the strongest penalty to the weakest.
+
+    Parameters
+    ----------
+    model : GDLogisticRegression or GDLinearRegression
+        With its other parameters checked.
+    name, values
+        As `fit_path` has them.
+    data : Ingested
+    """
+    parts = model._parts()
+    values = np.array(values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    order = order[::-1] if PENALTIES[name] else order
+    strongest = float(values[order[0]])
+    model.set_params(**{name: strongest})
+    first, attributes = model._problem(data)
+    if isinstance(first.loss, HalfSquaredError):
+        first = replace(first, prepared=replace(first.prepared, design=cast(Design, Remembered(first.design))))
+    last: Any = None
+    for index in order:
+        problem = (
+            first if last is None else follower(last.problem, penalty(first, name, strongest, float(values[index])))
+        )
+        try:
+            with np.errstate(all="ignore"), quiet(problem.design):
+                run = descended(problem, last, parts)
+        except NotFiniteError:
+            model._refuse_not_finite(data.X, problem.design)
+            raise
+        last = Descent(int(index), problem, run, attributes)
+        yield last
+
+
+class Remembered:
+    """A design whose products of all columns, or of all rows, are made once: they are those of every penalty.
+
+    Parameters
+    ----------
+    design : design
+    """
+
+    def __init__(self, design: Any) -> None:
+        vars(self).update(design=design, products={})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.design, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.design, name, value)
+
+    def gram(self, weight: Any = None, targets: Any = None) -> Moments:
+        """Of weights and targets that are the same arrays each time; the matrix is the caller's to overwrite."""
+        moments = self._once(("gram", id(weight), id(targets)), lambda: self.design.gram(weight, targets))
+        return cast(Moments, moments._replace(matrix=moments.matrix.copy()))
+
+    def row_products(self, centre: Array, used: Array) -> Array:
+        """About the same centre each time; the matrix is the caller's to overwrite."""
+        products = self._once(("rows", used.tobytes()), lambda: self.design.row_products(centre, used))
+        return cast(Array, products.copy())
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self.products:
+            self.products[key] = make()
+        return self.products[key]
+
+
+def penalty(first: Problem, name: str, strongest: float, value: float) -> float:
+    """The strength of the penalty, from that of the strongest."""
+    if name == "alpha":
+        return value
+    return 0.0 if math.isinf(value) else first.alpha * (strongest / value)
+
+
+def follower(before: Problem, alpha: float) -> Problem:
+    """The same problem with another penalty; what is known of the data stays known."""
+    problem = replace(before, alpha=alpha)
+    for known in ("middle", "moments", "alike", "scale"):
+        if known in before.__dict__:
+            problem.__dict__[known] = before.__dict__[known]
+    problem.null_loss = before.null_loss
+    problem.design.passes = 0.0
+    return problem
+
+
+def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
+    """The descent for one value."""
+    rule, momentum, preconditioner = parts
+    if last is not None:
+        problem.start = last.run.coef
+    if not isinstance(rule, PlaneSearch):
+        return explicit(problem, rule, momentum, preconditioner)
+    plan = plan_for(problem, preconditioner)
+    if last is not None and plan.stages[0].way == "newton":
+        return continued(problem, last)
+    return follow(plan, problem, preconditioner)
+
+
+def continued(problem: Problem, last: Descent) -> Run:
+    """In the metric of Hessians, from the end of another descent, of which the predictions, the gradient and the Hessian are known."""
+    run = problem.run(problem.model, problem.stopping(problem.moments))
+    run.point = moved_on(problem, last)
+    sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
+    run.metric = metric = Renewed(sample)
+    if problem.alpha and last.problem.alpha <= MOST_FALL * problem.alpha:
+        metric.metric, metric.age = carried(last.run.metric, problem.alpha - last.problem.alpha), 1
+    if needs_inner(problem):
+        run.metric = Inexact(run.metric)
+    run = noticed(problem, plane_descent(problem, run), sample)
+    run.end_stage("coefficients", run.metric.name, "Newton's step, plane search", problem.design.passes)
+    return run
+
+
+def moved_on(problem: Problem, last: Descent) -> ModelPoint:
+    """The end of another descent as a place of this problem, with all that is known there."""
+    before: Any = last.run.base
+    point = problem.model.at(problem.start)
+    if before is None or before.coef is not problem.start or before.trial is None:
+        return point
+    change = problem.alpha - last.problem.alpha
+    value = before.value - last.problem.model.penalty.value(before.coef)
+    point = ModelPoint(problem.model, before.coef, Trial(value, before.trial.raw, None, None))
+    gradient = before.gradient.copy()
+    p = problem.design.n_features
+    gradient[:p] += change * before.coef[:p]
+    point._gradient = gradient
+    return point
+
+
+def carried(metric: Any, change: float) -> Any:
+    """The metric of the same Hessian with another penalty, or None where that is not known."""
+    if isinstance(metric, (Renewed, Inexact)):
+        return carried(metric.metric, change)
+    if isinstance(metric, ZeroSum):
+        inner = carried(metric.metric, change)
+        return None if inner is None else ZeroSum(inner)
+    if isinstance(metric, PerOutput):
+        inner = [carried(part, change) for part in metric.metrics]
+        return None if any(part is None for part in inner) else PerOutput(inner)
+    return shifted(metric, change) if type(metric) is Full and metric.vectors is None else None
+
+
+def shifted(metric: Full, change: float) -> Full:
+    """The inverse of the same matrix with something added to its diagonal."""
+    lower = np.tril(metric.factor)
+    matrix = lower @ lower.T
+    constant = metric.root == 0
+    unit = np.divide(1.0, metric.root, where=~constant, out=np.zeros_like(metric.root))
+    matrix *= unit
+    matrix *= unit[:, None]
+    return Full(matrix, metric.centre, metric.root_weight_sum**2, change, EPS, without=constant)
