@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -194,7 +195,7 @@ class ValidationDisplay:
         points = np.array([[float(params[k][name]) for name in names] for k in chosen])
         axes, places = zip(*(np.unique(column, return_inverse=True) for column in points.T), strict=True)
 
-        def on_grid(what: str) -> Array | None:
+        def on_grid(what: str) -> Any:
             if f"{what}_{score}" not in results:
                 return None
             grid = np.ma.masked_all([len(axis) for axis in axes[::-1]])
@@ -265,7 +266,10 @@ class ValidationDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: list[Any] = []
         self.bands_: list[Any] = []
-        self.mesh_ = self.colorbar_ = self.failed_ = self.best_ = None
+        self.mesh_: Any = None
+        self.colorbar_: Any = None
+        self.failed_: Any = None
+        self.best_: Any = None
         sign = -1.0 if self.metric.startswith("neg_") else 1.0
         means = np.ma.masked_invalid(sign * self.mean_test)
         lowest = _off_scale(self, self.mean_test)
@@ -282,7 +286,13 @@ class ValidationDisplay:
             self._map(ax, self.y, sign, means, failed, told, mesh_kw or {})
         self.marks_ = [ax.axvline(at, color="black", linewidth=1.2, zorder=2.5) for at in (self.marks or {}).values()]
         for name, at in (self.marks or {}).items():
-            place = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 9}
+            place: dict[str, Any] = {
+                "xytext": (0, 3),
+                "textcoords": "offset points",
+                "ha": "center",
+                "va": "bottom",
+                "fontsize": 9,
+            }
             ax.annotate(name, (at, 1), xycoords=ax.get_xaxis_transform(), annotation_clip=False, **place)
         return self
 
@@ -296,18 +306,18 @@ class ValidationDisplay:
             ax.set_title(f"best: {best}", loc="left", fontsize=10, pad=18 if self.marks else 6)
 
     def _curves(self, ax: Any, sign: float, means: Any, failed: Array, told: str, line_kw: Mapping[str, Any]) -> None:
-        drawn = [("validation", means, self.std_test, {"color": BLUE, "marker": "o"})]
+        drawn: list[tuple[str, Any, Any, dict[str, Any]]] = [
+            ("validation", means, self.std_test, {"color": BLUE, "marker": "o"})
+        ]
         if self.mean_train is not None:
             train = np.ma.masked_where(np.ma.getmaskarray(means), sign * self.mean_train)
             drawn.append(
                 ("training", train, self.std_train, {"color": ORANGE, "marker": "s", "linestyle": (0, (5, 1.5))})
             )
-        shown: list[Any] = []
         for name, mean, std, style in drawn:
             style = {"linewidth": 1.8, "markersize": 4, **style, **line_kw}
             (line,) = ax.plot(self.x, np.ma.filled(mean, np.nan), label=name, **style)
             self.lines_.append(line)
-            shown.append(mean)
             if std is not None:
                 low, high = (np.ma.filled(mean + side * std, np.nan) for side in (-1, 1))
                 self.bands_.append(ax.fill_between(self.x, low, high, color=line.get_color(), alpha=0.15, linewidth=0))
@@ -365,7 +375,7 @@ class ValidationDisplay:
             cells = np.ma.masked_where(~failed, np.zeros(failed.shape))
             self.failed_ = ax.pcolor(*edges, cells, cmap=ListedColormap([PALE]), **look)
             patch = Patch(facecolor=PALE, **look)
-            ax.legend([patch], [told], fontsize=9, loc="lower left", bbox_to_anchor=(0.0, 0.0), framealpha=0.9)
+            ax.legend([patch], [told], fontsize=9, loc="lower left", framealpha=0.9)
         self._title(ax)
         if self.best is not None:
             (self.best_,) = ax.plot(
@@ -378,21 +388,21 @@ class ValidationDisplay:
 
 def _score(display: str, search: Any, metric: str | None) -> tuple[str, str]:
     """The name of a score in ``cv_results_``, and what it is called."""
-    known = [key.removeprefix("mean_test_") for key in search.cv_results_ if key.startswith("mean_test_")]
+    known: list[Any] = [key.removeprefix("mean_test_") for key in search.cv_results_ if key.startswith("mean_test_")]
     scoring = getattr(search, "scoring", None)
     called = scoring if isinstance(scoring, str) else "score"
     if known == ["score"] and metric in (None, called):
         return "score", called
     if metric is None:
-        metric = search.refit if isinstance(search.refit, str) else known[0] if len(known) == 1 else None
-    if metric not in known:
+        metric = known[0] if len(known) == 1 else getattr(search, "refit", None)
+    if not isinstance(metric, str) or metric not in known:
         raise ValueError(messages.no_such_score(display, metric, known))
     return metric, called if metric == "score" else metric
 
 
 def _best(search: Any, score: str, means: Array, eligible: Sequence[int]) -> int:
     """The candidate that the search chose, where it did by this score; else the first of the highest."""
-    chosen = getattr(search, "best_index_", None)
+    chosen: Any = getattr(search, "best_index_", None)
     if chosen in eligible and (score == "score" or not isinstance(search.refit, str) or search.refit == score):
         return int(chosen)
     return eligible[int(np.argmax(np.where(np.isfinite(means[eligible]), means[eligible], -np.inf)))]
@@ -423,8 +433,8 @@ def _axes(display: str, params: Sequence[Mapping[str, Any]], x: str | None, y: s
 
 def _numeric(name: str, params: Sequence[Mapping[str, Any]]) -> bool:
     """Whether all values of a parameter are finite numbers."""
-    values = [each[name] for each in params if name in each]
-    return all(isinstance(v, numbers.Real) and not isinstance(v, (bool, np.bool_)) and np.isfinite(v) for v in values)
+    values: list[Any] = [each[name] for each in params if name in each]
+    return all(isinstance(v, numbers.Real) and not isinstance(v, (bool, np.bool_)) and math.isfinite(v) for v in values)
 
 
 def _same(one: Any, other: Any) -> bool:
