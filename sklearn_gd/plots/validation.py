@@ -277,7 +277,7 @@ class ValidationDisplay:
         # of a candidate that there was, and whose score is not on the scale
         failed = np.ma.getmaskarray(means) & ~np.ma.getmaskarray(self.mean_test)
         off = np.isfinite(np.ma.filled(self.mean_test, np.nan))[failed].any()
-        told = f"failed, or {'above' if sign < 0 else 'below'} {sign * lowest:.3g}" if off else "failed"
+        told = f"failed, or {'above' if sign < 0 else 'below'} {_number(sign * lowest)}" if off else "failed"
         _set_scale(ax, "x", self.x)
         ax.set_xlabel(_called(self.labels[0])[0])
         if self.y is None:
@@ -509,7 +509,8 @@ def _called(name: str) -> tuple[str, str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if 1 <= abs(value) < 1e6 and value == int(value) else f"{value:.3g}"
+    whole = value == int(value) or abs(value) >= 1000
+    return f"{value:,.0f}" if 1 <= abs(value) < 1e6 and whole else f"{value:.3g}"
 
 
 def _metric_label(metric: str, what: str = "") -> str:
