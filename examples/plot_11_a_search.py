@@ -28,7 +28,7 @@ X = PolynomialFeatures(2, include_bias=False).fit_transform(X)
 # no tolerance: a run ends at max_iter; or it diverges, and then has no score
 descent = GDLinearRegression(tol=0, on_divergence="raise")
 grid = {
-    "gdlinearregression__learning_rate": np.geomspace(1e-3, 1, 19),
+    "gdlinearregression__learning_rate": 2.0 ** np.arange(-10, 0.5, 0.5),
     "gdlinearregression__max_iter": 2 ** np.arange(15),
 }
 search = GDSearchCV(
@@ -38,7 +38,9 @@ with warnings.catch_warnings():
     for told in (ConvergenceWarning, FitFailedWarning, UserWarning):  # early ends, and failures
         warnings.simplefilter("ignore", told)
     search.fit(X, y)
-print(f"the least error: {-search.best_score_:.2f}, of {len(search.cv_results_['params'])} pairs")
+print(
+    f"the least error: {-search.best_score_:.2f}, of {len(search.cv_results_['params'])} pairs"
+)
 
 # %%
 # L is the largest eigenvalue of the Hessian, whose columns are standardised: of their correlations.
