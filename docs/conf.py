@@ -78,6 +78,7 @@ html_sidebars = {
     "inside": [],
     "more": [],
     "releases": [],
+    "searching": [],
     "guide/*": [],
 }
 html_theme_options = {

@@ -15,7 +15,7 @@ from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
-from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay
+from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
 from .searches import GDLinearRegressionCV, GDLogisticRegressionCV
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "LossCurveDisplay",
     "PrecisionWarning",
     "SeparationWarning",
+    "ValidationDisplay",
     "gradient_descent",
     "show_versions",
 ]

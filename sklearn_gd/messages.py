@@ -421,6 +421,45 @@ def no_matplotlib(display: str) -> str:
     return f"{display} draws with matplotlib, which is not installed: pip install 'sklearn-gd[plot]' or pip install matplotlib."
 
 
+def no_such_axis(display: str, name: object, known: Sequence[str]) -> str:
+    """The text for a parameter that is on no axis."""
+    return f"{display} has an axis for a parameter whose values are numbers, another one for each: one of {list(known)}, got {name!r}."
+
+
+def no_such_score(display: str, metric: object, known: Sequence[str]) -> str:
+    """The text for a score that the search has not, or has beside others."""
+    return f"{display} draws one score: metric must be one of {list(known)}, got {metric!r}."
+
+
+def no_scores_kept(display: str, estimator: str) -> str:
+    """The text for scores that were thrown away."""
+    return (
+        f"{display} draws the scores that {estimator} keeps with store_cv_results=True, scoring=None and leave-one-out: fit it so, or draw "
+        "a GDSearchCV over alpha."
+    )
+
+
+def not_a_search(display: str, estimator: object) -> str:
+    """The text for an estimator that searched for nothing."""
+    return (
+        f"{display} draws searches with cv_results_, as GDSearchCV and GridSearchCV, GDLogisticRegressionCV and GDLinearRegressionCV, "
+        f"got {type(estimator).__name__}."
+    )
+
+
+def not_one_or_two(display: str, varied: Sequence[str]) -> str:
+    """The text for searches over nothing, or too much, to draw."""
+    return (
+        f"{display} draws scores over one or two parameters whose values are numbers, and the search varied {list(varied) or 'none'}: "
+        "name the axes by x and y."
+    )
+
+
+def nothing_to_choose(name: str, value: object, estimator: str) -> str:
+    """The text for a choice where there is none."""
+    return f"{estimator} has one score over one parameter: leave {name}=None, got {value!r}."
+
+
 def no_runs() -> str:
     """The text for an empty list of estimators."""
     return "There is nothing to draw: give an estimator, or a list or dict of at least one."

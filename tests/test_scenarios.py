@@ -1,4 +1,4 @@
-"""The ten classic lessons: each is an example in the gallery, run here, and what its picture claims is checked.
+"""The classic lessons: each is an example in the gallery, run here, and what its picture claims is checked.
 
 The same lessons against loops written out, iterate for iterate, are in `test_textbook.py`; functions of the user's in
 `test_minimize.py`; every learning rate there is in `test_divergence.py`.
@@ -170,5 +170,26 @@ def test_the_same_rules_on_another_loss(scenario):
         assert len(gaps["auto"]) < min(len(gap) for rule, gap in gaps.items() if rule != "auto")
 
 
-def test_the_gallery_has_the_ten():
-    assert [int(path.name.split("_")[1]) for path in SCENARIOS][:10] == list(range(1, 11))
+@of(11)
+def test_a_search_over_rates_and_iterations(scenario):
+    grid, search = list(scenario["grid"].values()), scenario["search"]
+    errors = -search.cv_results_["mean_test_score"].reshape([len(values) for values in grid])
+    safe, long = grid[0] < 2 / scenario["L"], grid[1] > 20
+    # rates beyond 2/L fail, as soon as the loss has risen 20 times in a row, and no others
+    assert np.isnan(errors[np.ix_(~safe, long)]).all()
+    assert np.isfinite(errors[safe]).all()
+    # twice the rate is half the iterations, but for the first ones, which are few and large
+    slow = grid[0] < 0.1 / scenario["L"]
+    np.testing.assert_allclose(errors[2:][slow[2:]][:, 3:-1], errors[:-2][slow[2:]][:, 4:], rtol=0.02)
+    # to stop early is better than to go on, whatever the rate
+    for error in errors[safe & (grid[0] > 0.005)]:
+        assert 0 < error.argmin() < len(error) - 1
+        assert error[-1] > error.min() + 1
+    # the mark is at the least of them
+    assert errors[
+        tuple(np.searchsorted(v, b) for v, b in zip(grid, scenario["search"].best_params_.values(), strict=True))
+    ] == np.nanmin(errors)
+
+
+def test_the_gallery_has_all_of_them():
+    assert [int(path.name.split("_")[1]) for path in SCENARIOS] == list(range(1, 12))
