@@ -686,10 +686,45 @@ def test_scikit_learns_checks():
     assert ours == theirs
 
 
-def test_logistic():
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("steps", [(), (StandardScaler(),), (PolynomialFeatures(2), StandardScaler())], ids=len)
+def test_penalties_of_logistic_regression(steps, weighted):
+    """Those that differ in C alone are a path on each training part, behind any transformers; the others are on their own."""
     X, y = data()
-    ours, theirs = both(GDLogisticRegression(), {"C": [0.1, 1.0]}, X, (y > 0).astype(int))
+    labels = np.where(y > 4, "high", np.where(y > 0, "middle", "low"))
+    model = GDLogisticRegression(tol=1e-8)
+    estimator = make_pipeline(*steps, model) if steps else model
+    name = "gdlogisticregression__" if steps else ""
+    grids = [
+        {f"{name}C": [0.01, 10.0, 1.0], f"{name}fit_intercept": [True, False]},
+        {f"{name}learning_rate": ["backtracking"], f"{name}tol": [1e-3], f"{name}C": [0.1]},
+        {f"{name}C": [0.1]},
+    ]
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    fit = {f"{name}sample_weight": weight} if weighted else {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The scoring", UserWarning)
+        ours, theirs = both(
+            estimator,
+            grids,
+            X,
+            labels,
+            fit,
+            scoring=["accuracy", "neg_log_loss"],
+            refit="accuracy",
+            return_train_score=True,
+        )
+    assert ours.shared_.shared == (True,) * 6 + (False, False)
+    assert "no other candidate differs from it in C alone" in ours.shared_.reasons[-1]
     assert_same(ours, theirs, 1e-6)
+
+
+def test_learning_rates_of_logistic_regression():
+    """Iterates of their own depend on the start, which a path moves."""
+    X, y = data()
+    ours, theirs = both(GDLogisticRegression(learning_rate=0.1, max_iter=20), {"C": [0.1, 1.0]}, X, y > 0)
+    assert not any(ours.shared_.shared)
+    assert_same(ours, theirs)
 
 
 REFITS = {
