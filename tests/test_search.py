@@ -782,3 +782,17 @@ def test_names_of_columns_behind_scalers(output):
     assert_same(ours, theirs)
     assert hasattr(ours.best_estimator_[-1], "feature_names_in_") == (output == "pandas")
     np.testing.assert_allclose(ours.predict(frame), theirs.predict(frame))
+
+
+def test_dask_collections_stay_where_they_are():
+    dask = pytest.importorskip("dask.array", reason="dask is not installed")
+    X, y = np.random.default_rng(0).normal(size=(200, 6)), np.arange(200.0)
+    grid = {"alpha": [0.1, 1.0]}
+    search = GDSearchCV(GDLinearRegression(), grid, cv=3).fit(
+        dask.from_array(X, chunks=(50, 6)), dask.from_array(y, chunks=50)
+    )
+    assert not any(search.shared_.shared)
+    assert "Dask" in search.shared_.reasons[0]
+    plain = GDSearchCV(GDLinearRegression(), grid, cv=3).fit(X, y)
+    score = "mean_test_score"
+    np.testing.assert_allclose(search.cv_results_[score], plain.cv_results_[score], atol=1e-8)

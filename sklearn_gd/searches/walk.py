@@ -17,7 +17,6 @@ from .._compat import at_rows, has_callbacks, score
 from ..linear_model import GDLogisticRegression
 from ..protocols import Array
 from ..steps import PlaneSearch
-from ..workers import is_dask
 from .paths import fit_path
 from .sharing import REFUSED
 from .work import Work
@@ -66,8 +65,6 @@ class PathWork(Work):
 
     def ready(self, weight: Any) -> bool:
         self.weight = weight
-        if is_dask(self.X):
-            self.leave("X is a Dask collection")
         for members in self.paths().values():
             if len(members) == 1:
                 self.leave("no other candidate differs from it in C alone", members)
