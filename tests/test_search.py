@@ -784,15 +784,22 @@ def test_names_of_columns_behind_scalers(output):
     np.testing.assert_allclose(ours.predict(frame), theirs.predict(frame))
 
 
-def test_dask_collections_stay_where_they_are():
+@pytest.mark.parametrize("front", [[], [StandardScaler()], [MinMaxScaler()]], ids=["bare", "standardised", "bounded"])
+@pytest.mark.parametrize("targets", [1, 2])
+def test_dask_collections_are_read_where_they_are(front, targets):
     dask = pytest.importorskip("dask.array", reason="dask is not installed")
-    X, y = np.random.default_rng(0).normal(size=(200, 6)), np.arange(200.0)
-    grid = {"alpha": [0.1, 1.0]}
-    search = GDSearchCV(GDLinearRegression(), grid, cv=3).fit(
-        dask.from_array(X, chunks=(50, 6)), dask.from_array(y, chunks=50)
-    )
-    assert not any(search.shared_.shared)
-    assert "Dask" in search.shared_.reasons[0]
-    plain = GDSearchCV(GDLinearRegression(), grid, cv=3).fit(X, y)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 6)) + 3, rng.normal(size=(200, targets)).squeeze()
+    y = (X[:, :targets].squeeze() + y).astype(float)
+    model = make_pipeline(*front, GDLinearRegression(max_iter=300))
+    grid = [{"gdlinearregression__alpha": [0.1, 1.0]}, {"gdlinearregression__learning_rate": [0.01, 0.05]}]
+
+    def search(X, y):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # at small rates
+            return GDSearchCV(model, grid, cv=3, refit=False).fit(X, y)
+
+    lazy = search(dask.from_array(X, chunks=(50, 6)), dask.from_array(y, chunks=(70,) if targets == 1 else (70, 2)))
+    assert all(lazy.shared_.shared)
     score = "mean_test_score"
-    np.testing.assert_allclose(search.cv_results_[score], plain.cv_results_[score], atol=1e-8)
+    np.testing.assert_allclose(lazy.cv_results_[score], search(X, y).cv_results_[score], rtol=1e-10)

@@ -16,11 +16,13 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import _safe_indexing
 
 from .._compat import at_rows, score
+from ..arrays import DTYPES
 from ..designs import design_for
 from ..designs.threads import one_blas_thread, whole_blas
 from ..linear_model import GDLinearRegression
 from ..preconditioners import EPS
 from ..protocols import Array
+from ..workers import collect, is_dask
 from .inner import InnerProducts
 from .moments import Columns, Moments, affine, columns_of, columns_together, moments_of, sum_of
 from .refit import fitted_front, refitted
@@ -59,7 +61,9 @@ class GramWork(Work):
             return
         most = max((len(part.groups) for part in rounds), default=0)
         few = min((len(train) for train, _ in self.splits), default=0) <= p
-        if few:
+        if few and self.design.where == "workers":
+            self.leave("X is a Dask collection, and a training part has fewer samples than features")
+        elif few:
             others = [n for n in self.shared if self.settings[n].scaling or self.settings[n].rule is not None]
             self.leave("a training part has fewer samples than features, of which bare optima alone are shared", others)
         elif most * p * p > max(MATRICES, TIMES * n * p):
@@ -67,7 +71,7 @@ class GramWork(Work):
         # Factorisations of some hundred columns are no faster on two threads, and wait for each other where processors are busy.
         with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p if p >= WIDE else 0):
             if few:
-                self._by_rows()
+                self._by_rows()  # where any are left
                 return
             for part in rounds:
                 self._round(part)
@@ -84,15 +88,22 @@ class GramWork(Work):
     def ready(self, weight: Any) -> bool:
         """Validate the data as the estimator does; False where that, or the data's kind, leaves every fit on its own."""
         probe = GDLinearRegression()
+        on_workers = any(is_dask(array) for array in (self.X, self.y, weight))
+        if on_workers and not (weight is None and not self.routed.scorer.score):
+            self.leave("the data are Dask collections with weights")
+            return False
         try:
-            X, y = probe._check_X_y(self.X, self.y)
-            weight = probe._check_weight(weight, X)
+            if on_workers:
+                X, y, _ = collect(probe, self.X, self.y, None, DTYPES, False)
+            else:
+                X, y = probe._check_X_y(self.X, self.y)
+                weight = probe._check_weight(weight, X)
             _, y, weight, *_ = probe._target(y, weight, X)
         except (TypeError, ValueError) as error:
             self.leave(f"the data are refused: {error}")
             return False
         self.design: Any = design_for(X, True)
-        if self.design.where != "memory" or not isinstance(y, np.ndarray):
+        if self.design.where == "device" or not (on_workers or isinstance(y, np.ndarray)):
             self.leave(f"X is {type(X).__name__}")
             return False
         if issparse(X):

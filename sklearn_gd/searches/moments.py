@@ -111,6 +111,9 @@ def columns_of(design: Any, rows: Rows, moments: Moments | None, bounds: bool) -
 
 def bounds_of(design: Any) -> tuple[Array, Array]:
     """The least and the largest entry of each column."""
+    if design.where == "workers":
+        bounds: Any = design.sum_over_blocks(block_bounds, add=widest)
+        return bounds[0], bounds[1]
     if scipy.sparse.issparse(design.X):
         low, high = (bound(axis=0).toarray().ravel() for bound in (design.X.min, design.X.max))
         return low.astype(np.float64), high.astype(np.float64)
@@ -120,6 +123,17 @@ def bounds_of(design: Any) -> tuple[Array, Array]:
         np.minimum(low, block.min(axis=0), out=low)
         np.maximum(high, block.max(axis=0), out=high)
     return low, high
+
+
+def block_bounds(design: Any) -> list[Array]:
+    """Those of a block of rows on a worker."""
+    return list(bounds_of(design))
+
+
+def widest(parts: Sequence[Sequence[Array]]) -> list[Array]:
+    """The bounds of several blocks together."""
+    lows, highs = zip(*parts, strict=True)
+    return [np.min(lows, axis=0), np.max(highs, axis=0)]
 
 
 def columns_together(groups: Sequence[Columns]) -> Columns:

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from ..designs.threads import quiet
 from ..protocols import Array
+from ..workers import cut_as
 from .moments import rows_of
 from .sharing import Rows
 from .squares import Fit
@@ -66,8 +67,16 @@ def standard_scores(
     return {name: STANDARD[kind](squares, spread) for name, kind in wanted.items()}
 
 
+def sums_of_squares(design: Any, y: Array, coefs: Array) -> tuple[Array]:
+    """Those of a block of rows on a worker."""
+    return (design.n_samples * mean_squares(design, coefs, y, None),)
+
+
 def mean_squares(design: Any, coefs: Array, y: Array, weight: Array | None) -> Array:
     """The mean squared errors, of shape (n_candidates, n_targets)."""
+    if design.where == "workers":
+        (squares,) = design.sum_over_blocks(sums_of_squares, coefs, rows=[cut_as(design.X, y)])
+        return np.asarray(squares / design.n_samples)
     size, count, targets = coefs.shape
     out = np.empty((count, targets))
     step = max(1, PREDICTIONS // (design.n_samples * targets))

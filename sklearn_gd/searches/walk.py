@@ -17,6 +17,7 @@ from .._compat import at_rows, has_callbacks, score
 from ..linear_model import GDLogisticRegression
 from ..protocols import Array
 from ..steps import PlaneSearch
+from ..workers import is_dask
 from .paths import fit_path
 from .sharing import REFUSED
 from .work import Work
@@ -65,6 +66,8 @@ class PathWork(Work):
 
     def ready(self, weight: Any) -> bool:
         self.weight = weight
+        if any(is_dask(array) for array in (self.X, self.y, weight)):
+            self.leave("the data are Dask collections, of which each fit reads its own rows")
         for members in self.paths().values():
             if len(members) == 1:
                 self.leave("no other candidate differs from it in C alone", members)

@@ -21,7 +21,6 @@ from .. import messages
 from .._compat import requested
 from ..exceptions import DivergenceWarning
 from ..protocols import Array
-from ..workers import is_dask
 from .sharing import REFUSED, Model
 
 __all__ = ["Work"]
@@ -118,8 +117,6 @@ class Work(ABC):
         weight = given.pop(f"{self.model.last}__sample_weight" if self.model.last else "sample_weight", None)
         if given:
             self.leave(f"fit is passed {', '.join(given)}")
-        if any(is_dask(array) for array in (self.X, self.y, weight)):
-            self.leave("X, y or the weights are Dask collections, which stay where they are")
         if not self.shared or not self.ready(weight):
             return
         cv = check_cv(self.search.cv, self.y, classifier=is_classifier(self.search.estimator))
