@@ -6,6 +6,7 @@ Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, th
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, csr_matrix, issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -551,17 +552,18 @@ def check_coefficients(run: Run, problem: Problem) -> None:
 
 def _is_ready(X: Any, y: Any, finite: bool) -> bool:
     """Whether scikit-learn's validation would return these as they are: that takes a fit of small data a third of its time."""
-    return (
-        type(X) is np.ndarray
-        and type(y) is np.ndarray
-        and X.dtype in KINDS
-        and y.dtype.kind in "biuf"
-        and X.ndim == 2
-        and y.shape == X.shape[:1]
-        and X.size > 0
-        and bool(np.isfinite(y).all())
-        and (not finite or bool(np.isfinite(X).all()))
-    )
+    if type(X) in (csr_array, csr_matrix):
+        ready = X.ndim == 2 and X.indices.dtype == X.indptr.dtype == np.int32 and X.has_canonical_format
+        stored = X.data
+    else:
+        ready, stored = type(X) is np.ndarray and X.ndim == 2, X
+    if not (ready and stored.dtype in KINDS and stored.size > 0):
+        return False
+    if type(y) is not np.ndarray or y.dtype.kind not in "biuf" or y.shape != X.shape[:1]:
+        return False
+    with np.errstate(all="ignore"):
+        # a sum that is not finite may be an overflow: validation will tell
+        return bool(np.isfinite(y).all()) and (not finite or math.isfinite(stored.sum()))
 
 
 def _is_fitted_attribute(name: str) -> bool:

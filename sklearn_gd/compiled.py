@@ -60,26 +60,6 @@ def _found() -> tuple[Any, Any, tuple[str, ...]]:
 
 module, kernels, _here = _found()
 
-__all__ = [
-    "BINOMIAL",
-    "CURVED",
-    "GIVEN",
-    "MOST_SWEPT",
-    "MULTINOMIAL",
-    "OUTPUT_KERNELS",
-    "PLAIN",
-    "SQUARED",
-    "Trials",
-    "coded",
-    "columns_of",
-    "kernels",
-    "level",
-    "levels",
-    "module",
-    "takes",
-    "trials",
-]
-
 # what a sweep makes of predictions; as in _kernels_levels.h
 PLAIN, SQUARED, BINOMIAL, MULTINOMIAL, CURVED, GIVEN = 0, 1, 2, 3, 4, 5
 # What sweeps for several outputs know.

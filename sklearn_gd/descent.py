@@ -69,8 +69,7 @@ class Stopping:
 
     def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
         """The norm of a gradient, and that of its rounding errors (0 where that decides nothing)."""
-        half = self.metric.half_transposed(gradient) / self.scale
-        part, norm = self._part(value), math.sqrt(np.vdot(half, half))
+        part, norm = self._part(value), math.sqrt(self.metric.square(gradient, self.scale))
         return norm / part, self.rounding(value, coef) if self.tol * part < norm < 0.01 else 0.0
 
     def rounding(self, value: float, coef: Array) -> float:

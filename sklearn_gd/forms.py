@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .protocols import Array
 
-__all__ = ["Coefficients", "Mapped"]
+__all__ = ["Coefficients", "Mapped", "with_intercept"]
+
+
+def with_intercept(w: Array, level: Any, centre: Array) -> Array:
+    """Coefficients of the features, and the intercept whose prediction at their centre is the level."""
+    return np.concatenate([w, np.reshape(level - centre @ w, (1, *w.shape[1:]))])
 
 
 class Coefficients:

@@ -2,8 +2,8 @@
 
 Two uses: a gradient of the user's, beside the function or with it; finite differences where there is none.
 
-Every place is projected on the box before the function is asked, so the paths that a search follows second derivative at its walls. A
-trial of a search costs one value; its gradient comes at the point where the search ends, or asks for slopes.
+Every place is projected on the box before the function is asked, so the paths that a search follows bend at its walls. A trial of a
+search costs one value; its gradient comes at the point where the search ends, or asks for slopes.
 """
 
 from __future__ import annotations
@@ -216,13 +216,6 @@ class FunctionPoint(Point):
         """
         return Direction(np.where(self._presses(-self.full) | self._presses(coef), 0.0, coef))
 
-    def refreshed(self) -> FunctionPoint:
-        """Itself: nothing here is a sum of steps."""
-        return self
-
-    def minus(self, other: Any) -> Direction:
-        return Direction(self.coef - other.coef)
-
     def along(self, *directions: Direction) -> FunctionSubspace:
         return FunctionSubspace(self, directions)
 
@@ -251,7 +244,7 @@ class FunctionSubspace(Subspace):
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         """φ(a), and its gradient and Hessian where `order` asks for them; the Hessian by differences of gradients.
 
-        Where φ second derivatives down, the search gets the second derivative's absolute value: a Newton step along it leads down (Y. Dauphin et
+        Where φ bends down, the search gets the second derivative's absolute value: a Newton step along it leads down (Y. Dauphin et
         al., "Identifying and attacking the saddle point problem in high-dimensional non-convex optimization", NeurIPS 2014,
         arXiv:1406.2572).
         """

@@ -37,11 +37,8 @@ class PointwiseLoss:
 
     def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
-        return (
-            second_derivative * predictor
-            if weight is None
-            else second_derivative * predictor * spread(weight, predictor)
-        )
+        product = second_derivative * predictor
+        return product if weight is None else product * spread(weight, predictor)
 
     def hessian_diagonal(self, second_derivative: Array) -> Array:
         """The Hessian's diagonal in the raw predictions."""

@@ -316,7 +316,7 @@ def wrong_gradient(where: str, seen: float, said: float) -> str:
     """The text for a gradient that is not the function's."""
     return (
         f"The gradient disagrees with finite differences of fun at {where}: along a line through it fun changes by {seen:.6g} "
-        f"per unit of length, and the gradient says {said:.6g}. Extrapolate at jac, leave it out (jac=None), or pass check_gradient=False."
+        f"per unit of length, and the gradient says {said:.6g}. Look at jac, leave it out (jac=None), or pass check_gradient=False."
     )
 
 
@@ -561,9 +561,6 @@ def search_diverged(count: int, total: int, numbers: Sequence[int], candidates: 
     )
 
 
-# ------------------------------------------------------------------------------------------------------------ paths and searches
-
-
 def no_penalty(name: str, estimator: str) -> str:
     """The text for a path over something that is no penalty of the estimator's."""
     return (
@@ -591,6 +588,11 @@ def too_many_to_leave_out(classes: int, features: int, most: int) -> str:
 def alone_in_its_class(label: object) -> str:
     """The text for leave-one-out where a class has one sample."""
     return f"leave-one-out needs two samples of each class, and {label!r} has one: without it nothing is known of the class."
+
+
+def nothing_left(samples: int) -> str:
+    """The text for leave-one-out of too few samples."""
+    return f"leave-one-out needs at least 2 samples that have a weight, got n_samples={samples}."
 
 
 def nothing_to_store(cv: object) -> str:

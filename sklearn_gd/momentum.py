@@ -102,7 +102,7 @@ class Nesterov(NoMomentum):
             beta, t = (t - 1) / following, following
             if not beta:
                 return run.point, 0.0
-            return run.point.along(step).point_at(beta), 0.0
+            return run.point.along(step).point(np.array([beta])), 0.0
 
         return extrapolate
 

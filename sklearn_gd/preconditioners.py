@@ -13,6 +13,8 @@ where A, c and weight_sum are the second moments that a design computes (`design
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from .forms import with_intercept
 from .protocols import Array, MetricSource, Moments, Preconditioner
 
 if TYPE_CHECKING:
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 
 # LAPACK itself rather than SciPy's functions: those check and copy for longer than a small factorisation takes.
 potrf, potrs, pocon, trtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "pocon", "trtrs"), dtype=np.float64)
-spotrf, spotrs, strtrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "trtrs"), dtype=np.float32)
+symm, symv = scipy.linalg.get_blas_funcs(("symm", "symv"), dtype=np.float64)
+spotrf, spotrs = scipy.linalg.get_lapack_funcs(("potrf", "potrs"), dtype=np.float32)
 
 __all__ = [
     "PRECONDITIONERS",
@@ -55,10 +59,15 @@ CONSTANT = 1
 
 
 class Identity:
-    """Plain gradient descent: the direction is −∇F."""
+    """Plain gradient descent: the direction is −∇F.
+
+    Beside a direction a metric knows the square of a gradient's norm in it. The halves T of P = T Tᵀ are for who asks for L, which is in
+    the metrics that a user chooses; of the others it is that of plain gradients.
+    """
 
     name: str | None = None
     newton = False  # whether a step of length 1 is about the best
+    null: Any = None  # the directions that it takes for none: of shape (size, k) or (size, n_outputs, k); None where there are none
 
     def adapt(self, run: Run) -> None:
         """Renew the metric where that pays; a fixed one never does."""
@@ -68,6 +77,10 @@ class Identity:
 
     def direction(self, gradient: Array) -> Array:
         return -self.half(self.half_transposed(gradient))
+
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        half = self.half_transposed(gradient) / unit
+        return float(np.vdot(half, half))
 
     def half(self, u: Array) -> Array:
         """T u, where the metric's inverse is P = T Tᵀ."""
@@ -87,10 +100,16 @@ class Centred(Identity):
         0 without an intercept.
     """
 
+    name: str | None = "full"
+
     def __init__(self, centre: Array, weight_sum: float) -> None:
         self.centre = centre
         self.has_intercept = bool(weight_sum > 0)
         self.root_weight_sum = math.sqrt(weight_sum)
+
+    def solve(self, w: Array, /) -> None:
+        """Replace w, of the features alone and about the centre, by P w."""
+        raise NotImplementedError
 
     def solve_half(self, u: Array, /) -> Array:
         """T u for the features alone, about the centre."""
@@ -100,23 +119,51 @@ class Centred(Identity):
         """Tᵀ gradient for the features alone, about the centre."""
         raise NotImplementedError
 
+    def about_centre(self, gradient: Array) -> tuple[Array, Array]:
+        """A copy of a gradient whose part of the features is about the centre, and that part of the copy."""
+        if not self.has_intercept:
+            out = gradient.copy()
+            return out, out
+        # of many columns and outputs this is the larger part of an iteration: no arrays but the result are made
+        out = np.empty_like(gradient)
+        w, out[-1] = out[:-1], gradient[-1]
+        np.multiply(self.centre if gradient.ndim == 1 else self.centre[:, None], -gradient[-1], out=w)
+        w += gradient[:-1]
+        return out, w
+
+    def level(self, w: Array) -> Array:
+        """Coefficients of the features with the intercept that leaves the prediction at the centre as it is."""
+        return with_intercept(w, 0.0, self.centre) if self.has_intercept else w
+
+    def direction(self, gradient: Array) -> Array:
+        out, w = self.about_centre(gradient)
+        self.solve(w)
+        np.negative(w, out=w)
+        if self.has_intercept:
+            out[-1] = -gradient[-1] / self.root_weight_sum**2 - self.centre @ w
+        return out
+
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        out, w = self.about_centre(gradient)
+        out /= unit
+        right = out.copy()
+        self.solve(w)
+        if self.has_intercept:
+            out[-1] /= self.root_weight_sum**2
+        return float(np.vdot(out, right))
+
     def half(self, u: Array) -> Array:
         if not self.has_intercept:
             return self.solve_half(u)
-        w = self.solve_half(u[:-1])
-        out = np.empty_like(u)
-        out[:-1] = w
-        out[-1] = u[-1] / self.root_weight_sum - self.centre @ w
+        out = self.level(self.solve_half(u[:-1]))
+        out[-1] += u[-1] / self.root_weight_sum
         return out
 
     def half_transposed(self, gradient: Array) -> Array:
-        if not self.has_intercept:
-            return self.solve_half_transposed(gradient)
-        b = gradient[-1]
-        out = np.empty_like(gradient)
-        shifted = self.centre * b if gradient.ndim == 1 else np.multiply.outer(self.centre, b)
-        out[:-1] = self.solve_half_transposed(gradient[:-1] - shifted)
-        out[-1] = b / self.root_weight_sum
+        out, w = self.about_centre(gradient)
+        w[...] = self.solve_half_transposed(w)
+        if self.has_intercept:
+            out[-1] /= self.root_weight_sum
         return out
 
 
@@ -165,41 +212,15 @@ class Diagonal(Centred):
         without = constant(curvature.matrix, curvature.centre, curvature.weight_sum)
         self.root = root_of(factor * curvature.matrix + alpha, without)
 
+    def solve(self, w: Array) -> None:
+        root = self.root if w.ndim == 1 else self.root[:, None]
+        w *= root
+        w *= root
+
     def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T
 
     solve_half_transposed = solve_half
-
-    # Of many columns and outputs these are the larger part of an iteration: no arrays but the results are made.
-
-    def direction(self, gradient: Array) -> Array:
-        out = np.empty_like(gradient)
-        w = self._centred(gradient, out)
-        w *= -self._factor(gradient)
-        if self.has_intercept:
-            out[-1] = -gradient[-1] / self.root_weight_sum**2 - self.centre @ w
-        return out
-
-    def half_transposed(self, gradient: Array) -> Array:
-        out = np.empty_like(gradient)
-        self._centred(gradient, out)
-        if self.has_intercept:
-            out[-1] = gradient[-1] / self.root_weight_sum
-        return out
-
-    def _factor(self, like: Array) -> Array:
-        return self.root if like.ndim == 1 else self.root[:, None]
-
-    def _centred(self, gradient: Array, out: Array) -> Array:
-        """Fill the rows of the features: the gradient about the centre, in units of the metric."""
-        w = out[: len(self.centre)]
-        if self.has_intercept:
-            np.multiply(self.centre if gradient.ndim == 1 else self.centre[:, None], -gradient[-1], out=w)
-            w += gradient[:-1]
-            w *= self._factor(gradient)
-        else:
-            np.multiply(gradient, self._factor(gradient), out=w)
-        return w
 
 
 class Full(Centred):
@@ -224,7 +245,6 @@ class Full(Centred):
 
     Attributes
     ----------
-    rank : int
     reciprocal_condition : float
         Of the scaled matrix.
 
@@ -233,8 +253,6 @@ class Full(Centred):
     D. Böhning and B. Lindsay, "Monotonicity of quadratic-approximation algorithms", Annals of the Institute of
     Statistical Mathematics 40, 1988, doi:10.1007/BF00049423 (the bound of the logistic Hessian).
     """
-
-    name = "full"
 
     def __init__(
         self,
@@ -254,8 +272,6 @@ class Full(Centred):
         matrix *= self.root
         matrix *= self.root[:, None]
         matrix.flat[:: p + 1] = 1.0  # exactly, and for constant columns, which are left where they are
-        self.rank = p
-        self.null: Array | None = None
         self.vectors: Array | None = None
         # in the matrix's own memory, whose other triangle it leaves as it was
         columns = matrix if matrix.flags.f_contiguous else matrix.T
@@ -265,20 +281,53 @@ class Full(Centred):
         else:
             # the squared pivots: small where columns depend on each other
             pivots = self.factor.diagonal().tolist()
-            self.reciprocal_condition = min(pivots, default=1.0) ** 2
+            self.reciprocal_condition = min(pivots) ** 2
             # The mean of the eigenvalues is 1. So the least is the determinant over the product of the others at the least, which is
             # at most (p/(p − 1))^(p−1) < e, and the largest is at most p.
-            self._at_least = math.prod(pivots) ** 2 / (math.e * max(p, 1))
+            self._at_least = math.prod(pivots) ** 2 / (math.e * p)
         # Pivots that small may hide a dependence: the eigenvectors tell.
         if self.reciprocal_condition < max(16 * p * eps, 1e-10):
             columns.flat[:: p + 1] = 1.0
             values, vectors = scipy.linalg.eigh(columns, lower=False, check_finite=False)
             keep = values > 16 * p * eps * values[-1]
-            self.rank = int(keep.sum())
-            self.vectors = vectors[:, keep] / np.sqrt(values[keep])
-            if self.rank < p:
-                self.null = self.root[:, None] * vectors[:, ~keep]
+            self.vectors = vectors * root_of(values, ~keep)
+            if not keep.all():
+                self.null = self.level(self.root[:, None] * vectors[:, ~keep])
             self.reciprocal_condition = float(values[keep][0] / values[-1])
+
+    def about(self, centre: Array, weight_sum: float) -> Full:
+        """The same metric where its last column, which depends on no other, is the intercept at the centre of the others."""
+        out = copy.copy(self)
+        out.__dict__.pop("_units", None)
+        Centred.__init__(out, centre, weight_sum)
+        p = len(centre)
+        out.root, out.factor = self.root[:p], np.asfortranarray(self.factor[:p, :p])
+        return out
+
+    @functools.cached_property
+    def _units(self) -> tuple[Array, Array]:
+        """The roots of the diagonal that was scaled to one, 0 of columns that are left out; and what the factor's lacks of it."""
+        units = np.zeros_like(self.root)
+        np.divide(1.0, self.root, out=units, where=self.root > 0)
+        return units, 1 - self.factor.diagonal()
+
+    def product(self, coef: Array) -> Array:
+        """The matrix times coefficients about the centre, from the triangle that the factor has left as it was."""
+        (units, lacking), times = self._units, symv
+        if coef.ndim == 2:
+            units, lacking, times = units[:, None], lacking[:, None], symm
+        scaled = units * coef
+        out: Array = times(1.0, self.factor, scaled, lower=0)
+        out += lacking * scaled
+        out *= units
+        return out
+
+    def matrix(self) -> Array:
+        """The matrix itself, from that triangle."""
+        units, upper = self._units[0], np.triu(self.factor, 1)
+        out: Array = upper + upper.T
+        np.einsum("ii->i", out)[:] = 1.0
+        return out * units * units[:, None]
 
     def condition_above(self, least: float) -> bool:
         """Whether the reciprocal of the condition number is: by a bound, or by LAPACK's estimator, which takes p² operations."""
@@ -289,37 +338,20 @@ class Full(Centred):
         # the matrix has a unit diagonal: its norm is between 1 and p, and p the cautious one
         return float(pocon(self.factor, float(len(self.factor)), uplo="L")[0]) > least
 
-    def direction(self, gradient: Array) -> Array:
-        if self.vectors is not None:
-            return super().direction(gradient)
-        # both halves at once
-        if not self.has_intercept:
-            return self._solve(-gradient)
-        b = gradient[-1]
-        shifted = self.centre * b if gradient.ndim == 1 else np.multiply.outer(self.centre, b)
-        w = self._solve(shifted - gradient[:-1])
-        out = np.empty_like(gradient)
-        out[:-1] = w
-        out[-1] = -b / self.root_weight_sum**2 - self.centre @ w
-        return out
-
-    def _solve(self, right: Array) -> Array:
-        if not len(right):
-            return right
-        return (self.root * potrs(self.factor, (self.root * right.T).T, lower=1)[0].T).T
+    def solve(self, w: Array) -> None:
+        scaled = (self.root * w.T).T
+        inner = (
+            potrs(self.factor, scaled, lower=1)[0] if self.vectors is None else self.vectors @ (self.vectors.T @ scaled)
+        )
+        np.multiply(self.root, inner.T, out=w.T)
 
     def solve_half(self, u: Array) -> Array:
-        cholesky = self.vectors is None
-        inner = trtrs(self.factor, u, lower=1, trans=1)[0] if cholesky else self.vectors @ u[: self.rank]
+        inner = trtrs(self.factor, u, lower=1, trans=1)[0] if self.vectors is None else self.vectors @ u
         return (self.root * inner.T).T
 
     def solve_half_transposed(self, gradient: Array) -> Array:
         scaled = (self.root * gradient.T).T
-        if self.vectors is None:
-            return trtrs(self.factor, scaled, lower=1)[0] if len(scaled) else scaled
-        out = np.zeros_like(scaled)
-        out[: self.rank] = self.vectors.T @ scaled
-        return out
+        return trtrs(self.factor, scaled, lower=1)[0] if self.vectors is None else self.vectors.T @ scaled
 
 
 class Composed(Centred):
@@ -335,26 +367,20 @@ class Composed(Centred):
     weight_sum : float
     """
 
-    name = "full"
-
     def __init__(self, basis: Array, matrix: Array, centre: Array, weight_sum: float) -> None:
         super().__init__(centre, weight_sum)
         self.basis = basis
         self.inner = Full(matrix, np.zeros(len(matrix)), 0.0, 0.0, EPS)
+        if self.inner.null is not None:
+            self.null = self.level(basis @ self.inner.null)
 
-    @property
-    def null(self) -> Array | None:
-        """Directions in which nothing varies."""
-        return None if self.inner.null is None else self.basis @ self.inner.null
-
-    def solve_half(self, u: Array) -> Array:
-        return self.basis @ self.inner.solve_half(u)
-
-    def solve_half_transposed(self, gradient: Array) -> Array:
-        return self.inner.solve_half_transposed(self.basis.T @ gradient)
+    def solve(self, w: Array) -> None:
+        inner = self.basis.T @ w
+        self.inner.solve(inner)
+        w[:] = self.basis @ inner
 
 
-class Rounded(Full):
+class Rounded(Centred):
     """The inverse of a whole p × p matrix of low precision, by Cholesky's factorisation in float32.
 
     For gradients in double precision it is a metric as good as the exact one, as long as the smallest eigenvalues are
@@ -368,11 +394,6 @@ class Rounded(Full):
         The columns' spread; 0 where they are constant.
     alpha : float
         The penalty's curvature.
-
-    Attributes
-    ----------
-    resolves : bool
-        Whether no direction in which little varies got its curvature from rounding.
 
     Raises
     ------
@@ -388,15 +409,9 @@ class Rounded(Full):
     # What float32's rounding takes from the smallest eigenvalues, relative to the diagonal: p entries off by independent
     # errors are a matrix of norm 2√p of one. Added, so that the factorisation does not fail on it.
     LOST = 2 * float(np.finfo(np.float32).eps)
-    # A pivot, relative to the diagonal, that may be the work of rounding: 1/25 of it is, see `designs.products`.
-    SMALL = 1e-4
-    # What the penalty must have of such a pivot. Where rounding had a hundred times as much, on 100 columns of which five were
-    # combinations of others, a logistic descent took ten iterations for five; with up to twenty times as much, on dummy
-    # variables, it took as many as in double precision.
-    PENALTY_SHARE = 0.02
 
     def __init__(self, curvature: Moments, unit: Array, alpha: float) -> None:
-        Centred.__init__(self, curvature.centre, curvature.weight_sum)
+        super().__init__(curvature.centre, curvature.weight_sum)
         matrix = curvature.matrix
         p = len(matrix)
         usable: Array = (unit > 0) | bool(alpha and not self.has_intercept)
@@ -405,28 +420,15 @@ class Rounded(Full):
         diagonal = entries * (1 + self.LOST * math.sqrt(p)) + alpha / unit**2
         entries[...] = np.where(usable & (diagonal > 0), diagonal, 1.0)
         self.root = np.where(usable, 1 / unit, 0.0)
-        self.rank, self.null, self.vectors = p, None, None
         self.factor, failed = spotrf(matrix, lower=1, overwrite_a=1, clean=0)
-        pivots = np.square(self.factor.diagonal(), dtype=np.float64)
-        if failed or not np.isfinite(pivots.sum()):
+        if failed or not np.isfinite(self.factor.diagonal()).all():
             raise scipy.linalg.LinAlgError("not positive definite in float32")
-        # whether no pivot that may be the work of rounding decides
-        small = usable & (pivots < self.SMALL * diagonal)
-        self.resolves = not small.any() or bool((alpha / unit**2 >= self.PENALTY_SHARE * pivots)[small].all())
 
-    def _solve(self, right: Array) -> Array:
-        right = (self.root * right.T).T
+    def solve(self, w: Array) -> None:
+        right = (self.root * w.T).T
         size = np.abs(right).max(initial=0.0) or 1.0
         inner = spotrs(self.factor, (right / size).astype(np.float32), lower=1)[0]
-        return (size * self.root * inner.T.astype(np.float64)).T
-
-    def solve_half(self, u: Array) -> Array:
-        inner = strtrs(self.factor, u.astype(np.float32), lower=1, trans=1)[0]
-        return (self.root * inner.T.astype(np.float64)).T
-
-    def solve_half_transposed(self, gradient: Array) -> Array:
-        scaled = (self.root * gradient.T).T.astype(np.float32)
-        return strtrs(self.factor, scaled, lower=1)[0].astype(np.float64)
+        np.multiply(size * self.root, inner.T, out=w.T, dtype=np.float64)
 
 
 class Nystrom(Identity):
@@ -447,10 +449,6 @@ class Nystrom(Identity):
     most : int
         The largest rank.
 
-    Attributes
-    ----------
-    rank : int
-
     References
     ----------
     Z. Frangella, J. Tropp and M. Udell, "Randomized Nyström preconditioning", SIAM Journal on Matrix Analysis and
@@ -458,16 +456,15 @@ class Nystrom(Identity):
     """
 
     name = "nystrom"
-    newton = False
     # A sketch whose last eigenvalue is this part of the first has caught what a condition number is made of; twice the
     # rank would save fewer iterations than it costs passes.
     CAUGHT = 1e-3
 
-    def __init__(self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int = 256) -> None:
+    def __init__(self, metric: Preconditioner, product: Callable[[Array], Array], size: int, most: int) -> None:
         self.metric = metric
         random = np.random.default_rng(0)
         most = min(most, size)
-        test, predictor = np.zeros((size, 0)), np.zeros((size, 0))
+        test, products = np.zeros((size, 0)), np.zeros((size, 0))
         rank = min(16, most)
         while True:
             # only the new vectors are multiplied
@@ -475,34 +472,33 @@ class Nystrom(Identity):
             fresh -= test @ (test.T @ fresh)
             fresh = np.linalg.qr(fresh)[0]
             test = np.concatenate([test, fresh], axis=1)
-            predictor = np.concatenate([predictor, metric.half_transposed(product(metric.half(fresh)))], axis=1)
-            values, vectors = sketch(test, predictor)
+            products = np.concatenate([products, metric.half_transposed(product(metric.half(fresh)))], axis=1)
+            values, vectors = sketch(test, products)
             if rank == most or len(values) < rank or values[-1] <= self.CAUGHT * values[0]:
                 break
             rank = min(2 * rank, most)
-        self.rank = len(values)
         self.vectors = vectors
         self.shrink = np.sqrt(values[-1:] / values) - 1
 
-    def _bend(self, u: Array) -> Array:
+    def _flattened(self, u: Array) -> Array:
         # the root of the sketch's inverse, up to a factor: 1 beyond the sketch, less along it
         return u + self.vectors @ (self.shrink * (self.vectors.T @ u).T).T
 
     def half(self, u: Array) -> Array:
-        return self.metric.half(self._bend(u))
+        return self.metric.half(self._flattened(u))
 
     def half_transposed(self, gradient: Array) -> Array:
-        return self._bend(self.metric.half_transposed(gradient))
+        return self._flattened(self.metric.half_transposed(gradient))
 
 
-def sketch(test: Array, predictor: Array) -> tuple[Array, Array]:
-    """Eigenvalues, falling, and eigenvectors of the Nyström approximation predictor (testᵀ predictor)⁺ imageᵀ."""
-    forms = test.T @ predictor
+def sketch(test: Array, products: Array) -> tuple[Array, Array]:
+    """Eigenvalues, falling, and eigenvectors of the Nyström approximation products (testᵀ products)⁺ productsᵀ."""
+    forms = test.T @ products
     values, vectors = np.linalg.eigh((forms + forms.T) / 2)
     # Directions in which the curvature is the rounding errors of its product, which make it asymmetric, too.
     noise = max(EPS * max(values[-1], np.finfo(np.float64).tiny), float(np.abs(forms - forms.T).max()))
     keep = values > 10 * len(values) * noise
-    half = predictor @ (vectors[:, keep] / np.sqrt(values[keep]))
+    half = products @ (vectors[:, keep] / np.sqrt(values[keep]))
     vectors, roots, _ = np.linalg.svd(half, full_matrices=False)
     return roots**2, vectors
 
@@ -514,19 +510,21 @@ class PerOutput(Identity):
 
     def __init__(self, metrics: Sequence[Preconditioner]) -> None:
         self.metrics = metrics
+        placed = [
+            np.stack([null if j == k else np.zeros_like(null) for j in range(len(metrics))], axis=1)
+            for k, null in enumerate(metric.null for metric in metrics)
+            if null is not None
+        ]
+        self.null = np.concatenate(placed, axis=2) if placed else None
 
     def direction(self, gradient: Array) -> Array:
         return np.stack([m.direction(column) for m, column in zip(self.metrics, gradient.T, strict=True)], axis=1)
 
-    def half(self, u: Array) -> Array:
-        return np.stack([metric.half(column) for metric, column in zip(self.metrics, u.T, strict=True)], axis=1)
-
-    def half_transposed(self, gradient: Array) -> Array:
-        columns = zip(self.metrics, gradient.T, strict=True)
-        return np.stack([metric.half_transposed(column) for metric, column in columns], axis=1)
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        return math.fsum(m.square(part) for m, part in zip(self.metrics, (gradient / unit).T, strict=True))
 
 
-class Joint(Identity):
+class Joint(Centred):
     """The inverse of a whole Hessian over coupled outputs.
 
     The sum over the classes of a multinomial model's coefficients is left undetermined by the loss; the matrix gets
@@ -542,11 +540,9 @@ class Joint(Identity):
     eps : float
     """
 
-    name = "full"
-
     def __init__(self, hessian: Array, centre: Array, alpha: float, has_intercept: bool, eps: float) -> None:
+        super().__init__(centre, has_intercept)
         k, size = hessian.shape[:2]
-        self.shape, self.centre, self.has_intercept = (k, size), centre, has_intercept
         diagonal = np.einsum("aibi->abi", hessian)
         common = diagonal[np.arange(k), np.arange(k)].mean(axis=0)
         diagonal += common / k
@@ -555,43 +551,52 @@ class Joint(Identity):
         matrix.flat[:: k * size + 1] += alpha * features
         # a full matrix is what `Full` inverts, once the intercepts are columns like the others
         self.inner = Full(matrix, np.zeros(k * size), 0.0, 0.0, eps)
+        if self.inner.null is not None:
+            self.null = self.inner.null.reshape(k, size, -1).swapaxes(0, 1).copy()
+            if has_intercept:
+                self.null[-1] -= np.tensordot(centre, self.null[:-1], axes=1)
 
-    def half(self, u: Array) -> Array:
-        k, size = self.shape
-        out = self.inner.solve_half(u.T.ravel()).reshape(k, size).T
+    def direction(self, gradient: Array) -> Array:
+        out = self.inner.direction(self.about_centre(gradient)[0].T.ravel()).reshape(gradient.T.shape).T
         if self.has_intercept:
             out[-1] -= self.centre @ out[:-1]
         return out
 
-    def half_transposed(self, gradient: Array) -> Array:
-        k, size = self.shape
-        if self.has_intercept:
-            gradient = gradient.copy()
-            gradient[:-1] -= np.multiply.outer(self.centre, gradient[-1])
-        return self.inner.solve_half_transposed(gradient.T.ravel()).reshape(k, size).T
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        return self.inner.square(self.about_centre(gradient / unit)[0].T.ravel())
 
 
-class ZeroSum(Identity):
-    """Another metric, without the direction common to all outputs, in which a multinomial loss does not change."""
+class Around(Identity):
+    """What a metric around another one leaves as it is."""
 
     name = "full"
 
-    def __init__(self, metric: Preconditioner) -> None:
+    def __init__(self, metric: Any) -> None:
         self.metric = metric
+
+    @property
+    def null(self) -> Any:
+        return self.metric.null
+
+    def direction(self, gradient: Array) -> Array:
+        return self.metric.direction(gradient)
+
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        return self.metric.square(gradient, unit)
+
+
+class ZeroSum(Around):
+    """Another metric, without the direction common to all outputs, in which a multinomial loss does not change."""
 
     def direction(self, gradient: Array) -> Array:
         out = self.metric.direction(gradient - gradient.mean(axis=1, keepdims=True))
         return out - out.mean(axis=1, keepdims=True)
 
-    def half(self, u: Array) -> Array:
-        out = self.metric.half(u)
-        return out - out.mean(axis=1, keepdims=True)
-
-    def half_transposed(self, gradient: Array) -> Array:
-        return self.metric.half_transposed(gradient - gradient.mean(axis=1, keepdims=True))
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        return self.metric.square(gradient - gradient.mean(axis=1, keepdims=True), unit)
 
 
-class Renewed(Identity):
+class Renewed(Around):
     """A metric of the current Hessian, computed anew when the decrease has slowed and a new one pays.
 
     Near the optimum of a logistic loss most second derivatives are far below their bound, so descent in the metric
@@ -603,7 +608,6 @@ class Renewed(Identity):
     source : object with ``metric(point)``, ``cost`` (of a new metric, in iterations) and ``grow()``
     """
 
-    name = "full"
     newton = True
     # What an exact metric needs from where a renewal is considered: its convergence is quadratic.
     FRESH = 2.0
@@ -611,8 +615,8 @@ class Renewed(Identity):
     GOOD = 1.5
 
     def __init__(self, source: MetricSource) -> None:
+        super().__init__(None)
         self.source = source
-        self.metric: Any = None
         self.age = 0
         self.poor = False  # whether the metric, when new, mistook the curvature along its direction
 
@@ -643,17 +647,8 @@ class Renewed(Identity):
         target = max(run.stopping.tol, run.rounding.eps) / run.history["gradient_norm"][-1]
         return np.log(target) / np.log(shrink) > self.source.cost + self.FRESH
 
-    def direction(self, gradient: Array) -> Array:
-        return self.metric.direction(gradient)
 
-    def half(self, u: Array) -> Array:
-        return self.metric.half(u)
-
-    def half_transposed(self, gradient: Array) -> Array:
-        return self.metric.half_transposed(gradient)
-
-
-class Inexact(Identity):
+class Inexact(Around):
     """Newton's direction by conjugate gradients: as exact as the distance from the optimum deserves.
 
     Where the whole Hessian is too large to factorise, its product with a vector still costs one read of X. Another metric
@@ -679,7 +674,8 @@ class Inexact(Identity):
     newton = True
 
     def __init__(self, metric: Preconditioner, most: int = 100) -> None:
-        self.metric, self.most = metric, most
+        super().__init__(metric)
+        self.most = most
         self.base: Any = None
         self.decrement = 0.0
 
@@ -704,15 +700,15 @@ class Inexact(Identity):
         out = np.zeros_like(gradient)
         rho = first = -float(np.vdot(residual, z))
         for _ in range(self.most):
-            predictor = self.base.hessian_product(step)
-            second_derivative = np.vdot(step, predictor)
+            product = self.base.hessian_product(step)
+            second_derivative = np.vdot(step, product)
             if not second_derivative > 0:
                 break
             # in place: of many coefficients every array more costs a tenth of a product
             rate = rho / second_derivative
-            predictor *= rate
-            residual += predictor
-            out += np.multiply(step, rate, out=predictor)
+            product *= rate
+            residual += product
+            out += np.multiply(step, rate, out=product)
             z = self.metric.direction(residual)
             last, rho = rho, -float(np.vdot(residual, z))
             if not rho > self.forcing**2 * first:
@@ -722,11 +718,12 @@ class Inexact(Identity):
         self.decrement = math.sqrt(max(-float(np.vdot(gradient, out)), 0.0))
         return out if out.any() else self.metric.direction(gradient)
 
-    def half(self, u: Array) -> Array:
-        return self.metric.half(u)
 
-    def half_transposed(self, gradient: Array) -> Array:
-        return self.metric.half_transposed(gradient)
+def in_metric(
+    product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]
+) -> Callable[[Array], Array]:
+    """The product Tᵀ H T u of vectors, where `product` is that of H with coefficients of some shape."""
+    return lambda u: metric.half_transposed(product(metric.half(u.reshape(shape)))).ravel()
 
 
 def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner, shape: tuple[int, ...]) -> float:
@@ -741,9 +738,7 @@ def largest_eigenvalue(product: Callable[[Array], Array], metric: Preconditioner
     """
     size = int(np.prod(shape))
 
-    def apply(u: Array) -> Array:
-        return metric.half_transposed(product(metric.half(u.reshape(shape)))).ravel()
-
+    apply = in_metric(product, metric, shape)
     if size <= 16:
         matrix = np.stack([apply(column) for column in np.eye(size)])
         return float(np.abs(np.linalg.eigvalsh((matrix + matrix.T) / 2)).max(initial=0.0))

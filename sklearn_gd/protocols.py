@@ -20,28 +20,6 @@ if TYPE_CHECKING:
     from .descent import Run
     from .designs.rows import Curvature
 
-__all__ = [
-    "Array",
-    "Callback",
-    "Choose",
-    "Design",
-    "Direction",
-    "Extrapolate",
-    "Form",
-    "Loss",
-    "MetricSource",
-    "Moments",
-    "Momentum",
-    "Norm",
-    "Objective",
-    "Penalty",
-    "Point",
-    "Preconditioner",
-    "Recorder",
-    "StepRule",
-    "Subspace",
-]
-
 Array: TypeAlias = npt.NDArray[Any]
 
 
@@ -106,9 +84,6 @@ class Subspace(Protocol):
 
     def point(self, a: Array) -> Point:
         """The point at a."""
-
-    def point_at(self, factor: float) -> Point:
-        """The point at the same factor of every direction."""
 
     def searched(self, a: Array, *goal: float) -> tuple[Array, float, float] | None:
         """`steps.newton_search` from a over all coordinates, where that can be had in one go.
@@ -187,10 +162,10 @@ class Form(Protocol):
 
 
 class Norm(Protocol):
-    """What measures a gradient: ‖Tᵀ gradient‖."""
+    """What measures a gradient."""
 
-    def half_transposed(self, gradient: Array) -> Array:
-        """Tᵀ gradient."""
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        """The square of the norm of gradient / unit, gradientᵀ P gradient where that is 1; a unit for all outputs or one for each."""
 
 
 class Preconditioner(Norm, Protocol):
@@ -200,6 +175,9 @@ class Preconditioner(Norm, Protocol):
     def name(self) -> str | None: ...
     @property
     def newton(self) -> bool: ...
+    @property
+    def null(self) -> Array | None:
+        """The directions that it takes for none, in the coordinates of the coefficients."""
 
     def adapt(self, run: Run) -> None:
         """Renew the metric where that pays."""
@@ -212,6 +190,9 @@ class Preconditioner(Norm, Protocol):
 
     def half(self, u: Array) -> Array:
         """T u."""
+
+    def half_transposed(self, gradient: Array) -> Array:
+        """Tᵀ gradient."""
 
 
 class MetricSource(Protocol):
@@ -274,17 +255,8 @@ class Penalty(Protocol):
         """aᵀ (Hessian) b."""
 
 
-class Moments(Protocol):
-    """Second moments of the rows about their centre; see `designs.rows.Curvature`."""
-
-    @property
-    def matrix(self) -> Array: ...
-    @property
-    def centre(self) -> Array: ...
-    @property
-    def weight_sum(self) -> Any: ...
-    @property
-    def cross(self) -> Array | None: ...
+#: Second moments of the rows about their centre
+Moments: TypeAlias = "Curvature"
 
 
 class Design(Protocol):

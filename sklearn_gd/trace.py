@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import messages
 from .base import BaseGD
 from .losses import HalfSquaredError
+from .preconditioners import in_metric
 from .protocols import Array
 
 if TYPE_CHECKING:
@@ -126,13 +127,9 @@ def steepest(trace: Trace) -> tuple[float, Array]:
     The bound is the Hessian for squared error; for the log losses that of Böhning and Lindsay (1988), which the Hessian
     never exceeds.
     """
-    metric, shape = trace.run.metric, trace.problem.start.shape
+    shape = trace.problem.start.shape
     size = int(np.prod(shape))
-
-    def apply(u: Array) -> Array:
-        product = trace.problem.model.curvature_product(metric.half(u.reshape(shape)))
-        return np.asarray(metric.half_transposed(product).ravel(), dtype=np.float64)
-
+    apply = in_metric(trace.problem.model.curvature_product, trace.run.metric, shape)
     if size <= DENSE:
         matrix = np.stack([apply(column) for column in np.eye(size)])
         values, vectors = scipy.linalg.eigh((matrix + matrix.T) / 2)

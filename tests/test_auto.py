@@ -14,7 +14,7 @@ from sklearn_gd import GDLinearRegression, GDLogisticRegression, base
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.losses import PointwiseLoss
 from sklearn_gd.plan import Plan, Stage, least_squares, planning
-from sklearn_gd.preconditioners import EPS, Full
+from sklearn_gd.preconditioners import EPS, Composed, Diagonal, Full, Joint, PerOutput, Rounded, ZeroSum
 from sklearn_gd.progress import StageReport
 from sklearn_gd.trace import trace
 
@@ -391,6 +391,68 @@ def test_the_bound_of_a_condition_number_is_one(p, dependence):
     ratio = values[0] / values[-1]
     assert metric._at_least <= ratio * (1 + 1e-6)
     assert metric.condition_above(1e-3 * ratio / p)
+
+
+@pytest.fixture
+def dependent():
+    """Columns far from zero, of which the last is the sum of two others; and their second moments."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5)) * [1, 2, 3, 4, 5] + 50
+    X[:, 4] = X[:, 0] + X[:, 1]
+    return X, DenseDesign(X, True).gram()
+
+
+def metrics(X, gram):
+    def full():
+        return Full(gram.matrix.copy(), gram.centre, gram.weight_sum, 0.0, EPS)
+
+    independent = Full(gram.matrix.copy(), gram.centre, gram.weight_sum, 0.1, EPS)
+    basis, p = np.diag([1.0, 2.0, 3.0, 1.0, 1.0]), np.full((len(X), 2), 0.5)
+    hessian, centre = DenseDesign(X, True).coupled_gram(p, p / len(X))
+    return {
+        "diagonal": Diagonal(gram._replace(matrix=gram.matrix.diagonal()), 1.0, 0.0),
+        "full": full(),
+        "penalised": independent,
+        "composed": Composed(basis, basis @ gram.matrix @ basis, gram.centre, gram.weight_sum),
+        "rounded": Rounded(gram._replace(matrix=np.eye(5, dtype=np.float32, order="F")), np.arange(1.0, 6.0), 0.1),
+        "output by output": PerOutput([full(), independent]),
+        "joint": Joint(hessian, centre, 0.0, True, EPS),
+        "zero sum": ZeroSum(PerOutput([full(), full()])),
+    }
+
+
+NAMES = "diagonal", "full", "penalised", "composed", "rounded", "output by output", "joint", "zero sum"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_square_of_a_gradients_norm_is_its_slope_along_the_direction(name, dependent):
+    metric = metrics(*dependent)[name]
+    gradient = np.random.default_rng(1).normal(size=(6, 2))
+    if name not in ("output by output", "joint", "zero sum"):
+        gradient = gradient[:, 0]
+    slope = -np.vdot(gradient, metric.direction(gradient))
+    rtol = 1e-4 if name == "rounded" else 1e-8
+    np.testing.assert_allclose(metric.square(gradient), slope, rtol=rtol)
+    np.testing.assert_allclose(metric.square(gradient, 2.0), slope / 4, rtol=rtol)
+    if name in ("diagonal", "full", "penalised"):
+        np.testing.assert_allclose(np.sum(metric.half_transposed(gradient) ** 2), slope, rtol=rtol)
+        np.testing.assert_allclose(
+            -metric.half(metric.half_transposed(gradient)), metric.direction(gradient), rtol=1e-6, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_metric_says_which_directions_it_takes_for_none(name, dependent):
+    """Those that change no prediction: of an output, the sum of two columns less the third; of two with a common one, their difference."""
+    X, _ = dependent
+    null = metrics(*dependent)[name].null
+    if name in ("diagonal", "penalised", "rounded"):
+        assert null is None
+        return
+    assert null.shape == ((6, 1) if name in ("full", "composed") else (6, 2, 2 if name == "zero sum" else 1))
+    predictions = np.column_stack([X, np.ones(len(X))]) @ null.reshape(6, -1)
+    assert np.abs(null).max() > 0.01
+    np.testing.assert_allclose(predictions, 0.0, atol=1e-6 * np.abs(null).max())
 
 
 def test_what_was_done_is_told_stage_by_stage(staged, capsys):

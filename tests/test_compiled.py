@@ -253,7 +253,7 @@ def test_a_block_of_a_remote_trial_is_numpys(directions, shape, intercept, weigh
     model, coef = _model(Binomial, *shape, dtype, weighted)
     design = model.design = DenseDesign(model.design.X, intercept)
     design.threads = 1
-    # predictions of about 1: of 55 a second_derivative's relative error is 55 times their own
+    # predictions of about 1: of 55 a second derivative's relative error is 55 times their own
     coefs = [coef[: design.size] / (k + 1) / np.sqrt(shape[1]) for k in range(1 + directions)]
     results = []
     for task in (compiled_plane, plane):
@@ -571,7 +571,7 @@ def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypat
 @needs_kernels
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", [Binomial, Multinomial])
-def test_bends_without_slopes_are_the_same(loss, weighted):
+def test_second_derivatives_without_slopes_are_the_same(loss, weighted):
     space, _ = _plane(loss, np.float64, weighted, [1.0])
     model, raw = space.origin.model, space.origin.known().raw
     full, bare = (model.trial(raw, (), (), 2, slopes=slopes)[0] for slopes in (True, False))

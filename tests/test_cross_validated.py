@@ -9,12 +9,13 @@ import scipy.sparse
 from numpydoc.docscrape import ClassDoc
 from numpydoc.validate import validate
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV, Ridge, RidgeCV
 from sklearn.metrics import log_loss, make_scorer, mean_absolute_error
 from sklearn.model_selection import GridSearchCV, KFold, LeaveOneOut, StratifiedKFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_gd import GDLinearRegression, GDLinearRegressionCV, GDLogisticRegression, GDLogisticRegressionCV
@@ -38,7 +39,7 @@ ESTIMATORS = [
     GDLinearRegressionCV(scoring="neg_mean_absolute_error"),
 ]
 _PAIRS = parametrize_with_checks(ESTIMATORS).mark
-# These estimators take no arrays outside NumPy, and say so in their tags.
+# That of array libraries needs a variable of the environment before SciPy is imported, and these estimators take NumPy's arrays alone.
 _CHECKS = [pair for pair in _PAIRS.args[1] if "check_array_api" not in repr(pair[1])]
 
 
@@ -292,7 +293,7 @@ def left_out_one_by_one(X, y, C):
     return found
 
 
-@pytest.mark.parametrize("name", ["raw", "standardised", "wide", "iris", "heavy tails"])
+@pytest.mark.parametrize("name", ["raw", "standardised", "wide", "iris", "separated", "heavy tails"])
 def test_left_out_log_losses_are_within_a_hundredth(name):
     """At penalties at which Newton's step alone is off by up to a fifth, too."""
     X, y = load_breast_cancer(return_X_y=True)
@@ -304,11 +305,13 @@ def test_left_out_log_losses_are_within_a_hundredth(name):
         y = (X[:, 0] + rng.normal(size=60) > 0).astype(int)
     elif name == "iris":
         X, y = load_iris(return_X_y=True)
+    elif name == "separated":
+        X, y = load_wine(return_X_y=True)
     elif name == "heavy tails":  # not among the data on which the guard was developed
         rng = np.random.default_rng(11)
         X = rng.standard_t(2, size=(150, 12))
         y = (X[:, :3].sum(axis=1) + rng.standard_t(2, size=150) > 0).astype(int)
-    if name in ("raw", "standardised"):  # every second one, or the fits one by one would take a minute
+    if name in ("raw", "standardised", "separated"):  # every second one, or the fits one by one would take a minute
         X, y = X[::2], y[::2]
     Cs = [1e-4, 1e-1, 167.0, 1e4]
     model = GDLogisticRegressionCV(Cs=Cs, cv="loo", scoring="neg_log_loss").fit(X, y)
@@ -329,6 +332,8 @@ def test_leave_one_out_by_its_splitter_and_other_scores():
     accuracy = GDLogisticRegressionCV(Cs=[1.0], cv="loo").fit(X, y)
     folds = cross_val_score(GDLogisticRegression(), X, y, cv=LeaveOneOut())
     assert accuracy.scores_[0, 0] == pytest.approx(folds.mean(), abs=0.011)
+    assert accuracy.score(X, y) == np.mean(accuracy.predict(X) == y)
+    assert by_name.score(X, y) > accuracy.score(X, y)  # the area under the curve, not the accuracy
     # the optimum of all rows is an end of the path already
     np.testing.assert_allclose(accuracy.coef_, GDLogisticRegression().fit(X, y).coef_, rtol=1e-6)
 
@@ -414,6 +419,19 @@ def test_other_scores_and_folds_of_least_squares():
         GDLinearRegressionCV(cv=4, store_cv_results=True).fit(X, y)
     with pytest.raises(ValueError, match="each of alphas must be in"):
         GDLinearRegressionCV(alphas=[-1.0]).fit(X, y)
+
+
+def test_one_row_cannot_be_left_out():
+    for weight in (None, [1.0, 0.0]):
+        with pytest.raises(ValueError, match="at least 2 samples that have a weight, got n_samples=1"):
+            GDLinearRegressionCV().fit(
+                np.ones((1 if weight is None else 2, 2)), [1.0] * (1 if weight is None else 2), weight
+            )
+
+
+def test_arrays_outside_numpy_are_refused_in_the_tags():
+    assert not get_tags(GDLinearRegressionCV()).array_api_support
+    assert not get_tags(GDLogisticRegressionCV()).array_api_support
 
 
 def test_dask_is_refused_with_what_to_do():

@@ -29,7 +29,7 @@ def test_slopes_are_the_derivatives_of_the_value(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_bends_are_the_derivatives_of_the_slopes(name):
+def test_second_derivatives_are_the_derivatives_of_the_slopes(name):
     loss, y, raw = _case(name, n=1)
     second_derivative = loss.derivatives(y, raw, 2)[2]
     hessian = np.atleast_2d(

@@ -9,29 +9,27 @@ nothing here: predictions are worked on all at once.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..arrays import CONVERTED, block_sums, column_sums, home, place_of, transfer
-from ..costs import DenseCosts
 from ..protocols import Array
 from .dense import DenseDesign
-from .rows import Curvature, Plain, require_finite
+from .rows import Curvature, LinearMap, about_mean, add_up, coupled, coupling, finite_mean, require_finite
 from .threads import cut
 
 __all__ = ["ArrayDesign"]
 
 # Rows of X that are centred and weighted in a copy: enough to keep a device busy, little beside X.
 SLAB_BYTES = 1 << 28
-# Rows that tell the columns' centre and range.
+# Rows that tell the columns' centre.
 FEW_ROWS = 64
-# Peaks of columns within which squares of float32 numbers, and sums of them, stay within its range.
-SQUARABLE = (1e-12, 1e15)
 
 
-class ArrayDesign(DenseCosts):
+class ArrayDesign(LinearMap):
     """A linear model's X on a device, of shape (n_samples, n_features).
 
     Coefficients come from the host and gradients and moments go there, in double precision; raw predictions and all that
@@ -45,18 +43,10 @@ class ArrayDesign(DenseCosts):
     def __init__(self, X: Any, fit_intercept: bool) -> None:
         self.place = place_of(X)
         self.xp = self.place.xp
-        self.fit_intercept = fit_intercept
-        self.n_samples, self.n_features = X.shape
-        self.dtype = np.dtype("float64" if X.dtype == self.xp.float64 else "float32")
         # a view of row-major X and a row-major copy of any other: blocks of rows are reshaped at every pass
-        self.X = self.xp.reshape(self.xp.reshape(X, (-1,)), X.shape)
-        self.size = self.n_features + fit_intercept
-        self.passes = 0.0
-        self.work = self.n_samples * self.n_features
-        self._few: tuple[Array, Array] | None = None
-
-    def _put(self, array: Array) -> Any:
-        return self.place.put(array, self.dtype)
+        super().__init__(self.xp.reshape(self.xp.reshape(X, (-1,)), X.shape), fit_intercept)
+        self.dtype = np.dtype("float64" if X.dtype == self.xp.float64 else "float32")
+        self.double = self.place.double == self.xp.float64  # whether the device has double precision
 
     # -- the linear map -----------------------------------------------------------------------------------------
 
@@ -93,11 +83,6 @@ class ArrayDesign(DenseCosts):
         value, gradient = home(value, self.adjoint(residual))
         return value, gradient
 
-    def normal(self, coef: Array, weight: Any) -> Array:
-        """[X 1]ᵀ W [X 1] coef."""
-        out = self.sweep(Plain(weight), coef)[1]
-        return out / self.n_samples if weight is None else out
-
     def over_predictions(self, task: Callable[[slice], tuple[Any, ...]]) -> tuple[Any, ...]:
         """`task` of all samples, what it returns brought home."""
         return home(*task(slice(0, self.n_samples)))
@@ -106,133 +91,86 @@ class ArrayDesign(DenseCosts):
         """`task` of all samples."""
         task(slice(0, self.n_samples))
 
-    # -- second moments -----------------------------------------------------------------------------------------
+    # -- second moments: in double precision, on the host where the device has none
 
-    def _centre_and_scale(self) -> tuple[Array, Array]:
-        """About the columns' means, and what to divide them by so that their squares stay in range, from a few rows."""
-        if self._few is None:
-            step = max(1, self.n_samples // FEW_ROWS)
-            rows = home(self.X[::step, :])[0]
-            with np.errstate(all="ignore"):
-                centre = rows.mean(axis=0) if self.fit_intercept else np.zeros(self.n_features)
-                centre = np.where(np.isfinite(centre), centre, 0.0).astype(self.dtype).astype(np.float64)
-                peak = np.abs(rows - centre).max(axis=0, initial=0.0)
-            scale = np.ones(self.n_features)
-            if self.dtype == np.float32:
-                outside = (peak > 0) & ~((peak > SQUARABLE[0]) & (peak < SQUARABLE[1]))
-                scale[outside & np.isfinite(peak)] = peak[outside & np.isfinite(peak)]
-            self._few = centre, scale
-        return self._few
+    def _host(self, *arrays: Any) -> tuple[Any, ...]:
+        """X on the host, and what lies beside its rows."""
+        X = DenseDesign(transfer(self.X).astype(np.float64), self.fit_intercept)
+        return X, *(None if array is None else transfer(array) for array in arrays)
 
-    def _slabs(self, weight: Any) -> Iterator[tuple[slice, Any, Any]]:
-        """Rows about the centre in units of the scale, times the roots of their weights; and the roots, or None."""
+    def _mean_of_few(self, array: Any) -> Array:
+        """About the columns' means, from a few rows: what is left is small enough to cancel nothing."""
+        few = home(array[:: max(1, self.n_samples // FEW_ROWS), :])[0]
+        return finite_mean(few) if self.fit_intercept else np.zeros(few.shape[1])
+
+    @functools.cached_property
+    def _centre(self) -> Array:
+        return self._mean_of_few(self.X)
+
+    def _slabs(self, weight: Any, shift: Any, targets: Any = None) -> Iterator[tuple[slice, Any, Any]]:
+        """Rows, and targets behind them, about a shift and times the roots of their weights; and the roots, or None."""
         xp = self.xp
-        centre, scale = self._centre_and_scale()
-        dtype = np.dtype("float64" if self.place.double == xp.float64 else "float32")
-        low = self.place.put(centre, dtype) if self.fit_intercept else None
-        unit = None if (scale == 1).all() else self.place.put(1 / scale, dtype)
-        kind = getattr(xp, dtype.name)
-        for s in cut(self.n_samples, max(1, SLAB_BYTES // (max(1, self.n_features) * dtype.itemsize))):
-            Z = xp.astype(self.X[s, :], kind, copy=False)
-            if low is not None:
-                Z = Z - low
-            if unit is not None:
-                Z = Z * unit
-            root = None if weight is None else xp.sqrt(xp.astype(weight[s], kind, copy=False))
-            if root is not None:
-                Z = Z * root[:, None]
-            yield s, Z, root
+        shift = self.place.put(shift)
+        for s in cut(self.n_samples, max(1, SLAB_BYTES // (8 * max(1, self.n_features)))):
+            Z = xp.astype(self.X[s, :], xp.float64, copy=False)
+            if targets is not None:
+                Z = xp.concat([Z, xp.astype(targets[s, :], xp.float64, copy=False)], axis=1)
+            if self.fit_intercept:
+                Z = Z - shift
+            root = None if weight is None else xp.sqrt(xp.astype(weight[s], xp.float64, copy=False))
+            yield s, Z if root is None else Z * root[:, None], root
 
-    def _sums(self, Z: Any, root: Any) -> tuple[Any, Any]:
-        """The weighted sum of the rows, and of the weights."""
-        if root is None:
-            return column_sums(Z), float(Z.shape[0])
-        return block_sums(root[:, None], Z)[0, :], column_sums(root * root)
+    def _moments(self, weight: Any, shift: Array, products: Callable[[Any], Any], targets: Any = None) -> Curvature:
+        """Sums over the slabs, about the mean."""
+        self.passes += 1
+
+        def parts() -> Iterator[Any]:
+            for _, Z, root in self._slabs(weight, shift, targets):
+                if root is None:
+                    yield products(Z), column_sums(Z), float(Z.shape[0])
+                else:
+                    yield products(Z), block_sums(root[:, None], Z)[0, :], column_sums(root * root)
+
+        matrix, sums, weight_sum = home(*add_up(parts(), in_place=True))
+        return about_mean(self, weight, shift, matrix.copy(), sums, weight_sum)
 
     def gram(self, weight: Any = None, targets: Any = None) -> Curvature:
         """As `rows.RowBlocks.gram`."""
-        if self.place.double != self.xp.float64:  # the device has no double precision
-            host = [None if array is None else transfer(array) for array in (weight, targets)]
-            return DenseDesign(transfer(self.X).astype(np.float64), self.fit_intercept).gram(*host)
-        self.passes += 1
-        xp, n = self.xp, self.n_samples
-        centre, scale = self._centre_and_scale()
-        parts: Any = None
-        shift = np.zeros(0)
+        if not self.double:
+            X, *arrays = self._host(weight, targets)
+            return X.gram(*arrays)
+        shift = self._centre
         if targets is not None:
-            targets = xp.reshape(targets, (n, -1))
-            q = targets.shape[1]
-            shift = np.zeros(q)
-            if self.fit_intercept:
-                # of the first few, as the columns' own: what is left is small enough to cancel nothing
-                shift = home(targets[:: max(1, n // FEW_ROWS), :])[0].mean(axis=0)
-                shift = shift.astype(self.dtype).astype(np.float64)
-        for s, Z, root in self._slabs(weight):
-            sums, weight_sum = self._sums(Z, root)
-            new = [block_sums(Z, Z), sums, weight_sum]
-            if targets is not None:
-                T = xp.astype(targets[s, :], Z.dtype, copy=False) - self.place.put(shift)
-                if root is not None:
-                    T = T * root[:, None]
-                new += [block_sums(Z, T), block_sums(T, T), self._sums(T, root)[0]]
-            parts = new if parts is None else [a + b for a, b in zip(parts, new, strict=True)]
-        matrix, sums, weight_sum, *more = home(*parts)
-        matrix = matrix * np.multiply.outer(scale, scale)
-        sums = sums * scale
-        if more:
-            cross, inner, target_sums = more
-            cross = cross * scale[:, None]
-            matrix = np.block([[matrix, cross], [cross.T, inner]])
-            sums = np.concatenate([sums, target_sums])
-            centre = np.concatenate([centre, shift])
-        if weight is None:
-            matrix, sums, weight_sum = matrix / n, sums / n, 1.0
+            targets = self.xp.reshape(targets, (self.n_samples, -1))
+            shift = np.concatenate([shift, self._mean_of_few(targets)])
+        found = self._moments(weight, shift, lambda Z: block_sums(Z, Z), targets)
         if targets is not None:  # the first pass over the data
-            require_finite(matrix.diagonal())
-        if not self.fit_intercept:
-            return Curvature(matrix, np.zeros(len(matrix)), 0.0)
-        offset = sums / weight_sum
-        return Curvature(matrix - weight_sum * np.outer(offset, offset), centre + offset, weight_sum)
+            require_finite(found.matrix.diagonal())
+        return found
 
     def moments(self, weight: Any = None) -> Curvature:
         """As `rows.RowBlocks.moments`."""
-        self.passes += 1
-        centre, scale = self._centre_and_scale()
-        parts: Any = None
-        for _, Z, root in self._slabs(weight):
-            new = [*self._sums(Z, root), column_sums(Z * Z)]
-            parts = new if parts is None else [a + b for a, b in zip(parts, new, strict=True)]
-        sums, weight_sum, squares = home(*parts)
-        sums, squares = sums * scale, squares * scale**2
-        require_finite(squares)
-        if weight is None:
-            sums, squares, weight_sum = sums / self.n_samples, squares / self.n_samples, 1.0
-        if not self.fit_intercept:
-            return Curvature(squares, np.zeros(self.n_features), 0.0)
-        offset = sums / weight_sum
-        return Curvature(np.maximum(squares - weight_sum * offset**2, 0.0), centre + offset, weight_sum)
+        if not self.double:
+            X, weight = self._host(weight)
+            return X.moments(weight)
+        found = self._moments(weight, self._centre, lambda Z: column_sums(Z * Z))
+        require_finite(found.matrix)
+        return found
 
     def coupled_gram(self, p: Any, scaled: Any) -> tuple[Array, Array]:
         """As `rows.RowBlocks.coupled_gram`."""
+        if not self.double:
+            X, *arrays = self._host(p, scaled)
+            return X.coupled_gram(*arrays)
         self.passes += 1
-        xp = self.xp
-        k, size = p.shape[1], self.size
-        centre, scale = self._centre_and_scale()
-        parts: Any = None
-        for s, Z, _ in self._slabs(None):
-            if self.fit_intercept:
-                Z = xp.concat([Z, xp.ones_like(Z[:, :1])], axis=1)
-            new = []
-            for a in range(k):
-                for b in range(a + 1):
-                    w = scaled[s, a] * (1 - p[s, a]) if a == b else -scaled[s, a] * p[s, b]
-                    new.append(block_sums(Z, Z * w[:, None]))
-            parts = new if parts is None else [x + y for x, y in zip(parts, new, strict=True)]
-        out = np.empty((k, size, k, size))
-        blocks = iter(home(*parts))
-        unit = np.concatenate([scale, np.ones(size - self.n_features)])
-        for a in range(k):
-            for b in range(a + 1):
-                out[a, :, b] = next(blocks) * np.multiply.outer(unit, unit)
-                out[b, :, a] = out[a, :, b]
-        return out, centre
+        xp, k = self.xp, p.shape[1]
+
+        def parts() -> Iterator[Any]:
+            for s, Z, _ in self._slabs(None, self._centre):
+                if self.fit_intercept:
+                    Z = xp.concat([Z, xp.ones_like(Z[:, :1])], axis=1)
+                weights = [coupling(p[s, :], scaled[s, :], a, b) for a in range(k) for b in range(a + 1)]
+                yield [block_sums(Z, Z * w[:, None]) for w in weights]
+
+        blocks = iter(home(*add_up(parts(), in_place=True)))
+        return coupled(k, self.size, lambda a, b: next(blocks)), self._centre

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,21 @@ import numpy as np
 from .. import compiled
 from ..costs import SINGLE, symmetric_product
 from ..protocols import Array
-from .products import SymmetricProduct
-from .rows import BLOCK_BYTES, CHUNKS, LIGHT_BYTES, Curvature, Parts, RowBlocks, add_up, finite_mean, require_finite
+from .products import SymmetricProduct, shared_bytes
+from .rows import (
+    BLOCK_BYTES,
+    CHUNKS,
+    LIGHT_BYTES,
+    Curvature,
+    Parts,
+    RowBlocks,
+    add_up,
+    coupled,
+    coupling,
+    finite_mean,
+    require_finite,
+    rows_of,
+)
 from .threads import cut, map_ordered
 
 # Multiplications up to which OpenBLAS multiplies without packing: twice as fast where one side is narrow (784 by 10).
@@ -41,34 +54,27 @@ class DenseDesign(RowBlocks):
 
     def __init__(self, X: Array, fit_intercept: bool) -> None:
         super().__init__(X, fit_intercept, X.shape[1] * X.dtype.itemsize)
-        # floating-point operations of one product with one vector, the unit in which costs are compared
-        self.work = X.size
         if self._takes():  # passes that are compiled, of one vector
             size = X.size * X.dtype.itemsize
-            parts = 1 if size <= LIGHT_BYTES else max(2, min(CHUNKS, 2 * size // LIGHT_BYTES))
+            parts = 1 if size <= LIGHT_BYTES else max(2, min(self.most_chunks, 2 * size // LIGHT_BYTES))
             self.light_rows = max(1, -(-X.shape[0] // parts))
-        if not isinstance(X, np.ndarray):  # each read is a copy
+        self.copied = not isinstance(X, np.ndarray)  # each read is a copy
+        if self.copied:
             self.most_rows = max(256, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
-
-    @property
-    def rows_apart(self) -> bool:
-        """Whether rows are not next to each other."""
-        return isinstance(self.X, np.ndarray) and not self.X.flags.c_contiguous
 
     @property
     def legible(self) -> bool:
         """Whether sweeps for several outputs can read the rows: contiguous, whatever lies between them."""
         X = self.X
-        return not isinstance(X, np.ndarray) or bool(
-            X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1)
-        )
+        if self.copied:
+            return True
+        return bool(X.flags.aligned and X.strides[0] >= 0 and (X.strides[1] == X.itemsize or X.shape[1] == 1))
 
     @property
     def joint(self) -> bool:
         """Whether `gram` is one compiled read."""
-        aligned = not isinstance(self.X, np.ndarray) or self.X.flags.aligned
         most = NARROW_WIDE if compiled.level() == compiled.LEVELS[0] else NARROW
-        return bool(compiled.kernels is not None and aligned and self.n_features <= most)
+        return compiled.kernels is not None and self.n_features <= most and (self.copied or self.X.flags.aligned)
 
     @property
     def gram_cost(self) -> float:
@@ -105,69 +111,49 @@ class DenseDesign(RowBlocks):
         return self.X[s]
 
     def _pieces(self, chunk: slice) -> Iterable[slice]:
-        """What the compiled sweep gets of a chunk at a time: it makes blocks of its own."""
-        if isinstance(self.X, np.ndarray):
-            return [chunk]
-        return list(self._blocks(chunk))
+        """What kernels get of a chunk at a time: they make blocks of their own of rows that are in memory."""
+        return list(self._blocks(chunk)) if self.copied else [chunk]
+
+    def _rows(self, chunk: slice) -> Iterator[tuple[slice, Array]]:
+        """The pieces of a chunk, and their rows; of those that are copied the numbers of a row are next to each other."""
+        for s in self._pieces(chunk):
+            yield s, np.ascontiguousarray(self.X[s]) if self.copied else self.X[s]
 
     def _takes(self, *arrays: Array | None) -> bool:
         """Whether the kernels can read the rows, and these arrays with them."""
-        if compiled.kernels is None or (isinstance(self.X, np.ndarray) and not self.X.flags.c_contiguous):
-            return False
-        return compiled.takes(self.dtype, arrays)
+        return compiled.kernels is not None and not self.rows_apart and compiled.takes(self.dtype, arrays)
 
-    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
-        kernel = getattr(pointwise, "kernel", None)
-        what: Any = pointwise  # what has a kernel has all that kernels read
-        if kernel in compiled.OUTPUT_KERNELS and (self.rows_apart or (what.cells if coef is None else coef).ndim == 2):
-            parts = what.y, what.weight, what.cells, what.raw
-            found = self._outputs(kernel, coef, parts)
-            return super().sweep(pointwise, coef) if found is None else found
-        if coef is None or coef.ndim == 2 or kernel is None:
-            return super().sweep(pointwise, coef)
-        y, weight, raw = what.y, what.weight, what.raw
+    def compiled_sweep(self, what: Any, coef: Array | None, gradient: bool = True) -> Any:
+        if self.rows_apart or (what.cells if coef is None else coef).ndim == 2:
+            return self._outputs(what, coef, gradient) if what.kernel in compiled.OUTPUT_KERNELS else None
+        if coef is None or not gradient or not self._takes(what.y, what.weight, what.raw):
+            return None
+        self.passes += 1
         w, b = self.split(coef)
         w = np.ascontiguousarray(w)
-        if not self._takes(y, weight, raw):
-            return super().sweep(pointwise, coef)
-        self.passes += 1
         p, size, intercept = self.n_features, self.dtype.itemsize, 0.0 if b is None else float(b)
 
         def task(chunk: slice) -> tuple[Any, ...]:
             value, gradient = 0.0, np.zeros(self.size)
-            for s in self._pieces(chunk):
-                X = np.ascontiguousarray(self.X[s])
-                parts = [None if array is None else array[s] for array in (y, weight)]
-                at = None if raw is None else raw[s]
-                more, total = compiled.kernels.sweep(kernel, size, len(X), p, X, w, intercept, *parts, gradient[:p], at)
+            for s, X in self._rows(chunk):
+                y, weight, raw = rows_of(s, what.y, what.weight, what.raw)
+                more, total = compiled.kernels.sweep(
+                    what.kernel, size, len(X), p, X, w, intercept, y, weight, gradient[:p], raw
+                )
                 value += more
                 if self.fit_intercept:
                     gradient[p] += total
             return value, gradient
 
-        value, gradient = add_up(self._chunks(task, self.light_rows))
-        return value, gradient
+        return add_up(self._chunks(task, self.light_rows))
 
-    def forward(self, coef: Array) -> Array:
-        if coef.ndim == 2 or self.rows_apart:
-            raw = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
-            if self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
-                return raw
-        return super().forward(coef)
-
-    def _outputs(
-        self, kernel: int, coef: Array | None, parts: tuple[Any, ...], gradient: bool = True
-    ) -> tuple[float, Array] | None:
-        """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
-        y, weight, cells, raw = parts
-        shape = (cells if coef is None else coef).shape[1:]
+    def _outputs(self, what: Any, coef: Array | None, gradient: bool) -> Any:
+        """A compiled sweep for several outputs, or for rows that are apart; None where there is none."""
+        shape = (what.cells if coef is None else coef).shape[1:]
         k = shape[0] if shape else 1
-        if (
-            compiled.kernels is None
-            or not (self.legible and compiled.coded(y))
-            or k > compiled.MOST_SWEPT
-            or not compiled.takes(self.dtype, (weight, cells, raw))
-        ):
+        arrays = what.weight, what.cells, what.raw
+        known = compiled.kernels is not None and self.legible and compiled.coded(what.y) and k <= compiled.MOST_SWEPT
+        if not known or not compiled.takes(self.dtype, arrays):
             return None
         self.passes += 1
         p, size = self.n_features, self.dtype.itemsize
@@ -179,11 +165,9 @@ class DenseDesign(RowBlocks):
         def task(chunk: slice) -> tuple[Any, ...] | None:
             value = 0.0
             sums, totals = (np.zeros((k, p)), np.zeros(k)) if gradient else (None, None)
-            for s in self._pieces(chunk):
-                part = [None if array is None else array[s] for array in (y, weight, cells)]
-                at = None if raw is None else raw[s]
-                X = self.X[s] if isinstance(self.X, np.ndarray) else np.ascontiguousarray(self.X[s])
-                value += compiled.kernels.outputs(kernel, size, k, X, w, b, *part, sums, totals, at)
+            for s, X in self._rows(chunk):
+                y, weight, cells, raw = rows_of(s, what.y, *arrays)
+                value += compiled.kernels.outputs(what.kernel, size, k, X, w, b, y, weight, cells, sums, totals, raw)
             return (value, sums, totals) if gradient else None
 
         found: list[Any] = self._chunks(task)
@@ -202,9 +186,8 @@ class DenseDesign(RowBlocks):
         p, weight_sum = self.n_features, 0.0
         sums, squares = np.zeros(p), np.zeros(p)
         cross = None if targets is None else np.zeros(p)
-        for s in self._pieces(chunk):
-            X = np.ascontiguousarray(self.X[s])
-            ws, ts = (None if array is None else array[s] for array in (weight, targets))
+        for s, X in self._rows(chunk):
+            ws, ts = rows_of(s, weight, targets)
             weight_sum += compiled.kernels.columns(X.itemsize, len(X), p, X, shift, ws, ts, sums, squares, cross)
         return sums, squares, weight_sum, 0.0 if cross is None else cross
 
@@ -212,14 +195,11 @@ class DenseDesign(RowBlocks):
         if not self._takes():
             super().distances(chunk, centre, factor, out)
             return
-        for s in self._pieces(chunk):
-            X = np.ascontiguousarray(self.X[s])
+        for s, X in self._rows(chunk):
             compiled.kernels.distances(X.itemsize, len(X), self.n_features, X, centre, factor, out[s])
 
-    def _joint_products(self, weight: Array | None, targets: Array | None) -> tuple[Array, Array] | None:
-        """ZᵀWZ with Z = [X T 1] less a shift, and the shift; None where NumPy has to do it."""
-        if not self.joint:
-            return None
+    def _joint_products(self, weight: Array | None, targets: Array | None) -> tuple[Array, Array]:
+        """ZᵀWZ with Z = [X T 1] less a shift, and the shift, in one compiled read."""
         self.passes += 1
         n, dtype = self.n_samples, self.dtype
         if targets is not None:
@@ -232,7 +212,7 @@ class DenseDesign(RowBlocks):
         def task(chunk: slice) -> tuple[Array]:
             out = np.zeros((order, order))
             for s in self._pieces(chunk):
-                ts, ws = (None if array is None else array[s] for array in (targets, weight))
+                ts, ws = rows_of(s, targets, weight)
                 compiled.kernels.gram(dtype.itemsize, s.stop - s.start, self.X[s], ts, ws, shift, out)
             return (out,)
 
@@ -249,7 +229,7 @@ class DenseDesign(RowBlocks):
         if not self.fit_intercept:
             return shift
         few = self._few(weight)
-        if isinstance(few, slice) and isinstance(self.X, np.ndarray):
+        if isinstance(few, slice) and not self.copied:
             compiled.kernels.middle(self.dtype.itemsize, self.n_samples, few.step, self.X, targets, shift)
             return shift
         shift[: self.n_features] = self.provisional_centre(weight)
@@ -259,10 +239,9 @@ class DenseDesign(RowBlocks):
 
     def gram(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:
         """As `RowBlocks.gram`; narrow ones in one compiled read."""
-        joint = self._joint_products(weight, targets)
-        if joint is None:
+        if not self.joint:
             return super().gram(weight, targets)
-        products, shift = joint
+        products, shift = self._joint_products(weight, targets)
         matrix, weight_sum = products[:-1, :-1], 0.0
         if self.fit_intercept:
             weight_sum, trace = compiled.kernels.about_mean(products, shift)
@@ -274,16 +253,15 @@ class DenseDesign(RowBlocks):
 
     def coupled_gram(self, p: Array, scaled: Array) -> tuple[Array, Array]:
         """As `RowBlocks.coupled_gram`; of little data by compiled products."""
-        k, size, passes = p.shape[1], self.size, self.passes
-        out = np.empty((k, size, k, size))
-        for a in range(k):
-            for b in range(a + 1):
-                share = 1 - p[:, a] if a == b else p[:, b]
-                joint = self._joint_products(scaled[:, a] * share, None) if self.at_once else None
-                if joint is None:
-                    return super().coupled_gram(p, scaled)
-                part = joint[0][:size, :size]
-                out[a, :, b] = out[b, :, a] = part if a == b else -part
+        if not (self.at_once and self.joint):
+            return super().coupled_gram(p, scaled)
+        size, passes = self.size, self.passes
+
+        def block(a: int, b: int) -> Array:
+            sign = 1.0 if a == b else -1.0  # weights are positive
+            return sign * self._joint_products(sign * coupling(p, scaled, a, b), None)[0][:size, :size]
+
+        out = coupled(p.shape[1], size, block)
         self.passes = passes + 1  # as far as memory is concerned
         return out, self.provisional_centre()
 
@@ -303,8 +281,10 @@ class DenseDesign(RowBlocks):
         self.passes += 1
         n, p = self.X.shape
         product = SymmetricProduct(n, self.threads)
-        for columns in cut(p, max(256, COLUMN_BYTES // (8 * n))):
-            Z = np.empty((n, columns.stop - columns.start))
+        width = max(16, shared_bytes(n) // (8 * n))
+        buffer = np.empty(n * min(width, p))  # one for all blocks: new memory takes longer than what is put there
+        for columns in cut(p, width):
+            Z = buffer[: n * (columns.stop - columns.start)].reshape(n, -1)
 
             def place(rows: slice, columns: slice = columns, Z: Array = Z) -> None:
                 np.subtract(self.X[rows, columns], centre[columns], out=Z[rows])
@@ -346,12 +326,9 @@ class Picked:
         self.X, self.rows, self.dtype = X, rows, X.dtype
         self.shape = len(rows), X.shape[1]
         self.size = len(rows) * X.shape[1]
+        self.in_order = isinstance(X, np.ndarray) and X.flags.c_contiguous
 
     def __getitem__(self, s: slice | Array) -> Array:
         rows = self.rows[s]
         # of other layouts np.take would copy all of X first
-        return (
-            np.take(self.X, rows, axis=0)
-            if getattr(self.X, "flags", None) and self.X.flags.c_contiguous
-            else self.X[rows]
-        )
+        return np.take(self.X, rows, axis=0) if self.in_order else self.X[rows]

@@ -16,7 +16,7 @@ import numpy as np
 from ..protocols import Array
 from .threads import cut, map_ordered
 
-__all__ = ["SingleProduct", "SymmetricProduct", "lower_triangle"]
+__all__ = ["SingleProduct", "SymmetricProduct", "lower_triangle", "shared_bytes"]
 
 
 class SymmetricProduct:

@@ -29,7 +29,7 @@ from ..protocols import Array
 from .products import SingleProduct, SymmetricProduct, lower_triangle
 from .threads import cut, map_ordered, n_threads, quiet
 
-__all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean"]
+__all__ = ["Curvature", "RowBlocks", "add_up", "finite_mean", "power_of_two"]
 
 R = TypeVar("R")
 #: What one chunk adds to a sum: floats and small arrays.
@@ -50,6 +50,9 @@ COLUMN_ROWS, COPIED_ROWS = 1024, 256
 PREDICTION_ROWS = 16384
 # Fewer chunks than this leave threads idle at the end of a pass, more cost sums of coefficient size.
 CHUNKS = 16
+# Rows of a chunk at the least, where that leaves as many for two threads: its sums, up to three numbers a column in new memory, are then a
+# tenth of what it reads.
+LEAST_ROWS = 32
 # Predictions up to which sums and differences of them are made on one thread: 0.1 ms of 130,000, 0.3 of 260,000.
 LIGHT_PREDICTIONS = 1 << 18
 # A copy of rows, centred and weighted, that a threaded product is made of.
@@ -100,10 +103,58 @@ class Curvature(NamedTuple):
     cross: Array | None = None
 
 
+def power_of_two(most: float) -> int:
+    """The largest up to `most`, from 1 to the chunks of a pass."""
+    return 1 << int(np.clip(most, 1, CHUNKS)).bit_length() - 1
+
+
 def require_finite(squares: Array) -> None:
     """Refuse sums of squares that are not finite: something in X is not."""
     if not np.isfinite(squares).all():
         raise NotFiniteError("X contains NaN, infinity or a value whose square is too large for float64.")
+
+
+def about_mean(design: Any, weight: Any, shift: Array, matrix: Array, sums: Any, weight_sum: Any) -> Curvature:
+    """Second moments about the rows' mean from sums about a shift, in the matrix's memory.
+
+    Parameters
+    ----------
+    design : design
+    weight : object
+        None where the sums are to be divided by the number of samples.
+    shift : ndarray of shape (p,)
+    matrix : ndarray of shape (p, p) or (p,)
+        The sum of the products, or of the squares.
+    sums : ndarray of shape (p,)
+        Of the rows; without an intercept nobody asks for them.
+    weight_sum : float
+    """
+    if weight is None:
+        matrix /= design.n_samples
+        sums, weight_sum = sums / design.n_samples, weight_sum / design.n_samples
+    if not design.fit_intercept:
+        return Curvature(matrix, np.zeros(len(matrix)), 0.0)
+    offset = sums / (weight_sum or 1.0)
+    if matrix.ndim == 1:
+        matrix -= weight_sum * offset**2
+        return Curvature(np.maximum(matrix, 0.0, out=matrix), shift + offset, weight_sum)
+    for lines in cut(len(matrix), 64):  # no matrix beside it
+        matrix[lines] -= weight_sum * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
+    return Curvature(matrix, shift + offset, weight_sum)
+
+
+def coupled(k: int, size: int, block: Callable[[int, int], Array]) -> Array:
+    """A symmetric matrix over k outputs, of symmetric blocks: shape (k, size, k, size)."""
+    out = np.empty((k, size, k, size))
+    for a in range(k):
+        for b in range(a + 1):
+            out[a, :, b] = out[b, :, a] = block(a, b)
+    return out
+
+
+def coupling(p: Any, scaled: Any, a: int, b: int) -> Any:
+    """The second derivative of the multinomial log loss in two outputs: a number a sample, times its weight."""
+    return scaled[:, a] * (1 - p[:, a]) if a == b else -scaled[:, a] * p[:, b]
 
 
 def finite_mean(rows: Array) -> Array:
@@ -113,33 +164,58 @@ def finite_mean(rows: Array) -> Array:
     return np.where(np.isfinite(mean), mean, 0.0)
 
 
-class RowBlocks(DenseCosts):
-    """A design whose rows are in memory.
+class LinearMap(DenseCosts):
+    """What every design knows of X, wherever that lives.
 
-    Subclasses give `block(s)`, `block_forward(block, coef)`, `block_adjoint(block, residual)`, `block_dense(s)`, `take(rows)`, and
-    may give a faster `forward` or `moments`.
+    Parameters
+    ----------
+    X : array or collection of shape (n_samples, n_features)
+    fit_intercept : bool
     """
 
-    work: float  # of one product with a vector, in operations
-    where = "memory"
-    most_rows = MOST_ROWS  # of a block that a thread reads for products of its columns
+    sweep: Any
 
-    def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
+    def __init__(self, X: Any, fit_intercept: bool) -> None:
         self.X = X
         self.fit_intercept = fit_intercept
         self.n_samples, self.n_features = X.shape
         self.dtype = X.dtype
         self.size = self.n_features + fit_intercept
         self.passes = 0.0
+        # floating-point operations of one product with one vector, the unit in which costs are compared
+        self.work = float(self.n_samples * self.n_features)
+
+    def normal(self, coef: Array, weight: Any) -> Array:
+        """[X 1]ᵀ W [X 1] coef in one read of X."""
+        out = self.sweep(Plain(weight), coef)[1]
+        return out / self.n_samples if weight is None else out
+
+
+class RowBlocks(LinearMap):
+    """A design whose rows are in memory.
+
+    Subclasses give `block(s)`, `block_forward(block, coef)`, `block_adjoint(block, residual)`, `block_dense(s)`, `take(rows)`, and
+    may give a faster `forward` or `moments`.
+    """
+
+    where = "memory"
+    most_rows = MOST_ROWS  # of a block that a thread reads for products of its columns
+
+    def __init__(self, X: Any, fit_intercept: bool, row_bytes: float) -> None:
+        super().__init__(X, fit_intercept)
         self._centre: Array | None = None
         self.far = True  # whether some column's centre is far from zero beside its spread; `moments` tell
         n = self.n_samples
         rows = min(max(1, int(BLOCK_BYTES * X.dtype.itemsize / (8 * max(row_bytes, 1)))), MOST_ROWS)
-        if X.ndim == 2 and getattr(X, "flags", None) is not None and not X.flags.c_contiguous:
+        # of arrays alone: sparse rows, and those that are copied where they are read, are next to each other
+        self.rows_apart = isinstance(X, np.ndarray) and not X.flags.c_contiguous
+        if self.rows_apart:
             rows = max(rows, COLUMN_ROWS if X.dtype == np.float64 else COPIED_ROWS)
         self.block_rows = min(rows, max(n, 1))
         n_blocks = -(-n // self.block_rows)
-        self.chunk_rows = self.light_rows = self.block_rows * -(-n_blocks // CHUNKS)
+        # a power of two, so that each of as many threads gets as much as the others
+        self.most_chunks = power_of_two(n // LEAST_ROWS)
+        self.chunk_rows = self.light_rows = self.block_rows * -(-n_blocks // self.most_chunks)
         self.one_block = n <= PREDICTION_ROWS  # predictions of all samples at once
         self.streams = n * row_bytes > SERIAL_BYTES  # a pass reads memory, not a cache
         self.at_once = self.one_block and not self.streams  # products with all rows at once, too
@@ -183,35 +259,33 @@ class RowBlocks(DenseCosts):
         return map_ordered(task, cut(self.n_samples, chunk_rows or self.chunk_rows), self.threads)
 
     def _blocks(self, chunk: slice) -> Iterator[slice]:
-        step = self.block_rows
-        for start in range(chunk.start, chunk.stop, step):
-            yield slice(start, min(start + step, chunk.stop))
+        return _sub(chunk, self.block_rows)
 
     def over_predictions(self, task: Callable[[slice], Parts]) -> Parts:
         """Sum `task(slice)`, a tuple of floats and small arrays, over the samples; nothing of X is read."""
-        n = self.n_samples
         if self.one_block:
-            return task(slice(0, n))
+            return task(slice(0, self.n_samples))
 
         def chunk_task(chunk: slice) -> Parts:
             return add_up(task(s) for s in _sub(chunk, PREDICTION_ROWS))
 
-        size = PREDICTION_ROWS * max(1, -(-n // (PREDICTION_ROWS * CHUNKS)))
-        return add_up(map_ordered(chunk_task, cut(n, size), self.threads))
+        return add_up(self._prediction_chunks(chunk_task, self.threads))
 
     def each_prediction(self, task: Callable[[slice], None]) -> None:
         """Call `task(slice)`, a few operations on a number each, on blocks of samples that together are all of them."""
-        n = self.n_samples
         if self.one_block:
-            task(slice(0, n))
+            task(slice(0, self.n_samples))
             return
 
         def chunk_task(chunk: slice) -> None:
             for s in _sub(chunk, PREDICTION_ROWS):
                 task(s)
 
-        size = PREDICTION_ROWS * max(1, -(-n // (PREDICTION_ROWS * CHUNKS)))
-        map_ordered(chunk_task, cut(n, size), self.threads if n > LIGHT_PREDICTIONS else 1)
+        self._prediction_chunks(chunk_task, self.threads if self.n_samples > LIGHT_PREDICTIONS else 1)
+
+    def _prediction_chunks(self, task: Callable[[slice], R], threads: int) -> list[R]:
+        size = PREDICTION_ROWS * max(1, -(-self.n_samples // (PREDICTION_ROWS * CHUNKS)))
+        return map_ordered(task, cut(self.n_samples, size), threads)
 
     # -- the linear map -----------------------------------------------------------------------------------------
 
@@ -222,11 +296,13 @@ class RowBlocks(DenseCosts):
 
     def forward(self, coef: Array) -> Array:
         """Raw predictions X @ w + b."""
+        out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
+        if self.compiled_sweep(Plain(None, out), coef, gradient=False) is not None:
+            return out
         w, b = self.split(coef)
         self.passes += 1
         if self.at_once:
             return self._raw(self.block(slice(0, self.n_samples)), w, b).astype(self.dtype, copy=False)
-        out = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
 
         def task(chunk: slice) -> None:
             for s in self._blocks(chunk):
@@ -247,6 +323,7 @@ class RowBlocks(DenseCosts):
         Parameters
         ----------
         pointwise : callable (slice, raw or None) -> (float, residual)
+            One that has a ``kernel`` has all that compiled sweeps read, as `Plain`, and is then not called where there is such a sweep.
         coef : ndarray or None
             None where `pointwise` knows the predictions already.
 
@@ -257,6 +334,10 @@ class RowBlocks(DenseCosts):
         gradient : ndarray like the coefficients
             [X 1]ᵀ residual.
         """
+        if getattr(pointwise, "kernel", None) is not None:
+            found = self.compiled_sweep(pointwise, coef)
+            if found is not None:
+                return found
         self.passes += 1
         if coef is None and self.at_once:
             value, residual = pointwise(slice(0, self.n_samples), None)
@@ -291,12 +372,18 @@ class RowBlocks(DenseCosts):
             gradient = np.concatenate([gradient, np.reshape(count, (1, *gradient.shape[1:]))])
         return value, gradient
 
-    def normal(self, coef: Array, weight: Any) -> Array:
-        """[X 1]ᵀ W [X 1] coef in one read of X."""
-        out = self.sweep(Plain(weight), coef)[1]
-        if weight is None:
-            out /= self.n_samples
-        return out
+    def compiled_sweep(self, what: Any, coef: Array | None, gradient: bool = True) -> Any:
+        """`sweep` by a kernel, or None where there is none; without the gradient, only predictions go to ``what.raw``.
+
+        Parameters
+        ----------
+        what : object
+            ``kernel``, an entry of the compiled table, and the arrays ``y``, ``weight``, ``cells`` and ``raw``, each None where the kernel
+            reads none.
+        coef : ndarray or None
+        gradient : bool
+        """
+        return None
 
     def columns(self, chosen: Array) -> Array:
         """Some columns as a NumPy array, in double precision."""
@@ -341,34 +428,20 @@ class RowBlocks(DenseCosts):
         Curvature
             Of the columns, and the targets behind them.
         """
-        with quiet(self):
-            return self._gram(weight, targets)
-
-    def _gram(self, weight: Any, targets: Any) -> Curvature:
         self.passes += 1
-        n = self.n_samples
         shift = self.provisional_centre(weight)
         if targets is not None:
-            targets = targets.reshape(n, -1)
+            targets = targets.reshape(self.n_samples, -1)
             middle = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(targets.shape[1])
             shift = np.concatenate([shift, middle])
         total = len(shift)
         about = About(shift, targets, None if weight is None else np.sqrt(weight, dtype=np.float64), self.fit_intercept)
-        matrix, sums, weight_sum = (self._products_apart if total <= ROWS_APART else self._products_shared)(
-            about, total
-        )
-        if weight is None:
-            matrix /= n
-            sums = sums / n
-            weight_sum = weight_sum / n
+        products = self._products_apart if total <= ROWS_APART else self._products_shared
+        with quiet(self):
+            matrix, sums, weight_sum = products(about, total)
         if targets is not None:  # the first pass over the data
             require_finite(matrix.diagonal())
-        if not self.fit_intercept:
-            return Curvature(matrix, np.zeros(total), 0.0)
-        offset = sums / weight_sum
-        for lines in cut(total, 64):  # no matrix beside it
-            matrix[lines] -= weight_sum * np.multiply.outer(offset[lines], offset)  # symmetric to the last bit
-        return Curvature(matrix, shift + offset, weight_sum)
+        return about_mean(self, weight, shift, matrix, sums, weight_sum)
 
     def _products_apart(self, about: About, total: int) -> Parts:
         """The sums of `About` and of its products, each thread's of rows of its own."""
@@ -387,12 +460,7 @@ class RowBlocks(DenseCosts):
 
         # p² numbers a chunk: no more chunks than threads need
         chunks = 2 if total * total > LARGE_SUM else 4
-        (matrix, sums, weight_sum), *others = self._chunks(task, max(rows, -(-self.n_samples // chunks)))
-        for part in others:
-            matrix += part[0]
-            sums += part[1]
-            weight_sum += part[2]
-        return matrix, sums, weight_sum
+        return add_up(self._chunks(task, max(rows, -(-self.n_samples // chunks))), in_place=True)
 
     def _products_shared(self, about: About, total: int) -> Parts:
         """The same by tiles of columns, which threads share."""
@@ -479,10 +547,8 @@ class RowBlocks(DenseCosts):
                     add(product, s)
                 return (product.sum,)
 
-            (total,), *others = self._chunks(task, max(2048, -(-n // (2 if p * p > LARGE_SUM else 4))))
-            for (part,) in others:
-                total += part
-            total = total.astype(np.float32, copy=False)
+            chunks = 2 if p * p > LARGE_SUM else 4
+            (total,) = add_up(self._chunks(task, max(2048, -(-n // chunks))), in_place=True)
         else:
             product = SingleProduct(p, self.threads, intercept)
             for s in self.in_turn(product.rows):
@@ -517,18 +583,11 @@ class RowBlocks(DenseCosts):
         centre = self.provisional_centre()
 
         def block(s: slice) -> Parts:
-            Z = self.block_dense(s)
-            Z = np.subtract(Z, centre, dtype=np.float64) if self.fit_intercept else Z.astype(np.float64, copy=False)
+            Z = np.subtract(self.block_dense(s), centre, dtype=np.float64)
             if self.fit_intercept:
                 Z = np.concatenate([Z, np.ones((Z.shape[0], 1))], axis=1)
-            out = np.empty((k, size, k, size))
-            for a in range(k):
-                for b in range(a + 1):
-                    w = scaled[s, a] * (1 - p[s, a]) if a == b else -scaled[s, a] * p[s, b]
-                    part = np.dot(Z.T, Z * w[:, None])
-                    out[a, :, b] = part
-                    out[b, :, a] = part
-            return (out,)
+            here, heavy = p[s], scaled[s]
+            return (coupled(k, size, lambda a, b: np.dot(Z.T, Z * coupling(here, heavy, a, b)[:, None])),)
 
         def task(chunk: slice) -> Parts:
             return add_up(block(s) for s in _sub(chunk, max(64, BLOCK_BYTES // (8 * size))))
@@ -543,24 +602,14 @@ class RowBlocks(DenseCosts):
         sums, squares, weight_sum, cross = add_up(
             self._chunks(lambda chunk: self.column_sums(chunk, shift, weight, targets), self.light_rows)
         )
-        squares = np.asarray(squares, dtype=np.float64)
         require_finite(squares)
-        if weight is None:
-            sums, squares, weight_sum, cross = (
-                sums / self.n_samples,
-                squares / self.n_samples,
-                1.0,
-                cross / self.n_samples,
-            )
+        found = about_mean(self, weight, shift, squares, sums, weight_sum)
+        if self.fit_intercept:
+            self._centre = found.centre
+            self.far = bool((found.centre**2 > FAR**2 * found.matrix).any())
         if targets is None:
-            cross = None
-        if not self.fit_intercept:
-            return Curvature(squares, np.zeros(self.n_features), 0.0, cross)
-        offset = np.asarray(sums, dtype=np.float64) / weight_sum
-        self._centre = shift + offset
-        squares = np.maximum(squares - weight_sum * offset**2, 0.0)
-        self.far = bool((self._centre**2 > FAR**2 * squares).any())
-        return Curvature(squares, self._centre, weight_sum, cross)
+            return found
+        return found._replace(cross=cross / self.n_samples if weight is None else cross)
 
     def row_spread(self, moments: Curvature) -> Array:
         """Mean square of the standardised features of each row: how far it lies from the centre."""
@@ -633,17 +682,16 @@ class Plain:
     """The predictions themselves, times the weights: what a sweep makes a Hessian product of."""
 
     kernel = compiled.PLAIN
-    y = raw = cells = None
+    y = cells = None
 
-    def __init__(self, weight: Array | None) -> None:
-        self.weight = weight
+    def __init__(self, weight: Array | None, raw: Array | None = None) -> None:
+        self.weight, self.raw = weight, raw
 
     def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
-        return 0.0, raw if self.weight is None else _times(raw, self.weight[s])
-
-
-def _times(raw: Array, weight: Array) -> Array:
-    return raw * (weight if raw.ndim == 1 else weight[:, None])
+        if self.weight is None:
+            return 0.0, raw
+        weight = self.weight[s]
+        return 0.0, raw * (weight if raw.ndim == 1 else weight[:, None])
 
 
 def _sub(chunk: slice, step: int) -> Iterator[slice]:
@@ -651,14 +699,20 @@ def _sub(chunk: slice, step: int) -> Iterator[slice]:
         yield slice(start, min(start + step, chunk.stop))
 
 
-def add_up(parts: Iterable[Parts]) -> Parts:
-    """Sum tuples entry by entry, in their order, in double precision."""
+def rows_of(s: slice, *arrays: Array | None) -> list[Any]:
+    """The rows of some arrays, None apart."""
+    return [None if array is None else array[s] for array in arrays]
+
+
+def add_up(parts: Iterable[Parts], in_place: bool = False) -> Parts:
+    """Sum tuples entry by entry, in their order: in double precision, or in the memory of the first, where copies are large."""
     if isinstance(parts, list) and len(parts) == 1:
         return parts[0]
     total: Any = None
     for part in parts:
         if total is None:
-            total = [np.asarray(x, dtype=np.float64).copy() if isinstance(x, np.ndarray) else x for x in part]
+            copied = [isinstance(x, np.ndarray) and not in_place for x in part]
+            total = [np.array(x, dtype=np.float64) if copy else x for x, copy in zip(part, copied, strict=True)]
         else:
             for i, x in enumerate(part):
                 total[i] += x

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import scipy.sparse as sp
 from .. import compiled
 from ..costs import PAIR, PLACED, STORED
 from ..protocols import Array
-from .rows import CHUNKS, FAR, Curvature, Parts, RowBlocks, add_up, require_finite
+from .rows import FAR, Curvature, Parts, RowBlocks, add_up, power_of_two, require_finite
 from .threads import cut
 
 __all__ = ["SparseDesign"]
@@ -42,7 +41,7 @@ class SparseDesign(RowBlocks):
         n, p = X.shape
         per_row = X.nnz / max(n, 1)
         super().__init__(X, fit_intercept, per_row * (X.dtype.itemsize + X.indices.itemsize))
-        self.work = 2 * X.nnz  # an index beside every value
+        self.work = 2.0 * X.nnz  # an index beside every value
         # The adjoint of a chunk is as large as the coefficients: chunks must hold more than they return.
         chunks = int(np.clip(X.nnz // max(4 * p, 1 << 15), 1, 16))
         self.chunk_rows = max(1, -(-n // chunks))
@@ -94,76 +93,42 @@ class SparseDesign(RowBlocks):
         shape = X.dtype.itemsize, self.n_samples, self.n_features, X.data.size
         return *shape, chunk.start, chunk.stop, X.indptr, X.indices, X.data
 
-    def _sweep(
-        self, kernel: int, coef: Array | None, *arrays: Array | None, gradient: bool = True
-    ) -> tuple[float, Array] | None:
-        """The compiled sweep, or None where there is none; its arrays are y, weight, cells and raw."""
-        w, b = (None, None) if coef is None else self.split(coef)
+    def compiled_sweep(self, what: Any, coef: Array | None, gradient: bool = True) -> Any:
+        shape = (what.cells if coef is None else coef).shape[1:]
+        numbers: tuple[Any, ...] = what.weight, what.cells, what.raw
+        if shape:  # several outputs
+            known = (
+                what.kernel in compiled.OUTPUT_KERNELS and compiled.coded(what.y) and shape[0] <= compiled.MOST_SWEPT
+            )
+        else:
+            known, numbers = what.kernel in KERNELS, (what.y, *numbers)
+        if not known or not self._takes(*numbers):
+            return None
+        self.passes += 1
+        p, (w, b) = self.n_features, (None, None) if coef is None else self.split(coef)
         w = None if w is None else np.ascontiguousarray(w)
-        if not self._takes(*arrays):
-            return None
-        self.passes += 1
-        *given, raw = arrays
-        p, intercept = self.n_features, 0.0 if b is None else float(b)
-
-        def task(chunk: slice) -> tuple[Any, ...]:
-            out = np.zeros(self.size) if gradient else None
-            into = None if out is None else out[:p]
-            value, total = compiled.kernels.sparse_sweep(kernel, *self._rows(chunk), w, intercept, *given, into, raw)
-            if out is not None and self.fit_intercept:
-                out[p] = total
-            return value, out if gradient else 0.0
-
-        return add_up(self._chunks(task, self.light_rows))
-
-    def sweep(self, pointwise: Callable[..., tuple[float, Array]], coef: Array | None = None) -> tuple[float, Array]:
-        what: Any = pointwise  # what has a kernel has all that kernels read
-        kernel = getattr(what, "kernel", None)
-        found = None
-        if kernel in KERNELS and (what.cells if coef is None else coef).ndim == 1:
-            found = self._sweep(kernel, coef, what.y, what.weight, what.cells, what.raw)
-        elif kernel in compiled.OUTPUT_KERNELS and (what.cells if coef is None else coef).ndim == 2:
-            found = self._outputs(kernel, coef, (what.y, what.weight, what.cells, what.raw))
-        return super().sweep(pointwise, coef) if found is None else found
-
-    def forward(self, coef: Array) -> Array:
-        raw = np.empty((self.n_samples, *coef.shape[1:]), dtype=self.dtype)
-        if coef.ndim == 1 and self._sweep(compiled.PLAIN, coef, None, None, None, raw, gradient=False) is not None:
-            return raw
-        if coef.ndim == 2 and self._outputs(compiled.PLAIN, coef, (None, None, None, raw), gradient=False) is not None:
-            return raw
-        return super().forward(coef)
-
-    def _outputs(
-        self, kernel: int, coef: Array | None, parts: tuple[Any, ...], gradient: bool = True
-    ) -> tuple[float, Array] | None:
-        """A compiled sweep for several outputs, or None where there is none; its arrays are y, weight, cells and raw."""
-        y, weight, cells, raw = parts
-        p, k = self.n_features, (cells if coef is None else coef).shape[1]
-        if not compiled.coded(y) or k > compiled.MOST_SWEPT or not self._takes(weight, cells, raw):
-            return None
-        self.passes += 1
-        w, b = None, np.zeros(k)
-        if coef is not None:
-            w, given = self.split(coef)
-            w, b = np.ascontiguousarray(w), b if given is None else np.ascontiguousarray(given)
+        b = np.zeros(shape) if b is None else np.asarray(b, order="C")
+        arrays = what.y, what.weight, what.cells
 
         def task(chunk: slice) -> tuple[float, Any]:
-            out, into, totals = None, None, None
-            if gradient:
-                out = np.zeros((self.size, k))
-                into, totals = out[:p], out[p] if self.fit_intercept else np.zeros(k)
-            value = compiled.kernels.sparse_outputs(
-                kernel, k, *self._rows(chunk), w, b, y, weight, cells, into, totals, raw
-            )
+            out = np.zeros((self.size, *shape)) if gradient else None
+            into: Any = None if out is None else out[:p]
+            if shape:
+                totals = None if out is None else np.zeros(shape)
+                value = compiled.kernels.sparse_outputs(
+                    what.kernel, shape[0], *self._rows(chunk), w, b, *arrays, into, totals, what.raw
+                )
+            else:
+                value, totals = compiled.kernels.sparse_sweep(
+                    what.kernel, *self._rows(chunk), w, float(b), *arrays, into, what.raw
+                )
+            if out is None:
+                return value, 0.0
+            if self.fit_intercept:
+                out[p] = totals
             return value, out
 
-        found = self._chunks(task, self.output_rows)
-        total = found[0][1]
-        for _, more in found[1:]:
-            if gradient:
-                total += more
-        return sum(value for value, _ in found), total
+        return add_up(self._chunks(task, self.output_rows if shape else self.light_rows), in_place=True)
 
     @functools.cached_property
     def pairs(self) -> float | None:  # type: ignore[override]
@@ -197,22 +162,30 @@ class SparseDesign(RowBlocks):
         found = None if self.pairs is None else self._pair_gram(weight, self.pairs)
         if found is None:
             return super().gram(weight, targets)
+        p, (sums, centre, weight_sum) = self.n_features, found
         if targets is None:
-            return found
+            return Curvature(sums[:p, :p], centre, weight_sum)
         targets = targets.reshape(self.n_samples, -1).astype(np.float64, copy=False)
         middle = np.average(targets, axis=0, weights=weight) if self.fit_intercept else np.zeros(targets.shape[1])
         targets = targets - middle
         cross = np.zeros((self.n_features, targets.shape[1]))
         for k, column in enumerate(targets.T):
             cross[:, k] = self.moments(weight, np.ascontiguousarray(column)).cross
-        require_finite(found.matrix.diagonal())
+        require_finite(sums.diagonal()[:p])
         heavy = targets if weight is None else targets * weight[:, None]
         own = heavy.T @ targets / (self.n_samples if weight is None else 1)
-        matrix = np.block([[found.matrix, cross], [cross.T, own]])
-        return Curvature(matrix, np.concatenate([found.centre, middle]), found.weight_sum)
+        size = p + targets.shape[1]
+        if size > len(sums):
+            sums, columns = np.empty((size, size)), sums
+            sums[:p, :p] = columns[:p, :p]
+        sums[:p, p:], sums[p:, :p], sums[p:, p:] = cross, cross.T, own
+        return Curvature(sums, np.concatenate([centre, middle]), weight_sum)
 
-    def _pair_gram(self, weight: Any, pairs: float) -> Curvature | None:
-        """The Gram matrix from pairs of stored values, or None where they would lose digits."""
+    def _pair_gram(self, weight: Any, pairs: float) -> tuple[Array, Array, float] | None:
+        """The Gram matrix from pairs of stored values, with room for a target's row and column, the centre and the weight sum.
+
+        None where the pairs would lose digits.
+        """
         n, p = self.n_samples, self.n_features
         w = None if weight is None else np.ascontiguousarray(weight, dtype=self.dtype)
         self.passes += 1
@@ -223,19 +196,18 @@ class SparseDesign(RowBlocks):
             return (out,)
 
         chunks = power_of_two(pairs // max(4 * p * p, CHUNK_PRODUCTS))
-        (out,), *more = self._chunks(task, max(1, -(-n // chunks)))
-        for (part,) in more:
-            out += part
+        (out,) = add_up(self._chunks(task, max(1, -(-n // chunks))), in_place=True)
         if weight is None:
             out /= n
-        matrix, squares, weight_sum = out[:p, :p], out.diagonal()[:p].copy(), float(out[p, p])
+        squares, weight_sum = out.diagonal()[:p].copy(), float(out[p, p])
+        matrix = symmetric(out[:p, :p])
         if not self.fit_intercept:
-            return Curvature(symmetric(matrix), np.zeros(p), 0.0)
+            return out, np.zeros(p), 0.0
         centre = out[p, :p] / (weight_sum or 1.0)
         for lines in cut(p, 64):  # no matrix beside it
-            matrix[lines] -= weight_sum * np.multiply.outer(centre[lines], centre)
+            matrix[lines] -= np.multiply.outer(weight_sum * centre[lines], centre)
         # of columns (almost) without a zero, far from it, what varies would be lost in rounding errors
-        return Curvature(symmetric(matrix), centre, weight_sum) if (matrix.diagonal() >= LEFT * squares).all() else None
+        return (out, centre, weight_sum) if (matrix.diagonal() >= LEFT * squares).all() else None
 
     def block_dense(self, s: slice | Array) -> Array:
         return self.X[s].toarray()
@@ -343,14 +315,12 @@ class SparseDesign(RowBlocks):
         return sums if weight is not None else tuple(None if total is None else total / n for total in sums)
 
 
-def power_of_two(most: float) -> int:
-    """The largest up to `most`, from 1 to the chunks of a pass."""
-    return 1 << int(np.clip(most, 1, CHUNKS)).bit_length() - 1
-
-
 def symmetric(lower: Array) -> Array:
-    """A matrix, in its own memory, of which the lower triangle is known."""
+    """A matrix, in its own memory, whose lower triangle is known and whose upper one is zero."""
     for tile in cut(len(lower), 256):  # a few at a time stay in the cache
         lower[tile, tile.stop :] = lower[tile.stop :, tile].T
-        lower[tile, tile] = np.tril(lower[tile, tile]) + np.tril(lower[tile, tile], -1).T
+        corner = lower[tile, tile]
+        diagonal = corner.diagonal().copy()
+        corner += corner.T
+        np.einsum("ii->i", corner)[:] = diagonal
     return lower

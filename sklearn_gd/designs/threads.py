@@ -96,8 +96,9 @@ def one_blas_thread() -> Iterator[None]:
                 state.set(state.found)
 
 
-# The least order of a matrix whose factorisation is worth more than one thread: some 5 ms.
-LARGE_ORDER = 500
+# The least order of a matrix whose factorisation is worth more than one thread: 0.15 s. OpenBLAS's threads wait for each other by spinning,
+# and where they come to lie on one processor take turns in it: of order 2,000, 48 ms on one thread, 28 on two, and 300 to 1,000 then.
+LARGE_ORDER = 3000
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
 TINY = 9216

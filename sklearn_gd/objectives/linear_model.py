@@ -45,10 +45,6 @@ class LinearModel:
     def passes(self) -> float:
         return self.design.passes
 
-    @property
-    def curvature(self) -> float:
-        return self.loss.curvature
-
     def at(self, coef: Array) -> ModelPoint:
         return ModelPoint(self, coef)
 
@@ -79,7 +75,7 @@ class LinearModel:
     def trial(
         self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True
     ) -> tuple[Trial, Any, Any]:
-        """The loss at the predictions base + Σ aₖ imageₖ; the slopes may be left out where nobody needs them.
+        """The loss at the predictions base + Σ aₖ predictorₖ; the slopes may be left out where nobody needs them.
 
         Returns
         -------
@@ -227,7 +223,8 @@ class ModelPoint(Point):
                 self._value, self._gradient = self.model.value_and_gradient(self.coef)
             else:
                 self._gradient = self.model.gradient(self.coef, self.trial)
-        return self._gradient
+        known: Any = self._gradient
+        return known
 
     def known(self, order: int = 0) -> Trial:
         """The trial at this point, with derivatives up to `order`."""
@@ -267,9 +264,7 @@ class ModelPoint(Point):
             (scalar(factor, predictor), predictor) for factor, predictor in zip(a, predictors, strict=True)
         ]
         if self.model.design.one_block:
-            predictor = first[0] * first[1]
-            for factor, part in others:
-                predictor += factor * part
+            predictor = moved(first[0] * first[1], others)
         else:
             predictor = np.empty_like(first[1])
 
@@ -381,19 +376,15 @@ class ModelSubspace(Subspace):
             self._forms = penalty.value(origin), along, forms
         return self._forms
 
-    def value(self, a: Array) -> float:
-        return self.derivatives(a, 0)[0]
-
     def point(self, a: Array) -> ModelPoint:
         """The point at a; it carries its predictions where a search has computed the predictors."""
+        origin, trial = self.origin, None
         if self._last is not None and self._last[0] is a:
-            return type(self.origin)(
-                self.origin.model, self.coef(a), self._last[1], (self.origin.coef, a, self._predictors)
-            )
-        if self._predictors is None or self.origin.trial is None:
-            return type(self.origin)(self.origin.model, self.coef(a))
-        trial = self.origin.model.trial(self.origin.trial.raw, a, self._predictors, 1)[0]
-        return type(self.origin)(self.origin.model, self.coef(a), trial, (self.origin.coef, a, self._predictors))
+            trial = self._last[1]
+        elif self._predictors is not None and origin.trial is not None:
+            trial = origin.model.trial(origin.trial.raw, a, self._predictors, 1)[0]
+        step = None if trial is None else (origin.coef, a, self._predictors)
+        return type(origin)(origin.model, self.coef(a), trial, step)
 
 
 class DistantSubspace(ModelSubspace):

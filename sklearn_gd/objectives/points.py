@@ -28,6 +28,7 @@ class Point:
     """What the points of all objectives offer beside value and gradient."""
 
     __slots__ = ()
+    coef: Array
 
     def forget(self) -> None:
         """Let go of what is as large as the samples; here there is nothing of the kind."""
@@ -39,6 +40,14 @@ class Point:
     def direction(self, coef: Array) -> Direction:
         """A vector of coefficient size as a direction from here, its predictor not yet known."""
         return Direction(coef)
+
+    def minus(self, other: Any) -> Direction:
+        """The step from another point, its predictor not yet known."""
+        return Direction(self.coef - other.coef)
+
+    def refreshed(self) -> Any:
+        """The same place; itself, where nothing in it is a sum of steps but the coefficients."""
+        return self
 
 
 class Subspace:
@@ -72,6 +81,14 @@ class Subspace:
             add_times(out, factor, direction.coef)
         return out
 
+    def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
+        """φ(a), and its gradient and Hessian where `order` asks for them."""
+        raise NotImplementedError
+
+    def value(self, a: Array) -> float:
+        """φ(a)."""
+        return self.derivatives(a, 0)[0]
+
     def slopes(self) -> Array:
         """The gradient of φ at a = 0, from the gradient at the origin: no work on samples."""
         g = self.origin.gradient
@@ -80,7 +97,3 @@ class Subspace:
     def point(self, a: Array) -> Any:
         """The point at a."""
         raise NotImplementedError
-
-    def point_at(self, factor: float) -> Any:
-        """The point at the same factor of every direction."""
-        return self.point(np.array([factor]))

@@ -30,7 +30,6 @@ class Quadratic:
         Reads of X so far.
     """
 
-    curvature = 1.0
     coupled = False
     least = 0.0
 
@@ -92,6 +91,11 @@ class QuadraticPoint(Point):
         return QuadraticSubspace(self, directions)
 
 
+def inner(a: Array, b: Array) -> Any:
+    """The inner product of two vectors, of each output."""
+    return np.vdot(a, b) if a.ndim == 1 else np.einsum("ij,ij->j", a, b)
+
+
 class QuadraticSubspace(Subspace):
     """φ for a quadratic: of coefficient size; a row of steps an output."""
 
@@ -103,8 +107,8 @@ class QuadraticSubspace(Subspace):
             # the last step's part subtracted. So the predictor of the next step is a product of its own: carried along by a
             # recurrence alone, its errors double every few steps where the matrix is badly conditioned.
             last = rest[0]
-            last_form = column_sums(last.coef * last.predictor)
-            beta = -column_sums(first.coef * last.predictor) / np.where(last_form > 0, last_form, 1.0)
+            last_form = (last.coef * last.predictor).sum(axis=0)
+            beta = -(first.coef * last.predictor).sum(axis=0) / np.where(last_form > 0, last_form, 1.0)
             first.predictor = product(first.coef + beta * last.coef) - beta * last.predictor
         for direction in self.directions:
             if direction.predictor is None:
@@ -112,21 +116,11 @@ class QuadraticSubspace(Subspace):
         return [direction.predictor for direction in self.directions]
 
     def slopes(self) -> Array:
-        g = self.origin.gradient
-        if g.ndim == 1:
-            return np.array([np.vdot(d.coef, g) for d in self.directions])
-        return np.stack([np.einsum("ij,ij->j", d.coef, g) for d in self.directions], axis=1)
+        return np.array([inner(direction.coef, self.origin.gradient) for direction in self.directions]).T
 
     def hessian(self) -> Array:
-        predictors = self.predictors()
-        if self.origin.gradient.ndim == 1:
-            if len(predictors) == 1:
-                return np.array([[np.vdot(self.directions[0].coef, predictors[0])]])
-            return np.array([[np.vdot(d.coef, predictor) for predictor in predictors] for d in self.directions])
-        coefs = [d.coef for d in self.directions]
-        return np.moveaxis(
-            np.array([[np.einsum("ij,ij->j", c, predictor) for predictor in predictors] for c in coefs]), -1, 0
-        )
+        coefs = [direction.coef for direction in self.directions]
+        return np.array([[inner(coef, product) for coef in coefs] for product in self.predictors()]).T
 
     def derivatives(self, a: Array, order: int = 2) -> tuple[float, Any, Any]:
         hessian, slopes = self.hessian(), self.slopes()
@@ -136,9 +130,6 @@ class QuadraticSubspace(Subspace):
 
     def value(self, a: Array) -> float:
         return self.derivatives(a, 0)[0]
-
-    def coef(self, a: Array) -> Array:
-        return self.origin.coef + self._combine(a, [direction.coef for direction in self.directions])
 
     @staticmethod
     def _combine(a: Array, vectors: Sequence[Array]) -> Array:
@@ -151,8 +142,3 @@ class QuadraticSubspace(Subspace):
         origin, predictors = self.origin, self.predictors()
         step = Direction(self._combine(a, [d.coef for d in self.directions]), self._combine(a, predictors))
         return QuadraticPoint(origin.model, origin.coef + step.coef, origin.gradient + step.predictor, step)
-
-
-def column_sums(array: Array) -> Any:
-    """The sum of a vector, or of each column."""
-    return array.sum(axis=0)

@@ -94,7 +94,7 @@ def sums(
     -------
     sums : tuple
         Of the losses; for order 1 of the slopes along the predictors, too, (m,); for order 2 also of the Hessian's forms, (m, m).
-    slope, second derivative : arrays or None
+    slope, second_derivative : arrays or None
         Weighted slopes, and second derivatives.
     """
     value, slope, second_derivative = loss.derivatives(y, raw, order)

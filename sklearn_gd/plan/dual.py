@@ -16,10 +16,10 @@ import scipy.linalg
 from ..descent import Run, Stopping
 from ..designs.dense import DenseDesign
 from ..designs.threads import whole_blas
-from ..forms import Mapped
+from ..forms import Mapped, with_intercept
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Inexact, potrf, potrs, trtrs
-from ..protocols import Array, Design, Moments
+from ..protocols import Array
 from .ending import AIM, ENDED, hidden
 from .least_squares import by_products, gram, product_objective
 from .newton import newton
@@ -48,7 +48,7 @@ def dual_solution(problem: Problem, centre: Array) -> Array | None:
     """The solution w = X̃ᵀu with (X̃X̃ᵀ + α/weight) u = y − b and Σu = 0, or None where that is too badly conditioned."""
     design = problem.design
     n = design.n_samples
-    matrix = design.row_products(centre, every_column(design))
+    matrix = design.row_products(centre, np.ones(design.n_features, dtype=bool))
     weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
     matrix.flat[:: n + 1] += problem.alpha / weight
     with whole_blas(n):
@@ -65,19 +65,8 @@ def dual_solution(problem: Problem, centre: Array) -> Array | None:
         u, ones = np.hsplit(potrs(root, np.hstack([y - middle, np.ones((n, 1))]), lower=1)[0], [y.shape[1]])
         b = u.sum(axis=0) / ones.sum()
         u, b = u - ones * b, b + middle
-    return complete(design.centred_adjoint(u, centre), b, centre, problem)
-
-
-def complete(w: Array, b: Array, centre: Array, problem: Problem) -> Array:
-    """Coefficients with the intercept that stands for b at the centre, in the shape that the problem has them."""
-    if problem.design.fit_intercept:
-        w = np.concatenate([w, (b - centre @ w)[None]])
-    return w.reshape(problem.start.shape)
-
-
-def every_column(design: Design) -> Array:
-    """All columns take part."""
-    return np.ones(design.n_features, dtype=bool)
+    w = design.centred_adjoint(u, centre)
+    return (with_intercept(w, b, centre) if design.fit_intercept else w).reshape(problem.start.shape)
 
 
 class RowSpan:
@@ -92,14 +81,11 @@ class RowSpan:
     Parameters
     ----------
     problem : Problem
-    moments : Moments
-        Of its columns.
     """
 
-    def __init__(self, problem: Problem, moments: Moments) -> None:
-        self.outer, self.design, self.centre = problem, problem.design, moments.centre
+    def __init__(self, problem: Problem) -> None:
+        self.outer, self.design, self.centre = problem, problem.design, problem.moments.centre
         self.large = large = problem.large
-        self.moments = moments
         products = self.design.row_products(self.centre, ~large)
         size = float(np.average(products.diagonal(), weights=problem.weight)) or 1.0
         root, self.inverse, self.shift, self.dropped = row_root(products, size if self.design.fit_intercept else 0.0)
@@ -124,31 +110,18 @@ class RowSpan:
         u = self.inverse(v[: self.rank])
         w = self.design.centred_adjoint(u, self.centre)
         w[self.large] = v[self.rank : self.root.shape[1]]
-        if not self.design.fit_intercept:
-            return w
-        b = v[-1] + self.shift * u.sum(axis=0) - self.centre @ w
-        return np.concatenate([w, np.reshape(b, (1, *w.shape[1:]))])
+        return with_intercept(w, v[-1] + self.shift * u.sum(axis=0), self.centre) if self.design.fit_intercept else w
 
     def problem(self) -> Problem:
         """The problem in these coordinates."""
-        problem, n = self.outer, self.design.n_samples
-        curvature, alpha, moments = problem.loss.curvature, problem.alpha, self.moments
-        # A column's own curvature is not to be seen here: the mean one stands for it while the run is under way; where it ends the
-        # gradient is taken back to the columns and judged as everywhere.
-        spread = curvature * float(moments.matrix[~self.large].mean()) + alpha
-        large = curvature * moments.matrix[self.large] + alpha
-        norm = RowNorm(self.rank, spread or 1.0, large, self.shift, curvature if self.design.fit_intercept else 0.0)
-
-        def floor(v: Array) -> float:
-            rms = float(np.linalg.norm(self.root @ v[: self.root.shape[1]])) / math.sqrt(n)
-            return 2 * EPS * (1 + rms / float(np.min(problem.scale)))
-
+        problem, design = self.outer, self.design
         y, weight = (in_double(array) for array in (problem.y, problem.weight))
         return replace(
             problem,
-            prepared=Prepared(DenseDesign(self.root, self.design.fit_intercept), y, weight),
+            prepared=Prepared(DenseDesign(self.root, design.fit_intercept), y, weight),
             start=self.into(problem.start),
-            criterion=Stopping(norm, problem.scale, 0.1 * problem.tol, floor, EPS),
+            # The norm of a gradient in as many columns as there are rows, of the same variance together, is so much less.
+            tol=0.1 * problem.tol * math.sqrt(min(design.n_samples / design.n_features, 1.0)),
             form=Mapped(self.out),
         )
 
@@ -158,21 +131,19 @@ class RowSpan:
             return None
         null = self.design.centred_adjoint(self.dropped, self.centre)
         null[self.large] = 0.0
-        return np.concatenate([null, -(self.centre @ null)[None]]) if self.design.fit_intercept else null
+        return with_intercept(null, 0.0, self.centre) if self.design.fit_intercept else null
 
 
 def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     """Whatever the loss, by Gram matrix or Hessians in the space that the rows span."""
-    moments = problem.moments
-    form = RowSpan(problem, moments)
-    true, inner = problem.stopping(moments), form.problem()
+    form = RowSpan(problem)
+    true, inner = problem.stopping(), form.problem()
     if run is not None:
         at_home(problem, run, problem.model)
-        criterion: Any = inner.criterion
         run.move(inner.model, run.point.coef, form.into)
-        run.stopping, run.form = criterion, inner.form
+        run.stopping, run.form = inner.stopping(), inner.form
     run = gram(inner, run) if isinstance(problem.loss, HalfSquaredError) else newton(inner, run)
-    run = judged(problem, run, inner, moments, true)
+    run = judged(problem, run, inner, true)
     if run.reason in ENDED:
         unseen = hidden(problem, run.coef, form.null())
         left = unseen / (max(true.null_loss - run.base.value, 0.0) + unseen or 1.0)
@@ -180,9 +151,9 @@ def rows(problem: Problem, run: Run | None, until: Until = None) -> Run:
     return run
 
 
-def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: Stopping) -> Run:
+def judged(problem: Problem, run: Run, inner: Problem, true: Stopping) -> Run:
     """A rotated run by the criterion in the user's coordinates; it goes on until that is met."""
-    criterion: Any = inner.criterion
+    stopping: Any = run.stopping
     while run.reason == "gradient":
         coef = run.coef
         value, gradient = problem.model.value_and_gradient(coef)
@@ -195,7 +166,7 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
             run.reason = "precision"
             break
         iteration = run.iteration
-        criterion.tol *= 0.3 * problem.tol / reached
+        stopping.tol = run.history.norm * 0.3 * problem.tol / reached
         run.move(run.objective, run.base.coef)
         plane_descent(inner, run)
         if run.iteration == iteration:
@@ -204,57 +175,17 @@ def judged(problem: Problem, run: Run, inner: Problem, moments: Moments, true: S
             if reached * reached * value <= AIM * (true.null_loss - value):
                 run.reason = "precision"
                 break
-            return by_columns(problem, run, moments, true)
+            squared = isinstance(problem.loss, HalfSquaredError)
+            at_home(problem, run, product_objective(problem) if squared else problem.model)
+            diagonal = metric_for("diagonal", problem)
+            run.metric = diagonal if squared else Inexact(diagonal)
+            return plane_descent(problem, run)
     return run
-
-
-def by_columns(problem: Problem, run: Run, moments: Moments, stopping: Stopping) -> Run:
-    """Go on from the end of a rotated run in the user's coordinates, in the diagonal metric."""
-    objective = product_objective(problem) if isinstance(problem.loss, HalfSquaredError) else problem.model
-    run.move(objective, run.base.coef, run.form.out)
-    run.form, run.stopping = problem.form, stopping
-    run.metric = metric_for("diagonal", problem, problem.moments)
-    if objective.coupled and problem.start.ndim == 2:
-        run.metric = Inexact(run.metric)
-    return plane_descent(problem, run)
 
 
 def in_double(array: Any) -> Any:
     """Targets or weights as rows in double precision want them; classes as they are."""
     return array.astype(np.float64, copy=False) if array is not None and array.dtype.kind == "f" else array
-
-
-class RowNorm:
-    """The norm of a gradient in the space of the rows, without the constant column that `RowSpan` adds.
-
-    Parameters
-    ----------
-    rank : int
-        Coordinates of the space; those of large columns follow, and the intercept.
-    spread : float
-        The curvature of a column in that space.
-    large : ndarray of shape (n_large,)
-        That of each large column.
-    shift : float
-    curvature : float
-        That of the intercept; 0 without.
-    """
-
-    def __init__(self, rank: int, spread: float, large: Array, shift: float, curvature: float) -> None:
-        self.rank, self.spread, self.shift, self.curvature = rank, spread, shift, curvature
-        self.large = 1 / np.sqrt(large)
-
-    def half_transposed(self, gradient: Array) -> Array:
-        rows, rest = gradient[: self.rank], gradient[self.rank :]
-        squares = (rows * rows).sum(axis=0)
-        parts = []
-        if self.curvature:
-            rest, intercept = rest[:-1], rest[-1]
-            squares = np.maximum(squares - self.shift * intercept**2, 0)
-            parts.append(np.reshape(intercept / math.sqrt(self.curvature), (1, *gradient.shape[1:])))
-        parts.append(np.reshape(np.sqrt(squares / self.spread), (1, *gradient.shape[1:])))
-        parts.append((self.large * rest.T).T)
-        return np.concatenate(parts)
 
 
 def row_root(products: Array, shift: float) -> tuple[Array, Callable[[Array], Array], float, Array | None]:

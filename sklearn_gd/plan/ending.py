@@ -7,7 +7,6 @@ the criterion is met before the first step.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ import scipy.linalg
 
 from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
-from ..preconditioners import EPS, Composed, Inexact, Joint, PerOutput, Renewed, ZeroSum, constant, potrf, root_of
+from ..preconditioners import EPS, Composed, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
 from .problem import Problem, plane_descent
 
@@ -37,17 +36,6 @@ DEPENDENT = 8
 MOST_DIRECTIONS = 32
 
 
-class InMetric:
-    """The norm of a gradient in the metric that a run has at the time: half its square is what is left to gain."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def half_transposed(self, gradient: Array) -> Array:
-        norm: Array = self.run.metric.half_transposed(gradient)
-        return norm
-
-
 def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | None = None) -> Run:
     """Go on where the end of a run leaves more than a part of what it explained; note the part that is left out at last.
 
@@ -64,18 +52,13 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         A metric that sees directions which the run's does not.
     """
     criterion, aim = run.stopping, max(problem.tol, AIM)
-    renewed = run.metric.metric if isinstance(run.metric, Inexact) else run.metric
-    if run.reason in ENDED and isinstance(renewed, Renewed) and renewed.metric is None:
-        run.metric.prepare(run)
     places: list[tuple[Array, float]] = []  # where it was worth to go on from, and what was left out there
     for tries in (2, 1, 0):
         if run.reason not in ENDED:
             break
         value = run.base.value
-        # of a metric with inner iterations its own, without them: an estimate will do
-        metric = run.metric.metric if isinstance(run.metric, Inexact) else run.metric
-        left = -0.5 * float(np.vdot(run.base.gradient, metric.direction(run.base.gradient)))
-        unseen = hidden(problem, run.base.coef, null_of(run.metric))
+        left = 0.5 * run.metric.square(run.base.gradient)
+        unseen = hidden(problem, run.base.coef, run.metric.null)
         whole = max(run.stopping.null_loss - value, 0.0) + left + unseen
         run.rounding.left_out = (
             0.0 if left + unseen <= ROUNDING * value else (left + unseen) / whole if np.isfinite(whole) else 1.0
@@ -94,13 +77,12 @@ def settled(problem: Problem, run: Run, finer: Callable[[], Preconditioner] | No
         except scipy.linalg.LinAlgError:  # of a Hessian that is nothing but rounding errors
             break
         tol = min(problem.tol, float(np.sqrt(aim * whole / value)))
-        norm: Any = InMetric(run)
-        run.stopping = Stopping(norm, problem.scale, tol, lambda coef: 0.0, EPS)
+        run.stopping = Stopping(run.metric, problem.scale, tol, lambda coef: 0.0, EPS)
         run.move(run.objective, run.base.coef)
         # in a metric this fine steps are long, and what is summed of them is not what their coefficients predict
         run.rounding.refresh_every = 1
         run.history.flattest_norm, last = np.inf, run.iteration + MOST_ITERATIONS
-        plane_descent(problem, run, until=functools.partial(reached, last))
+        plane_descent(problem, run, until=lambda run, last=last: run.iteration >= last)
         if run.reason in (None, "diverged"):
             run.reason = "precision"
     run.stopping = criterion
@@ -123,40 +105,6 @@ def choose(run: Run, places: list[tuple[Array, float]], whole: float) -> None:
     run.history["gradient_norm"][-1] = run.stopping.measure(run.base.gradient, run.base.value, run.base.coef)[0]
 
 
-def reached(last: int, run: Run) -> bool:
-    """Whether a run has come to an iteration."""
-    return run.iteration >= last
-
-
-def null_of(metric: Any) -> Array | None:
-    """The directions that a metric takes for none, in the coordinates of the coefficients: of shape (size, k) or (size, n_outputs, k)."""
-    while isinstance(metric, (Renewed, Inexact, ZeroSum)):
-        metric = metric.metric
-    if isinstance(metric, PerOutput):
-        parts = [null_of(part) for part in metric.metrics]
-        if all(part is None for part in parts):
-            return None
-        size = len(next(part for part in parts if part is not None))
-        placed = []
-        for k, part in enumerate(parts):
-            if part is not None:
-                out = np.zeros((size, len(parts), part.shape[1]))
-                out[:, k] = part
-                placed.append(out)
-        return np.concatenate(placed, axis=2)
-    if isinstance(metric, Joint):
-        if metric.inner.null is None:
-            return None
-        out = metric.inner.null.reshape(*metric.shape, -1).swapaxes(0, 1).copy()
-        if metric.has_intercept:
-            out[-1] -= np.tensordot(metric.centre, out[:-1], axes=1)
-        return out
-    null = getattr(metric, "null", None)
-    if null is None or not metric.has_intercept:
-        return null
-    return np.concatenate([null, -(metric.centre @ null)[None]])
-
-
 def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     """What directions have to gain that a metric takes for none, as the data tell; nothing where their columns do depend on each other.
 
@@ -174,7 +122,7 @@ def hidden(problem: Problem, coef: Array, null: Array | None) -> float:
     features = null[:p].reshape(p, -1)
     # products with rows about their centre: about zero those of columns far from there would be rounding errors
     variation = design.gram_along(features).diagonal()
-    real = variation > (DEPENDENT * EPS) ** 2 * p * (problem.columns.matrix @ np.square(features))
+    real: Any = variation > (DEPENDENT * EPS) ** 2 * p * (problem.moments.matrix @ np.square(features))
     real = real.reshape(-1, null.shape[-1]).any(axis=0)
     if not real.any():
         return 0.0
@@ -271,7 +219,7 @@ def separated(run: Run) -> bool:
     run.metric.prepare(run)  # curvatures fall by e in an iteration there
     gradient = run.base.gradient
     directions = [run.metric.direction(gradient)]
-    null = null_of(run.metric)
+    null = run.metric.null
     if null is not None and null.ndim == gradient.ndim + 1:
         # those whose curvature has fallen to rounding errors, downhill; as long as a step is that moves a margin
         for v in np.moveaxis(null, -1, 0):
@@ -305,18 +253,19 @@ def margins(y: Array, raw: Array) -> Array:
 def as_stored(problem: Problem, coef: Array) -> Array:
     """Coefficients in the precision of X, the intercept that which goes with the others as they were rounded."""
     low = coef.astype(problem.design.dtype)
-    if problem.design.fit_intercept and low.dtype != coef.dtype and problem.columns is not None:
-        low[-1] = coef[-1] + problem.columns.centre @ (coef[:-1] - low[:-1])
+    if problem.design.fit_intercept and low.dtype != coef.dtype:
+        low[-1] = coef[-1] + problem.moments.centre @ (coef[:-1] - low[:-1])
     return low
 
 
 def note_rounding(problem: Problem, run: Run) -> None:
     """Note what is left out because coefficients are rounded: half a unit in their last digit, times columns as far from zero as they are."""
-    if run.reason not in ENDED or problem.columns is None:
+    if run.reason not in ENDED:
         return
     p, coef = problem.design.n_features, run.coef
-    squares = np.square(coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1).sum(axis=1)
-    terms = squares[:p] @ (problem.columns.matrix + problem.columns.centre**2) + squares[p:].sum()
+    units = (coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1)
+    squares = np.einsum("jk,jk->j", units, units)
+    terms = squares[:p] @ (problem.moments.matrix + problem.moments.centre**2) + squares[p:].sum()
     explained = max(run.stopping.null_loss - run.base.value, 0.0)
     lost = 0.5 * problem.loss.curvature * float(terms)
     if problem.design.dtype == np.float32 and lost > AIM * explained:

@@ -6,7 +6,6 @@ where a product costs as much as a hundred passes, and conjugate gradients often
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -19,17 +18,17 @@ from ..designs.threads import whole_blas
 from ..forms import Mapped
 from ..objectives import Quadratic
 from ..preconditioners import EPS, Composed, Diagonal, Full, Rounded, constant, spread
-from ..protocols import Array, Moments, Norm
+from ..protocols import Array, Moments
 from .ending import ENDED, NOTICED, finer_metric, hidden, settled
-from .problem import Problem, Until, at_home, metric_for, plane_descent, rented
+from .problem import Problem, Until, at_home, plane_descent, rented
 from .span import inner_products, spanned, suits
 
-__all__ = ["by_products", "gram", "in_metric", "product_objective", "products", "rounded"]
+__all__ = ["by_products", "gram", "product_objective", "products", "rounded"]
 
 
 def by_products(problem: Problem) -> Run:
     """A run on the quadratic of which only the Hessian's products are needed, each of them one read of X."""
-    run = problem.run(product_objective(problem), problem.stopping(problem.moments))
+    run = problem.run(product_objective(problem), problem.stopping())
     run.metric = rented(problem)
     return run
 
@@ -39,13 +38,6 @@ def products(problem: Problem, run: Run | None, until: Until) -> Run:
     if suits(problem):
         return plane_descent(problem, spanned(problem, inner_products(until)), until)
     return plane_descent(problem, by_products(problem), until)
-
-
-def in_metric(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
-    """The same in a metric that the user has chosen."""
-    run = by_products(problem)
-    run.metric = metric_for(name, problem, problem.moments)
-    return plane_descent(problem, run, until)
 
 
 def rounded(problem: Problem, run: Run | None, until: Until) -> Run:
@@ -93,8 +85,6 @@ class AtCentre:
 
     Attributes
     ----------
-    matrix : ndarray of shape (size, size)
-        The Hessian.
     cross : ndarray of shape (p, n_targets)
         Minus the gradient at the best constant prediction.
     moments : Moments
@@ -111,7 +101,7 @@ class AtCentre:
         self.centre, self.target = gram.centre[:p], gram.centre[p:]
         self.moments = Curvature(diagonal[:p], self.centre, gram.weight_sum)
         size = p + has_intercept
-        self.matrix = matrix = matrix[:size, :size]
+        matrix = matrix[:size, :size]
         without = np.zeros(size, dtype=bool)
         without[:p] = constant(diagonal[:p], self.centre, gram.weight_sum)
         if has_intercept:
@@ -121,37 +111,34 @@ class AtCentre:
         if alpha:
             np.einsum("ii->i", matrix)[:p] += alpha
         # symmetric, so its transpose is it in LAPACK's order
-        self.metric = Full(matrix.copy().T, NOWHERE, 0.0, 0.0, EPS, without=without)
+        self.metric = Full(np.ascontiguousarray(matrix).T, NOWHERE, 0.0, 0.0, EPS, without=without)
 
     def into(self, coef: Array) -> Array:
         """From the user's coordinates."""
-        coef = coef.copy()
-        if self.has_intercept:
-            coef[-1] += self.centre @ coef[:-1]
-        return coef
+        return self._shifted(coef, 1)
 
     def out(self, coef: Array) -> Array:
         """To the user's coordinates; among equal solutions to the smallest."""
+        return self.smallest(self._shifted(coef, -1), self.metric.null)
+
+    def null(self) -> Any:
+        """The metric's null directions in the user's coordinates."""
+        return None if self.metric.null is None else self._shifted(self.metric.null, -1)
+
+    def _shifted(self, coef: Array, sign: int) -> Array:
         coef = coef.copy()
         if self.has_intercept:
-            coef[-1] -= self.centre @ coef[:-1]
-        null = self.metric.null
-        return self.smallest(coef, None if null is None else null[: len(self.centre)])
-
-    def null(self) -> Array:
-        """The metric's null directions in the user's coordinates."""
-        null: Any = self.metric.null
-        null = null[: len(self.centre)]
-        return np.concatenate([null, -(self.centre @ null)[None]]) if self.has_intercept else null
+            coef[-1] += sign * (self.centre @ coef[:-1])
+        return coef
 
     def smallest(self, coef: Array, null: Array | None) -> Array:
         """Coefficients without a part in what columns that depend on each other leave free."""
         if null is None:
             return coef
-        coef = coef.copy()
-        free = scipy.linalg.orth(null)
-        part = free @ (free.T @ coef[: len(free)])
-        coef[: len(free)] -= part
+        coef, p = coef.copy(), len(self.centre)
+        free = scipy.linalg.orth(null[:p])
+        part = free @ (free.T @ coef[:p])
+        coef[:p] -= part
         if self.has_intercept:
             coef[-1] += self.centre @ part
         return coef
@@ -163,21 +150,9 @@ class Columns:
     def __init__(self, root: Array) -> None:
         self.root = root
 
-    def half_transposed(self, gradient: Array) -> Array:
-        return (self.root * gradient.T).T
-
-
-class FromCentre:
-    """The norm of a gradient at the centre, where a norm is for the user's coordinates."""
-
-    def __init__(self, norm: Norm, centre: Array) -> None:
-        self.norm, self.centre = norm, centre
-
-    def half_transposed(self, gradient: Array) -> Array:
-        if len(gradient) > len(self.centre):
-            gradient = gradient.copy()
-            gradient[:-1] += np.multiply.outer(self.centre, gradient[-1])
-        return self.norm.half_transposed(gradient)
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        half = (self.root * gradient.T).T / unit
+        return float(np.vdot(half, half))
 
 
 def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
@@ -209,15 +184,14 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         anchor[p] = here.target.reshape(outputs)
     # the product is about the anchor, whose own penalty is none: the intercept alone is moved
     objective = Quadratic(
-        functools.partial(np.dot, here.matrix),
+        metric.product,
         linear,
         anchor,
         0.5 * math.fsum(here.variances.tolist()),
         lambda: design.passes,
     )
-    given: Any = None if problem.criterion is None else problem.criterion.metric
-    norm: Any = Columns(metric.root) if given is None else FromCentre(given, here.centre)
-    stop = problem.stopping(here.moments, norm)
+    problem.moments = here.moments
+    stop = problem.stopping(Columns(metric.root))
     if run is None:
         run = problem.run(objective, stop, here.into(problem.start))
     else:
@@ -225,7 +199,6 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         run.move(objective, run.point.coef, here.into)
         run.stopping = stop
     stopping: Any = run.stopping
-    stopping.metric = norm
     outer = run.form
     run.form = Mapped(lambda coef: outer.out(here.out(coef)))
     run.metric = metric
@@ -239,7 +212,7 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
         if run.iteration and unseen <= NOTICED * (stopping.null_loss - run.base.value + unseen):
             return run
     # in the user's coordinates, in which the data are
-    stopping.metric = given or Diagonal(here.moments, 1.0, problem.alpha)
+    stopping.metric = Diagonal(here.moments, 1.0, problem.alpha)
     run.move(problem.model, run.base.coef, here.out)
     run.form = Mapped(lambda coef: outer.out(here.smallest(coef, run.metric.null)))
     return by_the_data(problem, run, here)
@@ -247,8 +220,11 @@ def gram(problem: Problem, run: Run | None, until: Until = None) -> Run:
 
 def by_the_data(problem: Problem, run: Run, here: AtCentre) -> Run:
     """Go on where a Gram matrix has lost digits: in its metric, by gradients that are computed from the data."""
-    p = problem.design.n_features
-    run.metric = Full(here.matrix[:p, :p].copy(order="F"), here.centre, here.moments.weight_sum, 0.0, EPS)
+    p, centre, weight_sum = problem.design.n_features, here.centre, here.moments.weight_sum
+    if here.metric.vectors is None:
+        run.metric = here.metric.about(centre, weight_sum)
+    else:
+        run.metric = Full(here.metric.matrix()[:p, :p].copy(order="F"), centre, weight_sum, 0.0, EPS)
 
     def finer() -> Composed:
         return finer_metric(problem, problem.weight, 1.0)

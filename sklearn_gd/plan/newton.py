@@ -20,13 +20,14 @@ from ..designs.threads import cut, whole_blas
 from ..forms import Coefficients
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
-from ..protocols import Array, Moments, Preconditioner
-from .ending import AIM, finer_metric, settled
+from ..protocols import Array, Design, Moments, Preconditioner
+from .ending import AIM, ENDED, finer_metric, settled
+from .least_squares import by_products
 from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
 from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
 
-__all__ = ["SAMPLES", "Sample", "fixed", "newton", "newton_cg", "noticed", "sketch"]
+__all__ = ["SAMPLES", "Sample", "fixed", "newton", "newton_cg", "noticed", "sketch", "within"]
 
 
 def begun(problem: Problem, run: Run | None) -> Run:
@@ -37,7 +38,7 @@ def begun(problem: Problem, run: Run | None) -> Run:
     if problem.outputs > 1:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
-    stopping = problem.stopping(problem.moments)
+    stopping = problem.stopping()
     run = problem.run(problem.model, stopping)
     if problem.start.any() and not run.point.keep().value < stopping.null_loss:
         # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
@@ -48,8 +49,8 @@ def begun(problem: Problem, run: Run | None) -> Run:
 
 def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
     """Plane searches in a metric that the user has chosen."""
-    run = begun(problem, run)
-    run.metric = metric_for(name, problem, problem.moments)
+    run = by_products(problem) if isinstance(problem.loss, HalfSquaredError) else begun(problem, run)
+    run.metric = metric_for(name, problem)
     return plane_descent(problem, run, until)
 
 
@@ -87,7 +88,7 @@ def judged(problem: Problem, run: Run, until: Until) -> Run:
 
 def sketch(problem: Problem, run: Run, until: Until) -> Run:
     """In the metric of a sketch of the Hessian's bound; never the first stage."""
-    run.metric = metric_for("nystrom", problem, problem.moments)
+    run.metric = metric_for("nystrom", problem)
     if not isinstance(problem.loss, HalfSquaredError):
         run.metric = Inexact(run.metric)
     at_home(problem, run, run.objective if run.form is problem.form else problem.model)
@@ -122,10 +123,16 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
             run.point.keep()
         else:
             run.move_start(sample.start())
-    run.metric = Renewed(sample)
-    if needs_inner(problem):
-        run.metric = Inexact(run.metric)
-    return plane_descent(problem, run), sample
+    return within(problem, run, Renewed(sample)), sample
+
+
+def within(problem: Problem, run: Run, renewed: Renewed) -> Run:
+    """A descent in metrics of Hessians."""
+    run.metric = Inexact(renewed) if needs_inner(problem) else renewed
+    plane_descent(problem, run)
+    if renewed.metric is None and run.reason in ENDED:  # the criterion was met where it began
+        run.metric.prepare(run)
+    return run
 
 
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.
@@ -238,35 +245,35 @@ class Sample:
         second_derivative = point.known(2).second_derivative
         if second_derivative.ndim == 2 and not needs_inner(problem):
             # few coefficients: their whole Hessian
-            rows, weight = self._part(row_sums(problem.loss.hessian_diagonal(second_derivative)), relative=True)
-            sample = design if rows is None else design.take(rows)
-            share = second_derivative if rows is None else second_derivative[rows]
-            hessian, centre = sample.coupled_gram(share, share * (weight if np.ndim(weight) == 0 else weight[:, None]))
+            share = row_sums(problem.loss.hessian_diagonal(second_derivative))
+            sample, part, weight = self._part(share, second_derivative)
+            hessian, centre = sample.coupled_gram(part, part * (weight if np.ndim(weight) == 0 else weight[:, None]))
             return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.sums_eps))
         columns = problem.loss.hessian_diagonal(second_derivative)
         if second_derivative.ndim == 1:
             return self._block(columns)
         return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
 
-    def _part(self, second_derivatives: Array, relative: bool = False) -> tuple[Array | None, Array]:
-        """The rows to use (None for all), and their weights in the Hessian, or relative to their second derivatives."""
-        problem = self.problem
-        base: Any = problem.model.mean if problem.weight is None else problem.weight
+    def _part(self, share: Array, second_derivatives: Array) -> tuple[Design, Array, Any]:
+        """The rows to use, drawn by their share of the Hessian but for their weights, their second derivatives, and their new weights."""
+        problem, design = self.problem, self.problem.design
+        weight: Any = problem.model.mean if problem.weight is None else problem.weight
         if self.whole:
-            return None, base if relative else second_derivatives * base
-        rows, factor = self._draw(second_derivatives if np.ndim(base) == 0 else second_derivatives * base)
-        problem.design.passes += len(rows) / problem.design.n_samples
-        weight = (base if np.ndim(base) == 0 else base[rows]) * factor
-        return rows, (weight if relative else weight * second_derivatives[rows]).astype(problem.design.dtype)
+            return design, second_derivatives, weight
+        scalar = np.ndim(weight) == 0
+        rows, factor = self._draw(share if scalar else share * weight)
+        design.passes += len(rows) / design.n_samples
+        weight = (weight if scalar else weight[rows]) * factor
+        return design.take(rows), second_derivatives[rows], weight.astype(design.dtype, copy=False)
 
     def _block(self, second_derivatives: Array) -> Full | Composed:
         """The metric of one output."""
         design = self.problem.design
-        rows, share = self._part(second_derivatives)
+        sample, part, weight = self._part(second_derivatives, second_derivatives)
+        share = part * weight
         if self.fine:
             return finer_metric(self.problem, share, 1.0)
-        sample = design if rows is None else design.take(rows)
-        total = None if rows is None else share.sum(dtype=np.float64)
+        total = None if self.whole else share.sum(dtype=np.float64)
         gram = sample.gram(share)
         if not (gram.weight_sum > 0 if design.fit_intercept else gram.matrix.any()):
             # Every sample is where the loss is straight, as a start far from the targets may be: its bound knows a step.

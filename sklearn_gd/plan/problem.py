@@ -91,10 +91,6 @@ class Problem:
         As the estimator has them.
     form : Form
         The problem's coordinates.
-    judged_by : Moments or None
-        The columns', once `stopping` has been asked for, where the criterion is made of them.
-    columns : Moments
-        The columns', whatever the criterion.
     null_loss : float or None
         The loss of the best constant prediction, where `scale` does not say it.
     """
@@ -108,11 +104,8 @@ class Problem:
     max_iter: int
     verbose: int = 0
     callback: Callback | None = None
-    criterion: Stopping | None = None
     form: Any = field(default_factory=Coefficients)
     model: LinearModel = field(init=False)
-    judged_by: Moments | None = field(default=None, init=False)
-    columns: Any = field(default=None, init=False)
     null_loss: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -131,7 +124,10 @@ class Problem:
 
     @functools.cached_property
     def moments(self) -> Moments:
-        """The columns' second moments and, of squared error in memory, the products with the target, in the same read of X."""
+        """The columns' second moments and, of squared error in memory, the products with the target, in the same read of X.
+
+        Who knows them already sets them.
+        """
         if not (isinstance(self.loss, HalfSquaredError) and isinstance(self.y, np.ndarray)):
             return self.design.moments(self.weight)
         return self.design.moments(self.weight, self.y.astype(np.float64, copy=False) - self.middle)
@@ -145,12 +141,12 @@ class Problem:
     @functools.cached_property
     def large(self) -> Array:
         """Which columns are in units so large that inner products of rows would be nothing but they."""
-        spread = np.sqrt(self.moments.matrix)
-        varying = np.sort(spread[spread > 0])[::-1]
-        if not len(varying):
-            return np.zeros(len(spread), dtype=bool)
-        unit = varying[min(self.design.n_samples, len(varying)) - 1]
-        large: Array = spread > LARGE * max(unit, math.sqrt(self.alpha / self.loss.curvature))
+        variance, least = self.moments.matrix, self.alpha / self.loss.curvature
+        if variance.max(initial=0.0) <= LARGE**2 * max(variance.min(initial=0.0), least):
+            return np.zeros(len(variance), dtype=bool)
+        varying = variance[variance > 0]
+        last = max(len(varying) - self.design.n_samples, 0)
+        large: Array = variance > LARGE**2 * max(np.partition(varying, last)[last], least)
         return large
 
     @functools.cached_property
@@ -183,24 +179,21 @@ class Problem:
                 self.null_loss = 0.5 * float(np.sum(variance[varies]))
         return self.scale
 
-    def stopping(self, moments: Moments, norm: Norm | None = None) -> Stopping:
+    def stopping(self, norm: Norm | None = None) -> Stopping:
         """The one criterion, from the columns' moments; the norm is theirs, too, where none is given."""
-        self.columns = moments
+        moments = self.moments
         small = (np.abs(moments.centre) < LEAST) & (moments.centre != 0) & (moments.matrix < LEAST**2)
         if small.any():
             column = int(np.flatnonzero(small)[0])
             size = float(np.abs(moments.centre[column]))
             raise ValueError(messages.out_of_range(f"X, column {column},", size, np.dtype(np.float64)))
         self.start = self.without_constant(self.start)
-        if self.criterion is not None:
-            return self.criterion
-        self.judged_by = moments
-        norm = norm or Diagonal(moments, self.loss.curvature, self.alpha)
+        norm = norm or self.diagonal
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
 
     def without_constant(self, coef: Array) -> Array:
         """The same predictions by the intercept alone where columns are constant: metrics leave their coefficients where they are."""
-        columns, p = self.columns, self.design.n_features
+        columns, p = self.moments, self.design.n_features
         without = constant(columns.matrix, columns.centre, columns.weight_sum)
         if not coef[:p][without].any():
             return coef
@@ -221,30 +214,32 @@ class Problem:
         terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
         size = self.sums_eps * (self.amplified + terms)
         if self.eps > self.sums_eps:
-            middle = (coef[p] + self.columns.centre @ coef[:p]) / self.scale if len(coef) > p else np.zeros(1)
+            middle = (coef[p] + self.moments.centre @ coef[:p]) / self.scale if len(coef) > p else np.zeros(1)
             size += self.eps * (1 + math.sqrt(np.vdot(middle, middle)))
         return math.sqrt((p + 1) / n) * size
 
     @functools.cached_property
     def _rms(self) -> Array:
         """The root of the mean square of each column."""
-        assert self.judged_by is not None
-        return np.sqrt(self.judged_by.matrix + self.judged_by.centre**2)
+        return np.sqrt(self.moments.matrix + self.moments.centre**2)
+
+    @functools.cached_property
+    def diagonal(self) -> Diagonal:
+        """The metric of the columns that the criterion is made of."""
+        return Diagonal(self.moments, self.loss.curvature, self.alpha)
 
     @functools.cached_property
     def amplified(self) -> float:
-        """By what columns' distance from zero multiplies the rounding errors of products; rows that are rotated are about theirs."""
-        if self.judged_by is None:
-            return 1.0
+        """By what columns' distance from zero multiplies the rounding errors of products."""
         # far from zero in units of the metric, where a column that does not vary has the penalty's
-        offset = self.judged_by.centre * Diagonal(self.judged_by, self.loss.curvature, self.alpha).root
+        offset = self.moments.centre * self.diagonal.root
         return math.sqrt(1 + self.loss.curvature * float(np.vdot(offset, offset)) / max(len(offset), 1))
 
     def run(self, objective: Objective, stopping: Stopping, start: Array | None = None) -> Run:
         """A new run on a form of the problem."""
         run = Run(objective, self.start if start is None else start, stopping, self.max_iter, self.eps, self.verbose)
         run.form = self.form
-        if self.columns is not None and self.amplified > FAR:
+        if self.amplified > FAR:
             run.rounding.refresh_every = 1
         return run
 
@@ -255,7 +250,7 @@ def at_home(problem: Problem, run: Run, objective: Objective, coef: Array | None
         run.move(objective, run.point.coef)
     else:
         run.move(objective, run.point.coef, run.form.out)
-        run.form, run.stopping = problem.form, problem.stopping(problem.moments)
+        run.form, run.stopping = problem.form, problem.stopping()
     if coef is not None:
         run.point = objective.at(coef)
 
@@ -266,15 +261,15 @@ def positive_root(squares: Any) -> float | Array:
     return np.where(root > 0, root, 1.0) if root.ndim else float(root) if root > 0 else 1.0
 
 
-def metric_for(name: str | None, problem: Problem, moments: Moments) -> Preconditioner:
+def metric_for(name: str | None, problem: Problem) -> Preconditioner:
     """The fixed preconditioner of that name on the loss's curvature bound."""
     factor, alpha = problem.loss.curvature, problem.alpha
     if name is None:
         return Identity()
-    if name == "diagonal":
-        return Diagonal(moments, factor, alpha)
-    if name == "nystrom":
-        diagonal = Diagonal(moments, factor, alpha)
+    if name in ("diagonal", "nystrom"):
+        diagonal = Diagonal(problem.moments, factor, alpha)
+        if name == "diagonal":
+            return diagonal
         most = max(16, min(SKETCH, SKETCH_NUMBERS // problem.design.size))
         return Nystrom(diagonal, problem.model.curvature_product, problem.design.size, most)
     gram = problem.design.gram(problem.weight)
@@ -297,9 +292,8 @@ def rented(problem: Problem) -> Diagonal:
 
 def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditioner: str | None) -> Run:
     """The run of a rule that the user has chosen."""
-    moments, start = problem.design.moments(problem.weight), problem.start
-    metric = metric_for(preconditioner, problem, moments)
-    stopping = problem.stopping(moments)
+    problem.moments, start = problem.design.moments(problem.weight), problem.start
+    metric, stopping = metric_for(preconditioner, problem), problem.stopping()
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric

@@ -49,30 +49,27 @@ class SpanDesign:
         self.size = design.n_samples + design.fit_intercept
         self.one_block = design.one_block
         self.over_predictions, self.each_prediction = design.over_predictions, design.each_prediction
-        self._of: Any = None
-        self._out: Any = None
+        self.form = Mapped(self._columns)
 
     @property
     def passes(self) -> float:
         return self.inner.passes
 
-    def out(self, coef: Array) -> Array:
-        """The user's coefficients; of the last place that was asked for they are known."""
-        if self._of is not coef:
-            w = self.inner.sweep(Slopes(coef[: self.n_samples]))[1]
-            if self.fit_intercept:
-                p = self.inner.n_features
-                w[:p] -= np.multiply.outer(self.centre, w[p])
-                w[p] = coef[-1] - self.centre @ w[:p]
-            self._of, self._out = coef, w
-        return self._out
+    def _columns(self, coef: Array) -> Array:
+        """The user's coefficients."""
+        w = self.inner.sweep(Slopes(coef[: self.n_samples]))[1]
+        if self.fit_intercept:
+            p = self.inner.n_features
+            w[:p] -= np.multiply.outer(self.centre, w[p])
+            w[p] = coef[-1] - self.centre @ w[:p]
+        return w
 
     def forward(self, coef: Array) -> Array:
         """The linear predictor."""
         if not coef[: self.n_samples].any():
             level = coef[-1] if self.fit_intercept else 0.0
             return np.full((self.n_samples, *coef.shape[1:]), level, dtype=np.float64)
-        return self.inner.forward(self.out(coef))
+        return self.inner.forward(self.form.out(coef))
 
 
 class SpanModel(LinearModel):
@@ -83,22 +80,20 @@ class SpanModel(LinearModel):
     def at(self, coef: Array) -> SpanPoint:
         return SpanPoint(self, coef)
 
-    def riesz(self, slope: Array, coef: Array, factor: float = 1.0) -> Array:
-        """The vector that stands for slopes of the samples and a part of the penalty's gradient at some coefficients."""
+    def riesz(self, slope: Array, coef: Array) -> Array:
+        """The vector that stands for slopes of the samples and the penalty's gradient at some coefficients."""
         n = self.design.n_samples
         out = np.empty_like(coef)
         np.multiply(slope, self.mean, out=out[:n])
         if self.design.fit_intercept:
             out[n] = out[:n].sum(axis=0)
-        out[:n] += factor * self.penalty.alpha * coef[:n]
+        out[:n] += self.penalty.alpha * coef[:n]
         return out
 
-    def apart(self, coef: Array, predictor: Array) -> tuple[Array, Array, Array]:
-        """Ku, u and b of a vector whose linear predictor is known."""
+    def apart(self, coef: Array, predictor: Array) -> tuple[Array, Array]:
+        """Ku and u of a vector whose linear predictor is known."""
         n = self.design.n_samples
-        if not self.design.fit_intercept:
-            return predictor, coef, np.zeros(coef.shape[1:])
-        return predictor - coef[n], coef[:n], coef[n]
+        return (predictor - coef[n], coef[:n]) if self.design.fit_intercept else (predictor, coef)
 
     def inner(self, a: Array, b: Array, predictor: Array) -> float:
         """The inner product of two vectors, of the second of which the linear predictor is known."""
@@ -121,7 +116,7 @@ class SpanPoint(ModelPoint):
     def value(self) -> float:
         if self._value is None:
             trial = self.known(1)
-            kernel, u, _ = self.model.apart(self.coef, trial.raw)
+            kernel, u = self.model.apart(self.coef, trial.raw)
             self._value = trial.value + 0.5 * self.model.penalty.alpha * float(np.vdot(u, kernel))
         return self._value
 
@@ -161,9 +156,9 @@ class SpanSubspace(ModelSubspace):
             parts = [
                 model.apart(d.coef, predictor) for d, predictor in zip(self.directions, self.predictors(), strict=True)
             ]
-            kernel, u, _ = model.apart(origin.coef, origin.known().raw)
-            along = alpha * np.array([np.vdot(u, other) for other, *_ in parts])
-            forms = alpha * np.array([[np.vdot(vector, other) for other, *_ in parts] for _, vector, _ in parts])
+            kernel, u = model.apart(origin.coef, origin.known().raw)
+            along = alpha * np.array([np.vdot(u, other) for other, _ in parts])
+            forms = alpha * np.array([[np.vdot(vector, other) for other, _ in parts] for _, vector in parts])
             self._forms = 0.5 * alpha * float(np.vdot(u, kernel)), along, forms
         return self._forms
 
@@ -202,13 +197,11 @@ class SpanNewton(Identity):
 
     def scaled(self, q: Array) -> tuple[Array, Array]:
         """A gradient in the metric, and its linear predictor: one product with X and back."""
-        z = self.scale * q
+        z, predictor = self.scale * q, self.model.design.forward(q)
+        predictor *= self.scale
         if self.model.design.fit_intercept:
             z[-1] = self.intercept * q[-1]
-        predictor = self.model.design.forward(q)
-        predictor -= q[-1] if self.model.design.fit_intercept else 0.0
-        predictor *= self.scale
-        predictor += z[-1] if self.model.design.fit_intercept else 0.0
+            predictor += z[-1] - self.scale * q[-1]
         return z, predictor
 
     def direction(self, gradient: Array) -> Array:
@@ -250,13 +243,10 @@ class SpanNorm:
     def __init__(self, design: SpanDesign, columns: Diagonal) -> None:
         self.design, self.columns = design, columns
 
-    def half_transposed(self, gradient: Array) -> Array:
-        p = self.design.inner.n_features
-        out = self.design.out(gradient).copy()
-        out[:p] = (self.columns.root * out[:p].T).T
-        if self.design.fit_intercept:
-            out[p] = gradient[-1] / self.columns.root_weight_sum
-        return out
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        w = (self.columns.root * self.design.form.out(gradient)[: self.design.inner.n_features].T).T / unit
+        b = gradient[self.design.n_samples :] / (unit * (self.columns.root_weight_sum or 1.0))
+        return float(np.vdot(w, w)) + float(np.vdot(b, b))
 
 
 # Products with a Hessian for one direction: at the most, and where a better metric could be had for fewer.
@@ -279,7 +269,7 @@ def suits(problem: Problem) -> bool:
 def spanned(problem: Problem, most: int) -> Run:
     """A run in the span of the rows, at its start."""
     outer, moments = problem.model, problem.moments
-    criterion: Any = problem.stopping(moments)
+    criterion: Any = problem.stopping()
     design = SpanDesign(problem.design, moments.centre)
     model: Any = SpanModel(design, problem.loss, problem.y, problem.weight, outer.penalty)  # type: ignore[arg-type]
     diagonal = rented(problem)
@@ -291,6 +281,6 @@ def spanned(problem: Problem, most: int) -> Run:
     if isinstance(problem.loss, HalfSquaredError) and design.fit_intercept:
         start[-1] = problem.middle
     run = problem.run(model, stopping, start)
-    run.form = Mapped(design.out)
+    run.form = design.form
     run.metric = model.metric
     return run

@@ -11,15 +11,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..descent import Run
-from ..losses import HalfSquaredError
 from .dual import dual, rows
-from .least_squares import gram, in_metric, products, rounded
+from .least_squares import gram, products, rounded
 from .newton import fixed, newton, newton_cg, sketch
 from .planning import Plan
 from .policy import buys, rest
 from .problem import Problem
 
-__all__ = ["WAYS", "Way", "follow"]
+__all__ = ["WAYS", "Rent", "Way", "follow"]
 
 
 class Way(NamedTuple):
@@ -72,12 +71,11 @@ class Rent:
         return buys(self.work[-1] - self.work[0], rest(self.work, self.norms, left), self.price)
 
 
-def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
-    """Descend by the stages of a plan, to the end or until the last; what was done is in the run's log."""
-    run: Any = None
+def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = None) -> Run:
+    """Descend by the stages of a plan, from where a run is or anew, to the end or until the last; what was done is in the run's log."""
     for k, stage in enumerate(plan.stages):
         later = plan.stages[k + 1 :]
-        way = WAYS.get(stage.way) or chosen(problem, preconditioner)
+        way = WAYS.get(stage.way) or chosen(preconditioner)
         run = way.go(problem, run, Rent(plan, later[0].cost) if later else None)
         left = None if run.reason or not later else f"for {WAYS[later[0].way].setup}"
         run.end_stage(way.form, run.metric.name, way.rule, problem.design.passes, left)
@@ -86,7 +84,6 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None) -> Run:
     return run
 
 
-def chosen(problem: Problem, preconditioner: str | None) -> Way:
+def chosen(preconditioner: str | None) -> Way:
     """Plane searches in a metric that the user has chosen."""
-    go = in_metric if isinstance(problem.loss, HalfSquaredError) else fixed
-    return Way("coefficients", "plane search", "", functools.partial(go, name=preconditioner))
+    return Way("coefficients", "plane search", "", functools.partial(fixed, name=preconditioner))

@@ -13,7 +13,7 @@ from .. import messages
 from ..objectives import Direction
 from ..protocols import Array
 from ..trace import ARRIVED, Trace, optimal, split, trace
-from .style import animated, axes_for, look, name_curves, named, named_results, require_matplotlib, snapshots
+from .style import Style, animated, axes_for, look, name_curves, named, named_results, require_matplotlib, snapshots
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -123,8 +123,8 @@ class DescentPathDisplay:
         sample_weight: Any = None,
         grid_resolution: int = 100,
         ax: Axes | None = None,
-        line_kw: Mapping[str, Any] | None = None,
-        contour_kw: Mapping[str, Any] | None = None,
+        line_kw: Style = None,
+        contour_kw: Style = None,
     ) -> Self:
         """Fit clones that keep their iterates, and draw their paths.
 
@@ -196,8 +196,8 @@ class DescentPathDisplay:
         names: Sequence[str] | None = None,
         grid_resolution: int = 200,
         ax: Axes | None = None,
-        line_kw: Mapping[str, Any] | None = None,
-        contour_kw: Mapping[str, Any] | None = None,
+        line_kw: Style = None,
+        contour_kw: Style = None,
     ) -> Self:
         """Draw the paths of runs on any function.
 
@@ -303,13 +303,7 @@ class DescentPathDisplay:
             heights=heights,
         )
 
-    def plot(
-        self,
-        ax: Axes | None = None,
-        *,
-        line_kw: Mapping[str, Any] | None = None,
-        contour_kw: Mapping[str, Any] | None = None,
-    ) -> Self:
+    def plot(self, ax: Axes | None = None, *, line_kw: Style = None, contour_kw: Style = None) -> Self:
         """Draw.
 
         Parameters

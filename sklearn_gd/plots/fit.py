@@ -14,7 +14,7 @@ from .._checks import check_integer
 from ..losses import Multinomial
 from ..protocols import Array
 from ..trace import split, trace
-from .style import animated, axes_for, look, make_room, name_curves, plain, require_matplotlib, snapshots
+from .style import Style, animated, axes_for, look, make_room, name_curves, plain, require_matplotlib, snapshots
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -101,8 +101,8 @@ class FitDisplay:
         sample_weight: Any = None,
         grid_resolution: int = 200,
         ax: Axes | None = None,
-        line_kw: Mapping[str, Any] | None = None,
-        scatter_kw: Mapping[str, Any] | None = None,
+        line_kw: Style = None,
+        scatter_kw: Style = None,
     ) -> Self:
         """Fit a clone that keeps its iterates, and draw its model after some of them.
 
@@ -171,13 +171,7 @@ class FitDisplay:
         )
         return display.plot(ax=ax, line_kw=line_kw, scatter_kw=scatter_kw)
 
-    def plot(
-        self,
-        ax: Axes | None = None,
-        *,
-        line_kw: Mapping[str, Any] | None = None,
-        scatter_kw: Mapping[str, Any] | None = None,
-    ) -> Self:
+    def plot(self, ax: Axes | None = None, *, line_kw: Style = None, scatter_kw: Style = None) -> Self:
         """Draw.
 
         Parameters

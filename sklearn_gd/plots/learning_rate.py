@@ -14,7 +14,7 @@ from .._checks import check_number
 from ..protocols import Array
 from ..trace import ARRIVED, optimal, split, steepest, trace
 from .loss_curve import gap_to, shown_range
-from .style import GREEN, ORANGE, PURPLE, RED, ink, name_lines, plain, require_matplotlib
+from .style import GREEN, ORANGE, PURPLE, RED, Style, ink, name_lines, plain, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,7 +172,7 @@ class LearningRateDisplay:
         learning_rates: Sequence[float] | None = None,
         sample_weight: Any = None,
         ax: Axes | None = None,
-        line_kw: Mapping[str, Any] | None = None,
+        line_kw: Style = None,
     ) -> Self:
         """Fit a clone with each rate and draw what it does.
 
@@ -237,7 +237,7 @@ class LearningRateDisplay:
         )
         return display.plot(ax=ax, line_kw=line_kw)
 
-    def plot(self, ax: Axes | None = None, *, line_kw: Mapping[str, Any] | None = None) -> Self:
+    def plot(self, ax: Axes | None = None, *, line_kw: Style = None) -> Self:
         """Draw.
 
         Parameters

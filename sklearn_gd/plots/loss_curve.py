@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import messages
 from .._checks import check_choice
 from ..trace import ARRIVED, last_step
-from .style import axes_for, look, name_lines, named, named_results, plain, require_matplotlib
+from .style import Style, axes_for, look, name_lines, named, named_results, plain, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ class LossCurveDisplay:
         optimum: float | None = None,
         quantities: str | Sequence[str] | None = None,
         ax: Axes | None = None,
-        line_kw: Mapping[str, Any] | None = None,
+        line_kw: Style = None,
     ) -> Self:
         """Draw the runs of fitted estimators.
 
@@ -142,7 +142,7 @@ class LossCurveDisplay:
         optimum: float | None = None,
         quantities: str | Sequence[str] | None = None,
         ax: Axes | None = None,
-        line_kw: Mapping[str, Any] | None = None,
+        line_kw: Style = None,
     ) -> Self:
         """Draw recorded histories, or the results of runs on any function.
 
@@ -173,11 +173,7 @@ class LossCurveDisplay:
         return display.plot(ax=ax, quantities=quantities, line_kw=line_kw)
 
     def plot(
-        self,
-        ax: Axes | None = None,
-        *,
-        quantities: str | Sequence[str] | None = None,
-        line_kw: Mapping[str, Any] | None = None,
+        self, ax: Axes | None = None, *, quantities: str | Sequence[str] | None = None, line_kw: Style = None
     ) -> Self:
         """Draw.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numbers
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
 
+#: Keywords of the user's for matplotlib.
+Style: TypeAlias = Mapping[str, Any] | None
 #: of the first curve, the second, ...
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
 BLUE, RED, GREEN, PURPLE, ORANGE, SKY, GREY = COLOURS

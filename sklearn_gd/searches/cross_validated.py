@@ -27,15 +27,18 @@ from .folds import (
     RAW_SCORES,
     checked_cv,
     checked_values,
+    class_path,
     fitted,
     in_memory,
     is_loo,
     raw_predictions,
     reported,
     rows_of,
+    rows_of_classes,
     scored,
     splits_of,
     with_weight,
+    without_array_api,
 )
 from .leave_one_out import left_out, residuals_left_out
 from .paths import Descent, descents
@@ -44,42 +47,6 @@ __all__ = ["GDLinearRegressionCV", "GDLogisticRegressionCV"]
 
 #: The default penalties.
 ALPHAS = (1e-06, 1e-05, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
-# ------------------------------------------------------------------------------------------------------- logistic regression
-
-
-def class_path(
-    model: GDLogisticRegression, Cs: Array, data: Ingested, n_classes: int
-) -> tuple[Array, Array, dict[int, Descent]]:
-    """The coefficients along a path over C, of shape (n_cs, n_classes or 1, size), the steps taken, and the ends.
-
-    Parameters
-    ----------
-    model : GDLogisticRegression
-    Cs : ndarray of shape (n_cs,)
-    data : Ingested
-        y the indices of the classes, of which some may be missing.
-    n_classes : int
-    """
-    present = np.flatnonzero(np.bincount(data.y))
-    # two of more classes: with w₁ = −w₀ the penalty of both is half that of their difference
-    halved = len(present) == 2 < n_classes
-    size = data.X.shape[1] + bool(model.fit_intercept)
-    coefs = np.zeros((len(Cs), 1 if n_classes == 2 else n_classes, size), dtype=data.X.dtype)
-    if len(present) < n_classes:
-        # the limit: a probability of 0
-        coefs[..., -1 if model.fit_intercept else slice(None)] = -np.inf
-    steps, ends = np.zeros(len(Cs), dtype=int), {}
-    for descent in descents(model, "C", 2 * Cs if halved else Cs, data):
-        k, (problem, run) = descent.value, reported(model, descent)
-        ends[k] = descent
-        steps[k], coef = run.iteration, rows_of_classes(as_stored(problem, run.coef))
-        coefs[k, present if n_classes > 2 else [0]] = np.concatenate([-coef, coef]) / 2 if halved else coef
-    return coefs, steps, ends
-
-
-def rows_of_classes(coef: Array) -> Array:
-    """Coefficients with a row for each class, or one for two."""
-    return coef[None, :] if coef.ndim == 1 else coef.T
 
 
 class GDLogisticRegressionCV(GDLogisticRegression):
@@ -101,7 +68,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
 
     scoring : str, callable or None, default=None
         What is best, as `sklearn.metrics.check_scoring` takes it; None is the accuracy. With leave-one-out it is the score of the
-        left-out predictions of all rows together.
+        left-out predictions of all rows together, which a callable gets in place of X.
 
     refit : bool, default=True
         Whether the mean score of the folds chooses one C, with which all rows are fitted; else each fold chooses its own, and C and the
@@ -239,7 +206,32 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         self._keep(rows_of_classes(as_stored(problem, run.coef)), data.X.shape[1])
         return problem, run
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the score that `scoring` names: the accuracy where it is None.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
+        y : array-like of shape (n_samples,)
+            The classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            The larger, the better.
+        """
+        if self.scoring is None:
+            return super().score(X, y, sample_weight)
+        return scored(check_scoring(self, scoring=self.scoring), self, X, y, sample_weight)
+
+    def __sklearn_tags__(self) -> Any:
+        return without_array_api(super().__sklearn_tags__())
+
     def _keep(self, coef: Array, p: int) -> None:
+        """Take coefficients, the intercept last, for the model's."""
         self.coef_ = np.ascontiguousarray(coef[:, :p])
         self.intercept_ = coef[:, p].copy() if self.fit_intercept else np.zeros(len(coef), dtype=coef.dtype)
 
@@ -311,9 +303,6 @@ class GDLogisticRegressionCV(GDLogisticRegression):
             scores.append(self._score(scorer, raw, identity, y, labelled.y, weight))
         self.coefs_paths_, self.scores_, self.n_iter_ = path[None], np.array([scores]), steps[None]
         return ends
-
-
-# ------------------------------------------------------------------------------------------------------- least squares
 
 
 class GDLinearRegressionCV(GDLinearRegression):
@@ -397,7 +386,7 @@ class GDLinearRegressionCV(GDLinearRegression):
     >>> model.alpha_
     1e-05
     >>> round(model.best_score_, 1)
-    -3001.9
+    -2999.8
     """
 
     def __init__(
@@ -436,6 +425,9 @@ class GDLinearRegressionCV(GDLinearRegression):
         self.coef_, self.intercept_, self.n_iter_ = (results[name] for name in ("coef_", "intercept_", "n_iter_"))
         return problem, run
 
+    def __sklearn_tags__(self) -> Any:
+        return without_array_api(super().__sklearn_tags__())
+
     def _checked(self) -> tuple[Array, GDLinearRegression, Any]:
         """The values of alpha, the model of each fit, and the scorer, with all parameters checked."""
         self._parts()
@@ -451,26 +443,29 @@ class GDLinearRegressionCV(GDLinearRegression):
 
     def _leave_one_out(self, alphas: Array, data: Ingested, scorer: Any) -> Array:
         """The score of each alpha, from the residuals of each row by the fit without it."""
-        given, n = data, len(data.y)
-        data = with_weight(given)
-        _, target, weight, *_ = self._target(data.y, data.weight, data.X)
-        total = None if weight is None else weight.sum(dtype=np.float64)
+        seen, n = with_weight(data), len(data.y)
+        if len(seen.y) < 2:
+            raise ValueError(messages.nothing_left(len(seen.y)))
+        _, target, weight, *_ = self._target(seen.y, seen.weight, seen.X)
+        weight = None if weight is None else weight / weight.sum(dtype=np.float64)
         y = target.astype(np.float64).reshape(len(target), -1)
-        design: Any = design_for(data.X, bool(self.fit_intercept))
-        scores, kept = np.empty(len(alphas)), np.zeros((n, y.shape[1], len(alphas)))
+        design: Any = design_for(seen.X, bool(self.fit_intercept))
+        rows = slice(None) if data.weight is None else data.weight != 0
+        scores = np.empty(len(alphas))
+        stored = np.zeros((n, y.shape[1], len(alphas) if self.store_cv_results else 0))
         try:
             with np.errstate(all="ignore"), quiet(design):
-                each = residuals_left_out(design, y, None if weight is None else weight / total, alphas)
-                for k, residuals in enumerate(each):
-                    rows = slice(None) if given.weight is None else given.weight != 0
-                    kept[rows, :, k], scores[k] = self._judged(residuals, y, data, scorer)
+                for k, residuals in enumerate(residuals_left_out(design, y, weight, alphas)):
+                    each, scores[k] = self._judged(residuals, y, seen, scorer)
+                    if self.store_cv_results:
+                        stored[rows, :, k] = each
         except NotFiniteError:
-            self._refuse_not_finite(data.X, design)
+            self._refuse_not_finite(seen.X, design)
             raise
         if scorer is None:
             scores *= len(y) / n  # rows without weight are there, with errors of zero
         if self.store_cv_results:
-            self.cv_results_ = kept[:, 0] if given.y.ndim == 1 else kept
+            self.cv_results_ = stored[:, 0] if data.y.ndim == 1 else stored
         return scores
 
     def _judged(self, residuals: Array, y: Array, data: Ingested, scorer: Any) -> tuple[Array, float]:
@@ -479,8 +474,7 @@ class GDLinearRegressionCV(GDLinearRegression):
             errors = np.square(residuals) if data.weight is None else np.square(residuals) * data.weight[:, None]
             return errors, -float(errors.mean())
         left = residuals + y
-        coef = np.eye(y.shape[1]) if data.y.ndim == 2 else np.ones(1)
-        model = fitted(GDLinearRegression(), coef, np.zeros(y.shape[1])[: len(coef)] if data.y.ndim == 2 else 0.0)
+        model = fitted(GDLinearRegression(), np.eye(y.shape[1]) if data.y.ndim == 2 else np.ones(1), 0.0)
         return left, scored(scorer, model, left, data.y, data.weight)
 
 

@@ -17,26 +17,30 @@ from ..base import BaseGD, Ingested
 from ..descent import Run
 from ..designs.threads import quiet
 from ..files import PickedRows, StoredRows, loaded, predictions
+from ..linear_model import GDLogisticRegression
 from ..losses import Multinomial
-from ..plan import Problem
+from ..plan import Problem, as_stored
 from ..protocols import Array
 from ..steps import PlaneSearch
 from ..workers import is_dask
-from .paths import Descent
+from .paths import Descent, descents
 
 __all__ = [
     "RAW_SCORES",
     "checked_cv",
     "checked_values",
+    "class_path",
     "fitted",
     "in_memory",
     "is_loo",
     "raw_predictions",
     "reported",
     "rows_of",
+    "rows_of_classes",
     "scored",
     "splits_of",
     "with_weight",
+    "without_array_api",
 ]
 
 # The least probability that `sklearn.metrics.log_loss` tells from 0.
@@ -104,6 +108,41 @@ def reported(model: BaseGD, descent: Descent) -> tuple[Problem, Run]:
     return descent.problem, descent.run
 
 
+def class_path(
+    model: GDLogisticRegression, Cs: Array, data: Ingested, n_classes: int
+) -> tuple[Array, Array, dict[int, Descent]]:
+    """The coefficients along a path over C, of shape (n_cs, n_classes or 1, size), the steps taken, and the ends.
+
+    Parameters
+    ----------
+    model : GDLogisticRegression
+    Cs : ndarray of shape (n_cs,)
+    data : Ingested
+        y the indices of the classes, of which some may be missing.
+    n_classes : int
+    """
+    present = np.flatnonzero(np.bincount(data.y))
+    # two of more classes: with w₁ = −w₀ the penalty of both is half that of their difference
+    halved = len(present) == 2 < n_classes
+    size = data.X.shape[1] + bool(model.fit_intercept)
+    coefs = np.zeros((len(Cs), 1 if n_classes == 2 else n_classes, size), dtype=data.X.dtype)
+    if len(present) < n_classes:
+        # the limit: a probability of 0
+        coefs[..., -1 if model.fit_intercept else slice(None)] = -np.inf
+    steps, ends = np.zeros(len(Cs), dtype=int), {}
+    for descent in descents(model, "C", 2 * Cs if halved else Cs, data):
+        k, (problem, run) = descent.value, reported(model, descent)
+        ends[k] = descent
+        steps[k], coef = run.iteration, rows_of_classes(as_stored(problem, run.coef))
+        coefs[k, present if n_classes > 2 else [0]] = np.concatenate([-coef, coef]) / 2 if halved else coef
+    return coefs, steps, ends
+
+
+def rows_of_classes(coef: Array) -> Array:
+    """Coefficients with a row for each class, or one for two."""
+    return coef[None, :] if coef.ndim == 1 else coef.T
+
+
 def fitted(model: Any, coef: Array, intercept: Any, **attributes: Any) -> Any:
     """A model as if it had been fitted: what scorers ask."""
     vars(model).update(coef_=coef, intercept_=intercept, n_features_in_=coef.shape[-1], **attributes)
@@ -141,3 +180,9 @@ def checked_cv(cv: Any) -> None:
     """Refuse a name of folds that there is none of; all else `check_cv` refuses."""
     if isinstance(cv, str):
         check_choice("cv", cv, ("loo",), ", an integer, a splitter, an iterable of splits or None")
+
+
+def without_array_api(tags: Any) -> Any:
+    """scikit-learn's tags of an estimator that takes NumPy's arrays alone."""
+    tags.array_api_support = False
+    return tags

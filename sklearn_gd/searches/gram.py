@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import _safe_indexing
 
 from .._compat import at_rows, score
@@ -19,6 +21,7 @@ from ..designs.threads import one_blas_thread, whole_blas
 from ..linear_model import GDLinearRegression
 from ..preconditioners import EPS
 from ..protocols import Array
+from .inner import InnerProducts
 from .moments import Columns, Moments, affine, columns_of, columns_together, moments_of, sum_of
 from .refit import fitted_front, refitted
 from .scores import STANDARD, fitted, standard_scores
@@ -28,11 +31,11 @@ from .work import Work
 
 __all__ = ["GramWork"]
 
-# Numbers that the groups' second moments may be, beside as many as X has.
-MATRICES = 1 << 22
+# Numbers that the groups' second moments may be: 32 MB, or so many times those of X. Ten folds of as many rows as columns have ten times.
+MATRICES, TIMES = 1 << 22, 16
 # Columns from which BLAS's threads are worth their waiting for each other: a factorisation of 500 took 1.0 ms on one, 1.15 on two.
 WIDE = 1000
-LOST = "the second moments of a training part have lost too many digits: its columns depend on each other"
+LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
 STRICT = "it diverges, which on_divergence='raise' makes an error"
 
 
@@ -55,17 +58,23 @@ class GramWork(Work):
             self.leave(str(error))
             return
         most = max((len(part.groups) for part in rounds), default=0)
-        if min((len(train) for train, _ in self.splits), default=0) <= p:
-            self.leave("a training part has fewer samples than features")
-        elif most * p * p > max(MATRICES, n * p):
-            self.leave(f"second moments of {most} groups of rows would take more memory than X")
+        few = min((len(train) for train, _ in self.splits), default=0) <= p
+        if few:
+            others = [n for n in self.shared if self.settings[n].scaling or self.settings[n].rule is not None]
+            self.leave("a training part has fewer samples than features, of which bare optima alone are shared", others)
+        elif most * p * p > max(MATRICES, TIMES * n * p):
+            self.leave(f"second moments of {most} groups of rows would take more than {TIMES} times the memory of X")
         # Factorisations of some hundred columns are no faster on two threads, and wait for each other where processors are busy.
         with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p if p >= WIDE else 0):
+            if few:
+                self._by_rows()
+                return
             for part in rounds:
                 self._round(part)
 
     def refitted(self, number: int) -> Any:
-        return refitted(self, number)
+        with one_blas_thread():
+            return refitted(self, number)
 
     # -- the data -------------------------------------------------------------------------------------------------------
 
@@ -86,9 +95,11 @@ class GramWork(Work):
         if self.design.where != "memory" or not isinstance(y, np.ndarray):
             self.leave(f"X is {type(X).__name__}")
             return False
-        centred = [n for n in self.shared if any(given[:1] == (True,) for _, given in self.settings[n].scaling)]
-        if not isinstance(X, np.ndarray) and centred:
-            self.leave("StandardScaler(with_mean=True) refuses sparse data", centred)
+        if issparse(X):
+            for number in self.shared:
+                refusing = [kind.__name__ for kind, given in self.settings[number].scaling if _needs_dense(kind, given)]
+                if refusing:
+                    self.leave(f"{refusing[0]} refuses sparse data", [number])
         self.target, self.weight = y, weight
         self.attributes = {name: value for name, value in vars(probe).items() if name.endswith("_in_")}
         self.wanted = self._wanted()
@@ -150,6 +161,37 @@ class GramWork(Work):
             middle = time.perf_counter()
             self._score(split, fits, coefs, middle - start)
 
+    def _by_rows(self) -> None:
+        """The results of optima on few samples."""
+        if not self.shared:
+            return
+        made = {
+            intercept: InnerProducts(self.design, self.target, self.weight, intercept)
+            for intercept in {self.settings[n].fit_intercept for n in self.shared}
+        }
+        if not all(np.isfinite(products.products.diagonal()).all() for products in made.values()):
+            self.leave("the data are refused: X has numbers that are not finite")
+        for split, (train, _) in enumerate(self.splits):
+            start = time.perf_counter()
+            fits: dict[int, Fit] = {}
+            for intercept, products in made.items():
+                members = [n for n in self.shared if self.settings[n].fit_intercept == intercept]
+                coefs = products.optima(train, [self.settings[n].alpha for n in members])
+                fits |= self._at_optimum(members, coefs)
+            if self.design.dtype != np.float64:
+                fits = {
+                    n: fit._replace(coef=_rounded(fit.coef, made[intercept].centre, self.design.dtype, intercept))
+                    for n, fit in fits.items()
+                    for intercept in [self.settings[n].fit_intercept]
+                }
+            self._score(split, fits, {n: fit.coef for n, fit in fits.items()}, time.perf_counter() - start)
+
+    def _at_optimum(self, members: list[int], coefs: Sequence[Array | None]) -> dict[int, Fit]:
+        """The fits of candidates that ask for the optimum; those that have lost too many digits are left."""
+        pairs = list(zip(members, coefs, strict=True))
+        self.leave(LOST, [n for n, coef in pairs if coef is None])
+        return {n: Fit(coef, 1, "gradient") for n, coef in pairs if coef is not None}
+
     def _fits(self, part: Part, columns: Columns | None) -> tuple[dict[int, Fit], dict[int, Array]]:
         """The fits of the shared candidates on a training part, and their coefficients for the columns as they are."""
         fits: dict[int, Fit] = {}
@@ -177,9 +219,7 @@ class GramWork(Work):
         """The candidates that ask for the optimum."""
         if not members:
             return {}
-        coefs = optima(part, [self.settings[n].alpha for n in members], fit_intercept)
-        self.leave(LOST, [n for n, coef in zip(members, coefs, strict=True) if coef is None])
-        return {n: Fit(coef, 1, "gradient") for n, coef in zip(members, coefs, strict=True) if coef is not None}
+        return self._at_optimum(members, optima(part, [self.settings[n].alpha for n in members], fit_intercept))
 
     def _descents(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
         """The candidates that have learning rates."""
@@ -229,7 +269,7 @@ class GramWork(Work):
             if self.wanted is not None and members:
                 all_coefs = np.stack([coefs[n] for n in members], axis=1)
                 scores = standard_scores(
-                    self.wanted, self.design, together(rows), all_coefs, self.measured, self.heaviness
+                    self.wanted, self.design, together(np.sort(rows)), all_coefs, self.measured, self.heaviness
                 )
             found[name] = self._others(split, members, fits, rows) if scores is None else self._single(scores)
         for number in members:
@@ -267,6 +307,11 @@ class GramWork(Work):
         if not self.model.last or len(estimator.steps) == 1:
             return [], self.attributes
         return fitted_front(estimator.steps[:-1], _safe_indexing(self.X, self.splits[split][0]))
+
+
+def _needs_dense(kind: type, given: tuple[Any, ...]) -> bool:
+    """Whether a scaler's map does not keep zeros, so that it refuses sparse data."""
+    return kind is MinMaxScaler or (kind is StandardScaler and bool(given[0]))
 
 
 def all_of(groups: Sequence[Rows]) -> int:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+from ..files import StoredRows
 from ..preconditioners import EPS
 from ..protocols import Array
 from .sharing import Rows
@@ -20,7 +22,11 @@ __all__ = ["Columns", "Moments", "affine", "columns_of", "columns_together", "mo
 
 def rows_of(design: Any, rows: Rows) -> Any:
     """The same design on some rows: where they are, if they lie together."""
-    return type(design)(design.X[rows], True) if isinstance(rows, slice) else design.take(rows)
+    if not isinstance(rows, slice):
+        return design.take(rows)
+    if isinstance(design.X, StoredRows):
+        return design.take(np.arange(rows.start, rows.stop))
+    return type(design)(design.X[rows], True)
 
 
 class Moments(NamedTuple):
@@ -100,14 +106,20 @@ def columns_of(design: Any, rows: Rows, moments: Moments | None, bounds: bool) -
         mean, variance = moments.centre[:p], moments.matrix.diagonal()[:p] / n
     if not bounds:
         return Columns(n, mean, variance)
-    X = design.X[rows]
-    low, high = (np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float64).ravel() for x in _bounds(X))
-    return Columns(n, mean, variance, low, high)
+    return Columns(n, mean, variance, *bounds_of(part))
 
 
-def _bounds(X: Any) -> tuple[Any, Any]:
+def bounds_of(design: Any) -> tuple[Array, Array]:
     """The least and the largest entry of each column."""
-    return X.min(axis=0), X.max(axis=0)
+    if scipy.sparse.issparse(design.X):
+        low, high = (bound(axis=0).toarray().ravel() for bound in (design.X.min, design.X.max))
+        return low.astype(np.float64), high.astype(np.float64)
+    low, high = np.full(design.n_features, np.inf), np.full(design.n_features, -np.inf)
+    for s in design.in_turn(design.block_rows):
+        block = design.block_dense(s)
+        np.minimum(low, block.min(axis=0), out=low)
+        np.maximum(high, block.max(axis=0), out=high)
+    return low, high
 
 
 def columns_together(groups: Sequence[Columns]) -> Columns:

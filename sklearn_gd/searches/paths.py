@@ -27,8 +27,10 @@ from ..losses import HalfSquaredError
 from ..objectives.linear_model import ModelPoint
 from ..objectives.samples import Trial
 from ..plan import Problem, explicit, follow, plan_for
-from ..plan.newton import SAMPLES, Sample, needs_inner, noticed
+from ..plan.newton import SAMPLES, Sample, judged, noticed, within
 from ..plan.problem import plane_descent
+from ..plan.span import SpanPoint, inner_products, spanned, suits
+from ..plan.stages import WAYS, Rent
 from ..preconditioners import EPS, Full, Inexact, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Design, Moments
 from ..steps import PlaneSearch
@@ -86,6 +88,26 @@ def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_w
     ------
     ValueError, TypeError
         For parameters or data that are not allowed, before any work is done.
+
+    Warns
+    -----
+    ConvergenceWarning, DivergenceWarning, PrecisionWarning, SeparationWarning
+        As ``fit`` does, for each value. scikit-learn's callbacks are not told.
+
+    References
+    ----------
+    J. Friedman, T. Hastie and R. Tibshirani, "Regularization paths for generalized linear models via coordinate descent", Journal of
+    Statistical Software 33, 2010, doi:10.18637/jss.v033.i01 (warm starts along the penalty).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_gd import GDLogisticRegression
+    >>> from sklearn_gd.searches import fit_path
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> path = fit_path(GDLogisticRegression(), "C", [0.01, 1.0, 100.0], X, y)
+    >>> [round(model.score(X, y), 3) for model in path]
+    [0.951, 0.958, 0.982]
     """
     if name not in PENALTIES or name not in estimator.get_params(deep=False):
         raise ValueError(messages.no_penalty(name, type(estimator).__name__))
@@ -199,6 +221,10 @@ def follower(before: Problem, alpha: float) -> Problem:
 def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
     """The descent for one value."""
     rule, momentum, preconditioner = parts
+    if last is not None and isinstance(last.run.base, SpanPoint):
+        problem.start = np.zeros_like(problem.start)
+        if suits(problem):
+            return in_span(problem, last, preconditioner)
     if last is not None:
         problem.start = last.run.coef
     if not isinstance(rule, PlaneSearch):
@@ -209,17 +235,27 @@ def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
     return follow(plan, problem, preconditioner)
 
 
+def in_span(problem: Problem, last: Descent, preconditioner: str | None) -> Run:
+    """In the span of the rows, from the end of another descent there, of which the predictions are known."""
+    plan = plan_for(problem, preconditioner)
+    until = Rent(plan, plan.stages[1].cost) if len(plan.stages) > 1 else None
+    run, before = spanned(problem, inner_products(until)), last.run.base
+    run.point = run.objective.at(before.coef)
+    run = judged(problem, plane_descent(problem, run, until), until)
+    left = None if run.reason else f"for {WAYS[plan.stages[1].way].setup}"
+    run.end_stage("coefficients", run.metric.name, "Newton-CG", problem.design.passes, left)
+    return run if run.reason else follow(replace(plan, stages=plan.stages[1:]), problem, preconditioner, run)
+
+
 def continued(problem: Problem, last: Descent) -> Run:
     """In the metric of Hessians, from the end of another descent, of which the predictions, the gradient and the Hessian are known."""
-    run = problem.run(problem.model, problem.stopping(problem.moments))
+    run = problem.run(problem.model, problem.stopping())
     run.point = moved_on(problem, last)
     sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
-    run.metric = metric = Renewed(sample)
+    renewed = Renewed(sample)
     if problem.alpha and last.problem.alpha <= MOST_FALL * problem.alpha:
-        metric.metric, metric.age = carried(last.run.metric, problem.alpha - last.problem.alpha), 1
-    if needs_inner(problem):
-        run.metric = Inexact(run.metric)
-    run = noticed(problem, plane_descent(problem, run), sample)
+        renewed.metric, renewed.age = carried(last.run.metric, problem.alpha - last.problem.alpha), 1
+    run = noticed(problem, within(problem, run, renewed), sample)
     run.end_stage("coefficients", run.metric.name, "Newton's step, plane search", problem.design.passes)
     return run
 
@@ -255,10 +291,4 @@ def carried(metric: Any, change: float) -> Any:
 
 def shifted(metric: Full, change: float) -> Full:
     """The inverse of the same matrix with something added to its diagonal."""
-    lower = np.tril(metric.factor)
-    matrix = lower @ lower.T
-    constant = metric.root == 0
-    unit = np.divide(1.0, metric.root, where=~constant, out=np.zeros_like(metric.root))
-    matrix *= unit
-    matrix *= unit[:, None]
-    return Full(matrix, metric.centre, metric.root_weight_sum**2, change, EPS, without=constant)
+    return Full(metric.matrix(), metric.centre, metric.root_weight_sum**2, change, EPS, without=metric.root == 0)

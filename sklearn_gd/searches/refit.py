@@ -94,5 +94,5 @@ def _descend(model: Any, work: Any, setting: Any, part: Part) -> None:
         warnings.simplefilter("always")
         model._report(problem, run, setting.rule)
     for each in caught:  # from where the user's call is
-        warnings.warn(each.message, each.category, stacklevel=5)
+        warnings.warn(each.message, each.category, stacklevel=6)
     vars(model).update(model._results(run, problem))

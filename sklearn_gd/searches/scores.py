@@ -43,7 +43,7 @@ STANDARD: dict[str | None, Callable[[Array, Array], Array]] = {
 def standard_scores(
     wanted: Mapping[str, str | None], design: Any, rows: Rows, coefs: Array, y: Array, weight: Array | None
 ) -> dict[str, Array] | None:
-    """The scores of all candidates on some rows, or None where these do not have two different targets.
+    """The scores of all candidates on some rows, or None where R² has no meaning there: its cases are scikit-learn's.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def standard_scores(
     weight = None if weight is None else weight[rows]
     about = y - np.average(y, axis=0, weights=weight)
     spread = np.average(about * about, axis=0, weights=weight)
-    if len(y) < 2 or not (spread > 0).all():
+    if not (spread > 0).all() and r2 in [STANDARD[kind] for kind in wanted.values()]:
         return None
     squares = mean_squares(rows_of(design, rows), coefs, y, weight)
     return {name: STANDARD[kind](squares, spread) for name, kind in wanted.items()}

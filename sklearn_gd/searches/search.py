@@ -1,7 +1,7 @@
 """GDSearchCV: scikit-learn's grid search, with fits that share their work where they can.
 
-Two uses: penalties and learning rates of squared error, whose fits on all splits follow from second moments of a few groups of
-rows; and, by itself, any other grid search, candidate by candidate.
+Two uses: penalties and learning rates, whose fits follow from second moments of a few groups of rows, or begin where others ended; and any
+other grid search, candidate by candidate.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class GDSearchCV(GridSearchCV):
     ----------
     estimator : estimator
         Shared are fits of `GDLinearRegression`, bare or as the last step of a `Pipeline` whose other steps are `StandardScaler`,
-        `MinMaxScaler`, `MaxAbsScaler` or ``"passthrough"``. Any other estimator is fitted for each candidate.
+        `MinMaxScaler`, `MaxAbsScaler` or ``"passthrough"``; and those of `GDLogisticRegression` that differ in `C` alone, behind any other
+        steps. Any other estimator is fitted for each candidate.
 
     param_grid : dict of str to list, or list of dict
         Parameters' names and the values to try; of a list each dict is a grid of its own. See Notes for those that are shared.
@@ -133,9 +134,14 @@ class GDSearchCV(GridSearchCV):
     have ended. Of scalers all parameters but ``clip=True``.
 
     **What is not,** and is fitted for each candidate: rules that look at the loss, Nesterov's momentum, metrics with a learning rate of
-    one's own, ``init="random"``; training parts with fewer samples than features, or with a row more than once; and optima of columns that
+    one's own, ``init="random"``; training parts with fewer samples than features where there are scalers or learning rates (bare optima
+    follow from the inner products of the rows); those with a row more than once; and optima of columns that
     depend on each other so much (a condition number of 5e7 in units of their spread) that second moments have lost more than half of
     their digits.
+
+    **Logistic regression.** Candidates with ``learning_rate="auto"`` that differ in `C` alone are a path on each training part, from the
+    strongest penalty to the weakest: each fit begins where the last one ended, and ends where its own criterion is met, so that scores agree
+    as far as `tol` says. Steps in front are fitted once for all of them.
 
     **Sums, not differences.** The second moments of a training part are the sum of those of its groups of rows. Scalers are fitted on each
     training part alone: their means, spreads and bounds follow from the groups', and their map is put into the moments.

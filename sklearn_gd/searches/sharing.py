@@ -20,8 +20,7 @@ from .._compat import has_callbacks
 from ..linear_model import GDLinearRegression, GDLogisticRegression
 from ..momentum import HeavyBall, NoMomentum
 from ..protocols import Array
-from ..steps import PlaneSearch
-from ..steps._schedules import Schedule
+from ..steps import PlaneSearch, Schedule
 
 __all__ = ["REFUSED", "Model", "Repeated", "Round", "Rows", "Setting", "Sharing", "model_of", "rounds_of", "setting_of"]
 
@@ -192,13 +191,17 @@ def _scaler(step: Any, own: dict[str, Any]) -> tuple[type, tuple[Any, ...]] | st
     if given.get("clip"):
         return f"{type(step).__name__}(clip=True) is no affine map"
     kind = type(step)
-    switches = [given[name] for name in SCALERS[kind] if name != "feature_range"]
-    if not all(isinstance(switch, (bool, np.bool_)) for switch in switches):
+    found = tuple(given.get(name, False) for name in SCALERS[kind])  # older MaxAbsScalers have no clip
+    switches = [value for name, value in zip(SCALERS[kind], found, strict=True) if name != "feature_range"]
+    span = given.get("feature_range", (0, 1))
+    if not all(isinstance(switch, (bool, np.bool_)) for switch in switches) or not _rises(span):
         return f"{kind.__name__} {REFUSED}"
-    low, high = given.get("feature_range", (0, 1)) if isinstance(given.get("feature_range", ()), tuple) else (1, 0)
-    if not low < high:
-        return f"{kind.__name__} {REFUSED}"
-    return kind, tuple(given[name] for name in SCALERS[kind])
+    return kind, found
+
+
+def _rises(span: Any) -> bool:
+    """Whether bounds are a pair that MinMaxScaler takes."""
+    return isinstance(span, tuple) and len(span) == 2 and bool(span[0] < span[1])
 
 
 def _of_model(model: Any, own: dict[str, Any], scaling: tuple[Any, ...]) -> Setting | str:

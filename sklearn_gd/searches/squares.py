@@ -27,10 +27,10 @@ from ..plan.least_squares import DIGITS_LOST
 from ..preconditioners import EPS, Diagonal, potrf, potrs
 from ..progress import RISES
 from ..protocols import Array
-from ..steps._schedules import Constant, Schedule
+from ..steps import Constant, Schedule
 from .moments import Moments
 
-__all__ = ["Descent", "Fit", "Part", "optima"]
+__all__ = ["Descent", "Fit", "Part", "optima", "solved"]
 
 # A column whose spread is within so many rounding errors of its mean is constant: moments that are put together have a few of them.
 NEAR = 100 * EPS
@@ -103,25 +103,33 @@ def optima(part: Part, alphas: Sequence[float], fit_intercept: bool) -> list[Arr
     """
     matrix, cross, _ = part.about(fit_intercept)
     p = len(matrix)
-    diagonal = matrix.diagonal()
     found: list[Array | None] = []
     for alpha in alphas:
-        entries = diagonal + alpha
-        entries[entries == 0.0] = 1.0  # a column of zeros
-        shifted = matrix.copy()
-        shifted.flat[:: p + 1] = entries
-        # symmetric, so its transpose is it in LAPACK's order
-        factor, failed = potrf(shifted.T, lower=1, overwrite_a=1, clean=0)
-        # What a column varies by beside those before it, of what it varies by, bounds the condition number from below, whatever the
-        # units; as a rule it is about that.
-        if failed or float((factor.diagonal() ** 2 / entries).min(initial=1.0)) * DIGITS_LOST < EPS:
+        slopes = solved(matrix, alpha, cross)
+        if slopes is None:
             found.append(None)
             continue
         coef = np.empty((p + 1, cross.shape[1]))
-        coef[:p] = potrs(factor, cross, lower=1)[0]
-        coef[p] = part.target - part.centre @ coef[:p] if fit_intercept else 0.0
+        coef[:p] = slopes
+        coef[p] = part.target - part.centre @ slopes if fit_intercept else 0.0
         found.append(coef)
     return found
+
+
+def solved(matrix: Array, alpha: float, right: Array) -> Array | None:
+    """(matrix + alpha)⁻¹ right by Cholesky's factorisation; None where it has lost too many digits."""
+    entries = matrix.diagonal() + alpha
+    entries[entries == 0.0] = 1.0  # a column of zeros, or a row without weight
+    shifted = matrix.copy()
+    shifted.flat[:: len(matrix) + 1] = entries
+    # symmetric, so its transpose is it in LAPACK's order
+    factor, failed = potrf(shifted.T, lower=1, overwrite_a=1, clean=0)
+    # What a column varies by beside those before it, of what it varies by, bounds the condition number from below, whatever the units; as
+    # a rule it is about that.
+    if failed or float((factor.diagonal() ** 2 / entries).min(initial=1.0)) * DIGITS_LOST < EPS:
+        return None
+    solution: Array = potrs(factor, right, lower=1)[0]
+    return solution
 
 
 class Fit(NamedTuple):

@@ -18,6 +18,7 @@ from ..linear_model import GDLogisticRegression
 from ..protocols import Array
 from ..steps import PlaneSearch
 from ..workers import is_dask
+from .paths import fit_path
 from .sharing import REFUSED
 from .work import Work
 
@@ -93,7 +94,7 @@ class PathWork(Work):
                 start = time.perf_counter()
                 try:
                     estimators = self.fitted(members, train)
-                except (ArithmeticError, ImportError, LookupError, TypeError, ValueError) as error:
+                except (ArithmeticError, LookupError, TypeError, ValueError) as error:
                     self.leave(f"its path failed: {error}", members)
                     continue
                 middle = time.perf_counter()
@@ -104,8 +105,6 @@ class PathWork(Work):
 
     def fitted(self, members: list[int], train: Array) -> list[Any]:
         """The estimators of a path, fitted on a training part."""
-        from .paths import fit_path  # type: ignore[import-not-found, unused-ignore]
-
         X, y = _safe_indexing(self.X, train), _safe_indexing(self.y, train)
         weight = at_rows(self.X, {"weight": self.weight}, train)["weight"]
         first = self.made(self.candidates[members[0]])

@@ -12,9 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import messages
-from ..costs import STORED, DenseCosts
+from ..costs import STORED
 from ..designs.dense import DenseDesign
-from ..designs.rows import Curvature, Parts, add_up, require_finite
+from ..designs.rows import Curvature, LinearMap, Parts, add_up, require_finite
 from ..protocols import Array
 from .graphs import FAN_IN, compute, compute_sum, deferred, on_block, parts_of
 
@@ -24,7 +24,7 @@ __all__ = ["DaskDesign", "add_curvatures", "small_temporaries"]
 HOME_BYTES = 2_500_000
 
 
-class DaskDesign(DenseCosts):
+class DaskDesign(LinearMap):
     """A linear model's X in a Dask array.
 
     Parameters
@@ -37,14 +37,8 @@ class DaskDesign(DenseCosts):
     where = "workers"
 
     def __init__(self, X: Any, fit_intercept: bool) -> None:
-        self.X = X
-        self.fit_intercept = fit_intercept
-        self.n_samples, self.n_features = X.shape
-        self.dtype = X.dtype
-        self.size = self.n_features + fit_intercept
-        self.passes = 0.0
+        super().__init__(X, fit_intercept)
         self.blocks: Any = parts_of(X)
-        self.work = float(self.n_samples * self.n_features)
         if sp.issparse(X._meta):
             self.work = self.sum_over_blocks(block_work)[0]
 

@@ -289,17 +289,10 @@ class RemotePoint(Point):
         self.model.penalty.add_gradient(coef, out)
         return out
 
-    def refreshed(self) -> RemotePoint:
-        """The same place: nothing in it is a sum of steps but the coefficients."""
-        return self
-
     def forget(self) -> None:
         """Let go of the Hessian, where the point is only remembered as a place."""
         if self._trial is not None:
             self._trial = self._trial._replace(grams=[], totals=[])
-
-    def minus(self, other: Any) -> Direction:
-        return Direction(self.coef - other.coef)
 
     def along(self, *directions: Direction) -> RemoteSubspace:
         return RemoteSubspace(self, directions)
@@ -318,9 +311,6 @@ class RemoteSubspace(Subspace):
         self._last = (a, RemotePoint(model, coef, trial))
         slopes = np.array([np.vdot(d, trial.gradient) for d in directions]) if order else None
         return trial.value, slopes, trial.forms if order == 2 else None
-
-    def value(self, a: Array) -> float:
-        return self.derivatives(a, 0)[0]
 
     def point(self, a: Array) -> RemotePoint:
         """The point at a, as far as a search has evaluated it."""
