@@ -30,6 +30,7 @@ __all__ = [
     "GDLinearRegressionCV",
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
+    "GDSearchCV",
     "LearningRateDisplay",
     "LossCurveDisplay",
     "PrecisionWarning",
