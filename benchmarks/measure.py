@@ -140,8 +140,8 @@ def alternate(
     return {name: Taken(float(np.median(t)), min(t), max(t), len(t), threads[name]) for name, t in taken.items()}
 
 
-class TimeSpent(Exception):
-    """A run took longer than its `limit`."""
+class TimeSpent(BaseException):
+    """A run took longer than its `limit`; no Exception, which a search would take for a fit that failed, and go on."""
 
 
 @contextmanager

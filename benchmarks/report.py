@@ -60,6 +60,8 @@ class Results:
         Rows of `benchmarks.time_to_accuracy`.
     shapes : dict
         Records of `benchmarks.shapes`, by their families, each with its own machine.
+    search : dict
+        The record of `benchmarks.search`, with its own machine.
     machine, peers : dict
         What the main job's seconds depend on, and the benchopt benchmarks', as `benchmarks.measure.machine` and
         `benchmarks.results` leave it.
@@ -71,6 +73,7 @@ class Results:
     machine: dict[str, Any]
     peers: dict[str, Any]
     shapes: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
 
 
 def load(folder: Path) -> Results:
@@ -88,7 +91,7 @@ def load(folder: Path) -> Results:
 
         accuracy = _read(path)
     grids = {family: record for family in shapes.FAMILIES if (record := read(f"shapes_{family}"))}
-    return Results(tables, curves, accuracy, read("machine"), read("peers"), grids)
+    return Results(tables, curves, accuracy, read("machine"), read("peers"), grids, read("search"))
 
 
 # ---------------------------------------------------------------------------------------------------- curves
@@ -240,6 +243,7 @@ def markdown(results: Results, folder: str) -> str:
         ]
     for benchmark, curves in results.curves.items():
         lines += _peers(benchmark, curves, folder)
+    lines += _search(results.search)
     lines += _shapes(results.shapes)
     lines += _growth(results.tables, folder)
     lines += _breakdown(results.tables, folder)
@@ -276,6 +280,7 @@ def _machine(results: Results) -> list[str]:
     lines = [f"- {measured_on(results)}; {machine['platform']}; load {peers.get('load')}"]
     elsewhere = {described(machine)} | {row.machine for row in results.accuracy if row.machine}
     elsewhere |= {described(record["machine"]) for record in results.shapes.values()}
+    elsewhere |= {described(results.search["machine"])} if results.search else set()
     lines += [f"- in part on {told}" for told in sorted(elsewhere - {measured_on(results)})]
     lines += ["- " + " · ".join(f"{name} {machine[name]}" for name in VERSIONS)]
     if "peers" in peers:
@@ -363,6 +368,31 @@ def _peers(benchmark: str, curves: pd.DataFrame, folder: str) -> list[str]:
             "",
         ]
     return lines
+
+
+def _search(record: dict[str, Any]) -> list[str]:
+    if not record or not record["rows"]:
+        return []
+    quick = "; **a quick run**" if record["options"]["quick"] else ""
+    lines = [
+        "## Cross-validated searches",
+        "",
+        "By `python -m benchmarks.search`: our search beside the fastest other that finds the same best score, to 1e-8 relative to it. The",
+        "ratio is theirs over ours; nobody there counts as the cap, and where we are not, as four caps.",
+        "",
+        *rows_of(
+            ["search", "ours", "fastest other", "takes", "ratio", "to be at least"],
+            [_one_search(row) for row in record["rows"]],
+        ),
+    ]
+    lines += [f"cap {record['options']['cap']:g} s; {described(record['machine'])}{quick}", ""]
+    lines += [f"Left out is {name}: {reason}." for name, reason in record["missing"].items()]
+    return [*lines, ""] if record["missing"] else lines
+
+
+def _one_search(row: dict[str, Any]) -> list[str]:
+    _, ours, best, takes, told = _shape({**row, "data": row["search"]})
+    return [row["search"], ours, best, takes, told, f"{row['least']:.3g}"]
 
 
 #: Rows of a grid of shapes that are told, the lowest ratios first.

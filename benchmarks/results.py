@@ -8,7 +8,7 @@ Two uses: the report of the raw results in ``benchmarks/measured``, and everythi
 
 What is measured: the main job (``python -m benchmarks``); the benchopt benchmarks ``least_squares`` and ``logistic``, in
 rounds, so that a slow spell of the machine falls on all; `benchmarks.time_to_accuracy` on some problems; and
-`benchmarks.shapes`, as much of its grids as ten minutes allow. Data that
+`benchmarks.shapes`, as much of its grids as ten minutes allow; and `benchmarks.search`. Data that
 cannot be had (SCIKIT_LEARN_DATA, SKLEARN_GD_DATA) and solvers that are not installed (``pip install '.[peers]'``) are left
 out; the report says which.
 """
@@ -29,6 +29,7 @@ import pandas as pd
 from . import report
 from .__main__ import main as main_job
 from .measure import machine
+from .search import main as search
 from .shapes import main as shapes
 
 __all__ = ["main"]
@@ -40,7 +41,7 @@ ROOT = HERE.parent
 MEASURED = HERE / "measured"
 
 #: The parts that --run measures.
-PARTS = ("job", "peers", "accuracy", "shapes")
+PARTS = ("job", "peers", "accuracy", "shapes", "search")
 
 #: Seconds for each family of shapes, after which none of its problems is begun.
 SHAPES_LIMIT = 190.0
@@ -230,6 +231,8 @@ def run(options: argparse.Namespace) -> None:
         measure_accuracy(folder, options.quick)
     if "shapes" in options.parts:
         shapes(["--output", str(folder), "--limit", str(SHAPES_LIMIT), *(["--quick"] if options.quick else [])])
+    if "search" in options.parts:
+        search(["--output", str(folder), *(["--quick"] if options.quick else [])])
 
 
 # ---------------------------------------------------------------------------------------------------- command line

@@ -117,14 +117,20 @@ def keep_initials(app, what, name, obj, options, lines):
 # What scikit-learn's own docstrings refer to.
 LABELS = {
     "accuracy_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#accuracy-score",
+    "metadata_routing": "https://scikit-learn.org/stable/metadata_routing.html",
     "r2_score": "https://scikit-learn.org/stable/modules/model_evaluation.html#r2-score",
 }
 
 
 def link_to_scikit_learn(app, env, node, text):
-    if node.get("reftype") != "ref" or node["reftarget"] not in LABELS:
+    kind, target = node.get("reftype"), node.get("reftarget")
+    if kind == "term":
+        link = f"https://scikit-learn.org/stable/glossary.html#term-{target}"
+    elif kind == "ref" and target in LABELS:
+        link = LABELS[target]
+    else:
         return None
-    return nodes.reference("", "", text, refuri=LABELS[node["reftarget"]])
+    return nodes.reference("", "", text, refuri=link)
 
 
 def setup(app):

@@ -22,7 +22,7 @@ pytest.importorskip(
     "benchmarks", reason="benchmarks/ is in the repository and the source distribution, not beside these tests"
 )
 
-from benchmarks import breakdown, cost_model, growth, problems, report, shapes
+from benchmarks import breakdown, cost_model, growth, problems, report, search, shapes
 from benchmarks.__main__ import main
 from benchmarks.exact import exact, refined
 from benchmarks.measure import UNKNOWN, TimeSpent, alternate, attempt, described, limit
@@ -427,6 +427,84 @@ def test_the_report_has_the_summary_and_the_lowest_ratios(tmp_path):
     text = report.markdown(report.load(tmp_path), "measured")
     assert "| data -1 | not there | none gets there | not there | **0.25** |" in text
     assert text.count("| data 10 |") == 1  # of what has a name all is told
+
+
+# ------------------------------------------------------------------------------------------------------------ searches
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """The record of a quick run of all searches, its folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("search")
+    with contextlib.redirect_stdout(io.StringIO()) as printed, threadpool_limits(1):
+        record = search.main(["--quick", "--repeats", "1", "--output", str(folder)])
+    return record, folder, printed.getvalue()
+
+
+def test_every_search_has_its_row_and_the_same_score(searched):
+    record, folder, printed = searched
+    assert json.loads((folder / "search.json").read_text()) == record
+    named = [each.name for each in search.searches(True)]
+    assert [row["search"] for row in record["rows"]] == [name for name in named if "adult" not in name]
+    assert list(record["missing"]) == ["Cs, adult, standardised"]
+    for row in record["rows"]:
+        assert not row["failed"], row
+        assert f"{row['search']}  ours=" in printed
+        assert row["ratio"] == shapes.ratio(row["seconds"], record["options"]["cap"])
+        there = [name for name, seconds in row["seconds"].items() if seconds is not None]
+        assert {"ours"} < set(there), row
+        if row["score"] is not None:
+            scores = [row["scores"][name] for name in there]
+            np.testing.assert_allclose(scores, row["score"], rtol=search.EQUAL)
+
+
+def test_the_report_has_the_searches(searched):
+    record, folder, _ = searched
+    text = report.markdown(report.load(folder), "measured")
+    for row in record["rows"]:
+        assert f"| {row['search']} |" in text
+    assert "; **a quick run**" in text
+    assert "Left out is Cs, adult, standardised: SKLEARN_GD_DATA names no folder." in text
+    assert "Cross-validated searches" not in report.markdown(report.Results({}, {}, [], {}, {}), "measured")
+
+
+def test_a_search_is_there_with_the_loosest_run_that_finds_the_score():
+    def run(seconds, score):
+        return search.Ended(seconds, score, lambda: score)
+
+    found = {
+        "ours": [run(1.0, -2.1), run(2.0, -2.0), run(3.0, -2.0)],
+        "b": [run(0.5, -2.0)],
+        "c": [run(0.1, -1.9)],
+        "d": [],
+    }
+    there, goal = search.chosen(found, same=True)
+    assert goal == -2.0
+    assert {name: one.seconds for name, one in there.items()} == {"ours": 2.0, "b": 0.5}
+    there, _ = search.chosen(found, same=False)
+    assert {name: one.seconds for name, one in there.items()} == {"ours": 1.0, "b": 0.5, "c": 0.1}
+
+
+@needs_alarms
+def test_a_search_that_takes_too_long_ends():
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV
+
+    class Sleeps(Ridge):
+        def fit(self, X, y):
+            time.sleep(5)
+
+    # which takes what is raised in a fit for one that failed, and goes on
+    slow = GridSearchCV(Sleeps(), {"alpha": [1.0, 2.0]})
+    start = time.perf_counter()
+    assert search.attempts([lambda: slow.fit(np.eye(10), np.arange(10.0)).best_score_], 0.05) == []
+    assert time.perf_counter() - start < 4
+
+
+def test_only_some_searches(tmp_path, capsys):
+    record = search.main(["--quick", "--repeats", "1", "--only", "leave-one-out, 4", "--output", str(tmp_path)])
+    assert [row["search"] for row in record["rows"]] == ["leave-one-out, 4 alphas, 125 × 5"]
+    assert "ratio" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------------------------------------ what operations cost

@@ -705,7 +705,7 @@ import sklearn_gd
 X = np.arange(8.0).reshape(4, 2) ** 2
 model = sklearn_gd.GDLinearRegression().fit(X, X @ [1.0, 2.0])
 print(model.coef_.round(6).tolist())
-for name, data in (("LossCurve", ()), ("LearningRate", (X, X[:, 0])), ("DescentPath", (X, X[:, 0])), ("Fit", (X[:, :1], X[:, 0]))):
+for name, data in (("LossCurve", ()), ("LearningRate", (X, X[:, 0])), ("DescentPath", (X, X[:, 0])), ("Fit", (X[:, :1], X[:, 0])), ("Validation", ())):
     try:
         getattr(sklearn_gd, name + "Display").from_estimator(model, *data)
     except ImportError as error:
@@ -714,7 +714,7 @@ for name, data in (("LossCurve", ()), ("LearningRate", (X, X[:, 0])), ("DescentP
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     first, *errors = done.stdout.splitlines()
     assert first == "[1.0, 2.0]", done.stderr
-    assert len(errors) == 4
+    assert len(errors) == 5
     for error in errors:
         assert "pip install 'sklearn-gd[plot]'" in error
 

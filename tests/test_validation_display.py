@@ -121,12 +121,12 @@ def test_scores_that_are_no_scores_are_marked_and_do_not_wreck_the_axis():
     low, high = display.plot().ax_.get_ylim()
     assert 0.2 < low < high < 0.8
     np.testing.assert_array_equal(display.failed_.get_xdata(), [2, 3, 4])
-    assert display.ax_.get_legend().get_texts()[0].get_text() == "failed, or below -14.5"
+    assert display.ax_.texts[0].get_text() == "failed, or below -14.5"
     errors = ValidationDisplay(
         x=np.arange(3.0), mean_test=np.array([-4.0, -5.0, -1e9]), labels=["a"], metric="neg_error"
     ).plot()
     assert errors.ax_.get_ylim()[1] < 6
-    assert errors.ax_.get_legend().get_texts()[0].get_text() == "failed, or above 124"
+    assert errors.ax_.texts[0].get_text() == "failed, or above 124"
     nothing = ValidationDisplay(x=np.arange(3.0), mean_test=np.full(3, np.nan), labels=["a"], metric="r2").plot()
     assert len(nothing.failed_.get_xdata()) == 3
     assert nothing.best_ is None

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import messages
 from ..protocols import Array
-from .style import BLUE, ORANGE, RED, axes_for, name_lines, plain, require_matplotlib
+from .style import BLUE, ORANGE, RED, axes_for, ink, name_lines, plain, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -322,18 +322,7 @@ class ValidationDisplay:
                 low, high = (np.ma.filled(mean + side * std, np.nan) for side in (-1, 1))
                 self.bands_.append(ax.fill_between(self.x, low, high, color=line.get_color(), alpha=0.15, linewidth=0))
         if failed.any():
-            below = 0.97 if sign < 0 else 0.03
-            (self.failed_,) = ax.plot(
-                self.x[failed],
-                np.full(failed.sum(), below),
-                "X",
-                color=RED,
-                markersize=7,
-                transform=ax.get_xaxis_transform(),
-            )
-            ax.legend(
-                [self.failed_], [told], fontsize=9, frameon=False, loc="lower right" if sign < 0 else "upper right"
-            )
+            self._failed(ax, self.x[failed], told, top=sign < 0)
         plain(ax)
         ax.set_ylabel(_metric_label(self.metric, "" if len(drawn) > 1 else "validation"))
         self._title(ax)
@@ -342,6 +331,16 @@ class ValidationDisplay:
             (self.best_,) = ax.plot(*self.best, at, "o", mfc="none", mec="black", markersize=12, markeredgewidth=1.4)
         names = ["validation", "training"] if len(drawn) > 1 else [""]
         name_lines(ax, self.lines_, names)
+
+    def _failed(self, ax: Any, at: Array, told: str, *, top: bool) -> None:
+        """Marks at the worse end of the axis, named beside the one next to it."""
+        height, side = (0.97, -8) if top else (0.03, 8)
+        place = ax.get_xaxis_transform()
+        (self.failed_,) = ax.plot(at, np.full(len(at), height), "X", color=RED, markersize=7, transform=place)
+        left = ax.transScale.transform((at[0], 0))[0] < ax.transScale.transform((np.median(self.x), 0))[0]
+        style: dict[str, Any] = {"textcoords": "offset points", "color": ink(RED), "fontsize": 9}
+        style |= {"ha": "left" if left else "right", "va": "top" if top else "bottom"}
+        ax.annotate(told, (at[0 if left else -1], height), (0, side), xycoords=place, **style)
 
     def _map(
         self, ax: Any, y: Array, sign: float, means: Any, failed: Array, told: str, mesh_kw: Mapping[str, Any]
