@@ -15,8 +15,9 @@ not shared         candidates that have to be fitted one by one: what is lost by
 
 A figure is the median over rounds, in each of which all that take part have a turn; of what takes longer than five seconds it is one
 run. Who iterates to a tolerance is tried at several, and its figure is of the loosest that finds the best score to 1e-8, relative
-to it; who never does has none. The ratio of a search is the best figure of the others over ours: below 1 we lose. Beside it stands
-what it is to be at the least. Nobody there within ``--cap`` seconds counts as the cap, and we as four caps.
+to it; who never does has none. The best score is what most find at their tightest, two at the least. The ratio of a search is the best
+figure of the others over ours: below 1 we lose. Beside it stands what it is to be at the least. Nobody there within ``--cap`` seconds
+counts as the cap, and we as four caps.
 
 himalaya takes part where it is installed. Data that cannot be had (adult, in the folder that SKLEARN_GD_DATA names) are left out.
 """
@@ -256,9 +257,10 @@ def attempts(runs: Sequence[Callable[[], float]], cap: float) -> list[Ended] | s
 
 
 def chosen(found: Mapping[str, Sequence[Ended]], same: bool) -> tuple[dict[str, Ended], float]:
-    """Of each the loosest run that is there, and the score that it has to find: the tightest runs' median."""
-    scores = [ended[-1].score for ended in found.values() if ended]
-    goal = float(np.median(scores)) if scores else np.nan
+    """Of each the loosest run that is there, and the score that it has to find: the one that most of the tightest runs do, two at least."""
+    scores = np.array([ended[-1].score for ended in found.values() if ended])
+    agree = (np.abs(scores[:, None] - scores) <= EQUAL * np.abs(scores)).sum(axis=1)
+    goal = float(scores[agree.argmax()]) if agree.max(initial=0) > 1 else np.nan
     there = {
         name: next((run for run in ended if not same or abs(run.score - goal) <= EQUAL * abs(goal)), None)
         for name, ended in found.items()
@@ -284,7 +286,7 @@ def measure(search: Search, cap: float, repeats: int) -> dict[str, Any]:
         "seconds": seconds,
         "threads": {name: taken.threads for name, taken in repeated.items()},
         "scores": {name: there.get(name, runs[-1]).score for name, runs in ended.items() if runs},
-        "score": goal if search.same else None,
+        "score": goal if search.same and np.isfinite(goal) else None,
         "failed": failed,
         "ratio": ratio(seconds, cap),
         "least": search.least,

@@ -483,6 +483,8 @@ def test_a_search_is_there_with_the_loosest_run_that_finds_the_score():
     assert {name: one.seconds for name, one in there.items()} == {"ours": 2.0, "b": 0.5}
     there, _ = search.chosen(found, same=False)
     assert {name: one.seconds for name, one in there.items()} == {"ours": 1.0, "b": 0.5, "c": 0.1}
+    del found["b"]
+    assert search.chosen(found, same=True)[0] == {}  # one against the other
 
 
 @needs_alarms
