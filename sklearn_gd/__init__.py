@@ -16,10 +16,9 @@ from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, Se
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
-from .searches import GDLinearRegressionCV, GDLogisticRegressionCV
 
 if TYPE_CHECKING:
-    from .searches import GDSearchCV as GDSearchCV
+    from .searches import GDLinearRegressionCV, GDLogisticRegressionCV, GDSearchCV
 
 __all__ = [
     "DescentPathDisplay",
@@ -42,9 +41,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The search, when it is asked for: it imports scikit-learn's."""
-    if name == "GDSearchCV":
-        from .searches import GDSearchCV
+    """A search, when it is asked for: `sklearn.model_selection` and `sklearn.metrics` are imported for these alone."""
+    if name in ("GDLinearRegressionCV", "GDLogisticRegressionCV", "GDSearchCV"):
+        from . import searches
 
-        return GDSearchCV
+        return getattr(searches, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -495,6 +495,46 @@ def test_few_sparse_rows_are_fitted_in_their_span(staged, fit_intercept, weighte
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("case", ["independent", "dependent", "constant"])
+def test_the_matrix_of_a_metric_is_there_beside_its_factor(case, order):
+    """The triangle that the factorisation leaves gives the matrix, also where it fails and eigenvectors take its place."""
+    rng = np.random.default_rng(3)
+    A = rng.normal(size=(40, 6)) * 10.0 ** np.arange(-2, 4)
+    without = np.zeros(6, dtype=bool)
+    if case == "dependent":
+        A[:, 4] = A[:, 3] - 2 * A[:, 0]
+    if case == "constant":
+        A[:, 2], without[2] = 0.0, True
+    gram = A.T @ A
+    metric = Full(np.array(gram, order=order), np.zeros(6), 0.0, 0.0, EPS, without=without)
+    assert (metric.vectors is not None) == (case == "dependent")
+    scale = np.sqrt(np.outer(gram.diagonal(), gram.diagonal())) + without[:, None] + without
+    expected = np.where(without[:, None] | without, 0.0, gram)
+    np.testing.assert_allclose(metric.matrix() / scale, expected / scale, atol=1e-14)
+    for coef in (rng.normal(size=6), rng.normal(size=(6, 3))):
+        size = np.sqrt(gram.diagonal()) @ np.abs(coef)
+        found = metric.product(coef) - expected @ coef
+        units = np.sqrt(gram.diagonal()) + without
+        assert np.abs(found.T / units).max() <= 1e-13 * np.max(size)
+
+
+def test_the_same_metric_about_a_centre():
+    """The last column of a Gram matrix about the centre is the intercept's: its metric in the user's coordinates."""
+    rng = np.random.default_rng(4)
+    X, weight_sum = rng.normal(size=(50, 4)) + 3, 1.0
+    centre = X.mean(axis=0)
+    whole = np.zeros((5, 5))
+    whole[:4, :4], whole[4, 4] = (X - centre).T @ (X - centre) / 50, weight_sum
+    at_centre = Full(whole.copy(), np.zeros(0), 0.0, 0.0, EPS, without=np.zeros(5, dtype=bool))
+    at_centre.product(np.ones(5))  # what it remembers is of its own size
+    ones = np.column_stack([X, np.ones(50)])
+    gradient = rng.normal(size=5)
+    metric = at_centre.about(centre, weight_sum)
+    np.testing.assert_allclose(metric.direction(gradient), -np.linalg.solve(ones.T @ ones / 50, gradient), rtol=1e-10)
+    np.testing.assert_allclose(metric.matrix(), whole[:4, :4], rtol=1e-13)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_least_squares_of_few_sparse_rows_in_their_span(staged, fit_intercept, weighted):

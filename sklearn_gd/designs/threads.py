@@ -98,7 +98,7 @@ def one_blas_thread() -> Iterator[None]:
 
 # The least order of a matrix whose factorisation is worth more than one thread: 0.15 s. OpenBLAS's threads wait for each other by spinning,
 # and where they come to lie on one processor take turns in it: of order 2,000, 48 ms on one thread, 28 on two, and 300 to 1,000 then.
-LARGE_ORDER = 3000
+THREADED_ORDER = 3000
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
 # products of such data.
 TINY = 9216
@@ -114,7 +114,7 @@ def quiet(design: Any) -> contextlib.AbstractContextManager[None]:
 def whole_blas(order: int) -> Iterator[None]:
     """BLAS has its threads back for a large factorisation inside `one_blas_thread`, of a matrix of some order."""
     state = _state
-    if order < LARGE_ORDER or not state.users or state.original == 1:
+    if order < THREADED_ORDER or not state.users or state.original == 1:
         yield
         return
     inside = state.numbers()

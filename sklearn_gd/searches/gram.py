@@ -35,8 +35,6 @@ __all__ = ["GramWork"]
 
 # Numbers that the groups' second moments may be: 32 MB, or so many times those of X. Ten folds of as many rows as columns have ten times.
 MATRICES, TIMES = 1 << 22, 16
-# Columns from which BLAS's threads are worth their waiting for each other: a factorisation of 500 took 1.0 ms on one, 1.15 on two.
-WIDE = 1000
 LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
 STRICT = "it diverges, which on_divergence='raise' makes an error"
 
@@ -68,8 +66,7 @@ class GramWork(Work):
             self.leave("a training part has fewer samples than features, of which bare optima alone are shared", others)
         elif most * p * p > max(MATRICES, TIMES * n * p):
             self.leave(f"second moments of {most} groups of rows would take more than {TIMES} times the memory of X")
-        # Factorisations of some hundred columns are no faster on two threads, and wait for each other where processors are busy.
-        with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p if p >= WIDE else 0):
+        with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p):
             if few:
                 self._by_rows()  # where any are left
                 return
