@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sklearn_gd import costs
+from sklearn_gd import compiled, costs
 from sklearn_gd.designs import design_for
 from sklearn_gd.losses import Binomial, HalfSquaredError
 from sklearn_gd.plan import Plan, Prepared, Problem, Stage, plan_for
@@ -91,7 +91,8 @@ def sparse(n, p, each):
 
 
 def test_few_columns_are_a_normal_equation_at_once():
-    assert ways(empty(100_000, 20)) == ["gram"]
+    # without kernels it is made of blocks that are copied first, and costs as much as some products from fewer columns on
+    assert ways(empty(100_000, 20 if compiled.kernels is not None else 8)) == ["gram"]
 
 
 def test_many_columns_begin_with_conjugate_gradients():

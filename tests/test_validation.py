@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, momentum, steps
+from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, compiled, momentum, steps
 
 BOTH = [GDLinearRegression, GDLogisticRegression]
 
@@ -434,11 +434,13 @@ def test_sparse_rows_of_every_make_are_the_dense_array(make, shape, dtype):
 
 def test_the_values_of_rows_with_indices_of_two_types_are_not_copied():
     X = sparse.random(20_000, 200, density=0.1, format="csr", random_state=0)
-    X.indptr = X.indptr.astype(np.int64)
     y = np.arange(20_000.0)
     GDLinearRegression(learning_rate=0.1, max_iter=1, tol=1e3).fit(X[:100], y[:100])
+    of_one_type = _peak_of(lambda: GDLinearRegression(learning_rate=0.1, max_iter=1, tol=1e3).fit(X, y))
+    X.indptr = X.indptr.astype(np.int64)
     peak = _peak_of(lambda: GDLinearRegression(learning_rate=0.1, max_iter=1, tol=1e3).fit(X, y))
-    assert peak < X.data.nbytes / 2
+    # NumPy, where there are no kernels, sums columns by arrays that are as long as the stored values, whatever their indices
+    assert peak < X.data.nbytes / 2 + (0 if compiled.kernels is not None else of_one_type)
 
 
 @pytest.mark.parametrize("rate", ["auto", "exact", "lipschitz"])
