@@ -48,8 +48,11 @@ class LinearModel:
     def at(self, coef: Array) -> ModelPoint:
         return ModelPoint(self, coef)
 
-    def curvature_product(self, coef: Array) -> Array:
-        """(curvature bound of the loss · [X 1]ᵀW[X 1] + penalty) @ coef: at least the Hessian, everywhere."""
+    def curvature_product(self, coef: Array, at: Any = None) -> Array:
+        """(curvature bound of the loss · [X 1]ᵀW[X 1] + penalty) @ coef, at least the Hessian; of a loss without one, the Hessian at a point."""
+        if at is not None and not self.loss.bounded:
+            product: Array = at.hessian_product(coef)
+            return product
         out = self.loss.curvature * self.design.normal(coef, self.weight)
         self.penalty.add_gradient(coef, out)
         return out

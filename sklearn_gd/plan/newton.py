@@ -35,16 +35,12 @@ def begun(problem: Problem, run: Run | None) -> Run:
     if run is not None:
         at_home(problem, run, problem.model)
         return run
-    if problem.outputs > 1:
+    if problem.loss.coupled:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
     stopping = problem.stopping()
-    run = problem.run(problem.model, stopping)
-    if problem.start.any() and not run.point.keep().value < stopping.null_loss:
-        # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
-        # minimum is the same from everywhere.
-        run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
-    return run
+    problem.move_start()
+    return problem.run(problem.model, stopping)
 
 
 def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
@@ -243,7 +239,7 @@ class Sample:
         """The metric of the Hessian at a point, from a sample of rows."""
         problem, design = self.problem, self.problem.design
         second_derivative = point.known(2).second_derivative
-        if second_derivative.ndim == 2 and not needs_inner(problem):
+        if problem.loss.coupled and not needs_inner(problem):
             # few coefficients: their whole Hessian
             share = row_sums(problem.loss.hessian_diagonal(second_derivative))
             sample, part, weight = self._part(share, second_derivative)
@@ -252,7 +248,8 @@ class Sample:
         columns = problem.loss.hessian_diagonal(second_derivative)
         if second_derivative.ndim == 1:
             return self._block(columns)
-        return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
+        each = PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])])
+        return ZeroSum(each) if problem.loss.coupled else each
 
     def _part(self, share: Array, second_derivatives: Array) -> tuple[Design, Array, Any]:
         """The rows to use, drawn by their share of the Hessian but for their weights, their second derivatives, and their new weights."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, 
 from ..steps import PlaneSearch
 
 __all__ = [
+    "Constant",
     "Prepared",
     "Problem",
     "Until",
@@ -74,6 +75,21 @@ class Prepared:
     weight: Array | None
 
 
+class Constant(NamedTuple):
+    """The best constant prediction.
+
+    Attributes
+    ----------
+    loss : float
+        Its mean loss.
+    raw : float, ndarray of shape (n_outputs,) or None
+        Itself, where a fit that may start anywhere starts there: a loss without a bound of its curvature is a bad place at zero.
+    """
+
+    loss: float
+    raw: Any = None
+
+
 @dataclass
 class Problem:
     """What is minimised on prepared data, from where, and until when.
@@ -83,8 +99,8 @@ class Problem:
     prepared : Prepared
     loss : loss
     alpha : float
-    entropy : float or None
-        The loss of the best constant prediction, where that is a log loss.
+    constant : Constant or None
+        The best constant prediction, where the estimator knows it.
     start : ndarray
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
@@ -98,7 +114,7 @@ class Problem:
     prepared: Prepared
     loss: Loss
     alpha: float
-    entropy: float | None
+    constant: Constant | None
     start: Array
     tol: float
     max_iter: int
@@ -152,8 +168,8 @@ class Problem:
     @functools.cached_property
     def scale(self) -> float | Array:
         """The root of twice the loss of the best constant prediction, an output; who knows it already sets it."""
-        if self.entropy is not None:
-            return positive_root(2 * self.entropy)
+        if self.constant is not None:
+            return positive_root(2 * self.constant.loss)
         if not self.design.fit_intercept:
             return positive_root(mean(self.y * self.y, self.weight))
         centre = mean(self.y, self.weight)
@@ -190,6 +206,20 @@ class Problem:
         self.start = self.without_constant(self.start)
         norm = norm or self.diagonal
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
+
+    def move_start(self) -> None:
+        """Start from the best constant prediction rather than from a worse place: the minimum is the same from everywhere.
+
+        Where all samples are beyond doubt, or beyond all bounds, there is no curvature to go by.
+        """
+        known = self.constant
+        if known is None or not (self.start.any() or known.raw is not None):
+            return
+        if self.start.any() and self.model.at(self.start).keep().value < known.loss:
+            return
+        self.start = np.zeros_like(self.start)
+        if known.raw is not None and self.design.fit_intercept:
+            self.start[-1] = known.raw
 
     def without_constant(self, coef: Array) -> Array:
         """The same predictions by the intercept alone where columns are constant: metrics leave their coefficients where they are."""
