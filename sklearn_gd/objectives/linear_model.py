@@ -7,13 +7,13 @@ Two uses: every loss and every rule on a design in memory; the same with fewer w
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import compiled
-from ..arrays import cast, home, place_of, scalar
+from ..arrays import cast, home, place_of, scalar, total
 from ..protocols import Array, Design, Loss, Penalty
 from .points import Direction, Point, Subspace
 from .samples import HessianProduct, SampleLoss, Slopes, Trial, moved, sums
@@ -74,6 +74,16 @@ class LinearModel:
         gradient = gradient * self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
+
+    def means(self, point: Any, of: Callable[[Array, Array], tuple[Array, ...]]) -> tuple[float, ...]:
+        """Weighted means over the samples of what `of` makes of targets and of the raw predictions at a point."""
+        raw = point.known().raw
+
+        def block(s: slice) -> tuple[Any, ...]:
+            weight = None if self.weight is None else self.weight[s]
+            return tuple(total(values, weight) for values in of(self.y[s, ...], raw[s, ...]))
+
+        return tuple(self.mean * float(each) for each in self.design.over_predictions(block))
 
     def trial(
         self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True

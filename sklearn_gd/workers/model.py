@@ -217,6 +217,21 @@ def block_product(model: LinearModel, far: Any, number: int, coef: Array, step: 
     return sweep(model.design, pointwise, [coef, step])
 
 
+def block_means(
+    model: LinearModel, far: Any, number: int, coef: Array, of: Callable[[Array, Array], tuple[Array, ...]]
+) -> tuple[float, ...]:
+    """One block's part of `LinearModel.means`, in sums."""
+
+    def pointwise(s: slice, raw: Array) -> tuple[float, Array]:
+        weight = None if model.weight is None else model.weight[s]
+        sums.append([total(values, weight) for values in of(model.y[s], raw)])
+        return 0.0, raw
+
+    sums: list[Any] = []
+    sweep(model.design, pointwise, [coef])
+    return tuple(map(sum, zip(*sums, strict=True)))
+
+
 class RemoteModel(LinearModel):
     """The formula of `LinearModel` over a design that is elsewhere.
 
@@ -251,6 +266,9 @@ class RemoteModel(LinearModel):
         """The sum of a task over the blocks, see `on_rows`."""
         self.design.passes += 1
         return self.design.sum_over_blocks(on_rows, task, self.loss, *args, rows=self.rows, add=add)
+
+    def means(self, point: Any, of: Callable[[Array, Array], tuple[Array, ...]]) -> tuple[float, ...]:
+        return tuple(self.mean * float(each) for each in self.over_rows(block_means, point.coef, of))
 
     def value_and_gradient(self, coef: Array, raw: Array | None = None) -> tuple[float, Array]:
         return self.try_at(coef, (), None)[:2]
