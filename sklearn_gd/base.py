@@ -484,8 +484,17 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             target, weight = design.hold(target), design.hold(weight)
         start = self._start((design.size,) if n_outputs is None else (design.size, n_outputs))
         prepared = Prepared(design, target, weight)
-        problem = Problem(prepared, loss, alpha, constant, start, self.tol, self.max_iter, int(self.verbose))
-        problem.rounds = rounds[0] if rounds else None
+        problem = Problem(
+            prepared,
+            loss,
+            alpha,
+            constant,
+            start,
+            self.tol,
+            self.max_iter,
+            int(self.verbose),
+            rounds=next(iter(rounds), None),
+        )
         return problem, attributes
 
     def _refuse_not_finite(self, X: Any, design: Any) -> None:

@@ -64,6 +64,8 @@ LEAST = 1e-150
 class Rounds(Protocol):
     """What becomes of a loss; see `rounds`."""
 
+    penalty: Any  # in place of the L2 penalty, or None
+
     def renew(self, run: Run) -> bool:
         """Give the loss of a run that has ended its next numbers, and the run what its end is to be; False where there are none."""
 
@@ -145,7 +147,8 @@ class Problem:
         # sums over samples are in double precision; a device may have none
         self.sums_eps = self.eps if self.design.where == "device" else EPS
         model = MODELS.get(self.design.where, LinearModel)
-        self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
+        self.penalty: Any = (self.rounds.penalty if self.rounds else None) or L2(self.alpha, self.design.n_features)
+        self.model = model(self.design, self.loss, self.y, self.weight, self.penalty)
 
     @functools.cached_property
     def middle(self) -> Any:

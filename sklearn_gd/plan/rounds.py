@@ -50,6 +50,8 @@ class ScaleRounds:
     A. Owen, "A robust hybrid of lasso and ridge regression", Contemporary Mathematics 443, 2007, doi:10.1090/conm/443/08555.
     """
 
+    penalty = None
+
     def __init__(self, loss: Huber, epsilon: float, scale: float, fixed: float | None, tol: float) -> None:
         self.loss, self.epsilon, self.fixed, self.tol = loss, epsilon, fixed, tol
         self.least = LEAST_SCALE * scale

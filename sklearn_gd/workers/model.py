@@ -259,7 +259,7 @@ class RemoteModel(LinearModel):
         trial = self.over_rows(block_trial, self.mean, draw, coef, *directions, add=add_trials)
         gradient, forms = trial.gradient * self.mean, trial.forms * self.mean
         self.penalty.add_gradient(coef, gradient)
-        forms += np.array([[self.penalty.inner(d, e) for e in directions] for d in directions]).reshape(forms.shape)
+        forms += self.penalty.along(coef, directions)(np.zeros(len(directions)))[2]
         return trial._replace(value=trial.value * self.mean + self.penalty.value(coef), gradient=gradient, forms=forms)
 
     def over_rows(self, task: Callable[..., Any], *args: Any, add: Callable[[Any], Any] = add_up) -> Any:
@@ -304,7 +304,7 @@ class RemotePoint(Point):
     def hessian_product(self, coef: Array) -> Array:
         """H @ coef in one round trip."""
         out = self.model.over_rows(block_product, self.coef, coef)[1] * self.model.mean
-        self.model.penalty.add_gradient(coef, out)
+        self.model.penalty.add_product(self.coef, coef, out)
         return out
 
     def forget(self) -> None:
