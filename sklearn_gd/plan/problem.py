@@ -166,6 +166,11 @@ class Problem:
         return self.design.moments(self.weight, self.y.astype(np.float64, copy=False) - self.middle)
 
     @functools.cached_property
+    def gram(self) -> Moments:
+        """All second moments of the columns."""
+        return self.design.gram(self.weight)
+
+    @functools.cached_property
     def alike(self) -> float:
         """How many columns of one spread vary as much as all of these together."""
         spread = self.moments.matrix
