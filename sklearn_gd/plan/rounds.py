@@ -181,13 +181,16 @@ class SmoothingRounds:
         if self.penalty is not None:
             kink, rounded = self.penalty.primal_and_dual(coef)
             losses, duals = losses + kink, duals + rounded
+        losses = np.where(losses > 0, losses, 1.0)
         # what the gradient that is left may take from the dual, of coefficients about as large as these
-        slack = run.history.norm * math.sqrt(2 * run.base.value) * criterion.metric.size(coef)
-        self.gap = np.squeeze((losses - duals + slack) / np.where(losses > 0, losses, 1.0))[()]
+        unit = math.sqrt(2 * run.base.value) * criterion.metric.size(coef) / float(losses.sum())
+        slack, gap = run.history.norm * unit, (losses - duals) / losses
+        self.gap = np.squeeze(gap + slack)[()]
         if self.sharp or np.max(self.gap) <= self.tol:
             return False
-        self.become(np.where(np.asarray(self.gap) > self.tol, SHRINK, 1.0)[()] * self.width)
-        run.stopping.tol = math.sqrt(UNFINISHED * max(float(np.max(self.gap)), self.tol))
+        if slack <= gap.max():
+            self.become(np.where(np.squeeze(gap)[()] > UNFINISHED * self.tol, SHRINK, 1.0)[()] * self.width)
+        criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
         return True
 
 
