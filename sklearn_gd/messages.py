@@ -633,7 +633,7 @@ def not_explained(rate: object) -> str:
 def no_such_iteration(iteration: int, taken: int, reason: str, tol: float) -> str:
     """The text for an iteration after the end of a run."""
     ends = {
-        "gradient": f"the gradient is within tol={tol:.3g}; tol=0 goes on",
+        "gradient": f"the gradient is within tol={tol:.3g}" + ("; tol=0 goes on" if tol else ""),
         "max_iter": "that is max_iter; raise it to go on",
         "precision": "nothing is left but rounding errors",
         "diverged": "the loss grows without end; a smaller learning_rate does not",
