@@ -300,7 +300,7 @@ class Explanation:
                 if outputs > 1:
                     row[1] = cells[c][1]
                 cells.append(row)
-        notes = [self.notes[0]]
+        notes = [self.notes[0], messages.SHARES] if "share" in columns else [self.notes[0]]
         if p > count:
             notes.append(messages.more_features(p - count))
         return list(columns), cells, notes

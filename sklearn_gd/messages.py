@@ -604,6 +604,7 @@ def nothing_to_store(cv: object) -> str:
 
 # ------------------------------------------------------------------------------------------- one iteration with its numbers
 
+SHARES = "Share: a sample's weight over the sum of weights."
 NO_PANDAS = (
     "to_frame() makes a pandas.DataFrame, and pandas is not installed: pip install pandas, or print the explanation."
 )
@@ -663,7 +664,7 @@ def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
     text = f"{mean} of {slope}·x: the loss's partial derivative by the coefficient of x."
     if fit_intercept:
         text += f" {mean} of {slope}: by the intercept."
-    return text + (" Share: weight over the sum of weights." if weighted else "")
+    return text
 
 
 def more_features(count: int) -> str:

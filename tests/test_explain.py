@@ -330,7 +330,7 @@ def test_a_books_rate_makes_the_books_iterates(loss, rate, factor, residual):
 
 
 def test_a_books_rate_is_refused_where_it_says_too_little():
-    with pytest.raises(ValueError, match="needs n_samples.*len"):
+    with pytest.raises(ValueError, match=r"needs n_samples.*len"):
         book_rate(0.1, "sum of squares")
     with pytest.raises(ValueError, match="loss must be one of 'mean of halves'"):
         book_rate(0.1, "mse")
