@@ -233,6 +233,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             check_choice("preconditioner", name, ("auto", *PRECONDITIONERS), ", or None")
         if name == "auto" and not isinstance(rule, PlaneSearch):
             name = None if rule.scheduled else "diagonal"
+        if name is not None and not rule.metric:
+            raise ValueError(messages.metric_of_its_own(name, self.learning_rate))
         return rule, momentum, name
 
     # -- data ---------------------------------------------------------------------------------------------------------
@@ -484,12 +486,12 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if left_out > max(NOTICED, self.tol):
                 warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
-            text = messages.diverged(run, rule, 2 / run.smoothness())
+            text = messages.diverged(run, rule, 2 / run.smoothness() if rule.metric else None)
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
             warnings.warn(text, DivergenceWarning, stacklevel=5)
         elif run.reason == "max_iter":
-            limit = 2 / run.smoothness() if rule.scheduled else None
+            limit = 2 / run.smoothness() if rule.scheduled and rule.metric else None
             warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:

@@ -60,6 +60,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
         - ``"adgd"``: from the local curvature, without a search and without a value of the loss.
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
+        - ``"adagrad"``, ``"rmsprop"``, ``"adam"``, ``"amsgrad"``: a rate for each coefficient, from the gradients seen, step for
+          step as in PyTorch; they never look at the loss, and not all of them converge.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
         searches reach its parameters, and those of a name, which becomes its rule.
@@ -81,7 +83,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         needed, never the optimum: the penalty stays on the user's coefficients.
 
         - ``"auto"``: with ``learning_rate="auto"`` by the problem, see Notes; none with a number, a callable or a
-          schedule; ``"diagonal"`` with the other rules.
+          schedule, or with ``"adam"`` and its kin, which bring their own; ``"diagonal"`` with the other rules.
         - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
           sparse.
         - ``"full"``: the Gram matrix. With ``learning_rate=1`` one step is the normal equation.
@@ -411,6 +413,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
         - ``"adgd"``: from the local curvature, without a search and without a value of the loss.
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
+        - ``"adagrad"``, ``"rmsprop"``, ``"adam"``, ``"amsgrad"``: a rate for each coefficient, from the gradients seen, step for
+          step as in PyTorch; they never look at the loss, and not all of them converge.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
         searches reach its parameters, and those of a name, which becomes its rule.
@@ -432,7 +436,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         needed, never the optimum: the penalty stays on the user's coefficients.
 
         - ``"auto"``: with ``learning_rate="auto"`` by the problem, see Notes; none with a number, a callable or a
-          schedule; ``"diagonal"`` with the other rules.
+          schedule, or with ``"adam"`` and its kin, which bring their own; ``"diagonal"`` with the other rules.
         - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
           sparse.
         - ``"full"``: the bound of the Hessian by Böhning and Lindsay [1]_; with ``learning_rate="auto"`` the Hessian

@@ -91,6 +91,14 @@ def momentum_switched(value: bool) -> str:
     return f"momentum must be a number in [0, 1), a name, an object of sklearn_gd.momentum or None, got {value!r}: write {way}."
 
 
+def metric_of_its_own(name: str, rate: object) -> str:
+    """The text for a preconditioner beside a rule that is one."""
+    return (
+        f"preconditioner must be 'auto' or None with learning_rate={rate!r}, whose metric is its own, a rate for each coordinate; got "
+        f"preconditioner={name!r}. Use a number, a schedule or a rule that looks at the loss with it."
+    )
+
+
 def none_given(name: str, meaning: str, instead: str) -> str:
     """The text for None where other packages have a meaning for it."""
     return f"{name} must be a number, got None: {meaning} is {instead}."
@@ -111,23 +119,27 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
-def diverged(run: Run, rule: StepRule, limit: float) -> str:
+def diverged(run: Run, rule: StepRule, limit: float | None) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
     Parameters
     ----------
     run : Run
     rule : rule
-    limit : float
-        2/L of the run's metric.
+    limit : float or None
+        2/L of the run's metric; None where a rule's rates are in none.
     """
     rate = run.last.rate
     where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
-    text = (
-        f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
-        f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
-    )
-    if rule.scheduled:
+    text = f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
+    if limit is not None:
+        text += f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
+    if limit is None:
+        text += (
+            f"{type(rule).__name__} takes steps of about its rate in each coefficient: use one much smaller than these are at the optimum, "
+            "or learning_rate='auto'."
+        )
+    elif rule.scheduled:
         text += (
             f"Use a smaller one ({limit / 2:.3g} never rises), standardise the features, which allows a larger one, or "
             "leave the choice to learning_rate='auto'."
@@ -144,6 +156,12 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     losses = np.array(run.history["loss"][-50:])
     rises = int((np.diff(losses) > 0).sum())
     rate = run.last.rate
+    if not rule.metric:
+        return text + (
+            f"{type(rule).__name__} takes steps of about learning_rate={rate:.3g} in each coefficient: raise it or max_iter where the optimum "
+            "is further away, let it fall, as by learning_rate=lambda k: 0.1 / (k + 1) ** 0.5 of the rule, where the loss goes up and down, "
+            "or use learning_rate='auto'."
+        )
     if not rule.scheduled or limit is None:
         return text + (
             "Raise max_iter, or tol if this is close enough, or use a stronger preconditioner "
