@@ -16,15 +16,19 @@ from __future__ import annotations
 from .batches import MiniBatches
 from .ending import NOTICED, as_stored, note_rounding, separated
 from .planning import Plan, Stage, plan_for
-from .problem import Prepared, Problem, explicit
+from .problem import Constant, Prepared, Problem, Rounds, explicit
+from .rounds import ScaleRounds
 from .stages import follow
 
 __all__ = [
     "NOTICED",
+    "Constant",
     "MiniBatches",
     "Plan",
     "Prepared",
     "Problem",
+    "Rounds",
+    "ScaleRounds",
     "Stage",
     "as_stored",
     "explicit",
