@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,10 @@ from .descent import Run
 from .losses import Huber
 from .plan import Problem, ScaleRounds
 from .plan.rounds import best_scale, clipped_squares
+from .preconditioners import EPS
 from .protocols import Array, Momentum, StepRule
 from .regressors import Regressor, average, constant_of
+from .steps import PlaneSearch, rule_for
 from .workers import is_dask
 
 __all__ = ["GDHuberRegression"]
@@ -75,11 +76,14 @@ class GDHuberRegression(Regressor):
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         y, weight = self._numbers(y, weight, X)
         epsilon, fixed = float(self.epsilon), None if isinstance(self.scale, str) else float(self.scale)
-        level, scale = location_and_scale(y, weight, epsilon, bool(self.fit_intercept))
-        # the loss of the best constant prediction is that of the last scale, where it is known
-        loss = Huber(epsilon * scale, 1 / scale, 0.0, 0.5 * scale) if fixed is None else Huber(epsilon * fixed)
+        level, best, least = location_and_scale(y, weight, epsilon, bool(self.fit_intercept))
+        if fixed is None:
+            loss, scale = Huber(), best
+        else:
+            # a rule of the user's has the loss as it is from the first iteration on
+            loss, scale = Huber(), best if isinstance(rule_for(self.learning_rate), PlaneSearch) else fixed
+        rounds = ScaleRounds(loss, epsilon, scale, fixed, least, float(self.tol))
         constant = constant_of(loss, y, weight, level)
-        rounds = ScaleRounds(loss, epsilon, max(scale, fixed or 0.0), fixed, float(self.tol))
         return loss, y, weight, float(self.alpha), constant, None, {}, rounds
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
@@ -93,30 +97,48 @@ class GDHuberRegression(Regressor):
 
 # How far in units of the scale the first location may be from the best one: a fit begins there, and its criterion is relative to the loss there.
 NEAR = 1e-3
+# The first scale in units of the mean absolute residual, at the least. Where many targets are equal, or nearly, the best scale of a constant
+# prediction is 0, or nearly: a loss with a kink is a bad beginning.
+LARGE = 1e-2
+# The scale below which there is none, in units of the best scale of a constant prediction: rounding errors of residuals, with room.
+LEAST = 1e-8
 
 
-def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tuple[float, float]:
-    """About the best constant prediction by Huber's loss, 0 unless `located`, and the scale that goes with it; 1 where nothing varies."""
+def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tuple[float, float, float]:
+    """Where a fit begins: about the best constant prediction by Huber's loss, 0 unless `located`, and the scale that goes with it.
+
+    Returns
+    -------
+    level, scale, least : float
+        `least` is where a scale is as good as 0.
+    """
 
     def clipped(scale: float) -> tuple[float, float]:
         squares = functools.partial(clipped_squares, scale, epsilon)
-        whole, within = (average(lambda part, k=k: squares(part, 0 * part + level)[k], y, weight) for k in (0, 1))
+        whole, within = (average(functools.partial(part_of, squares, k, level), y, weight) for k in (0, 1))
         return whole, within
 
     level = 0.0
     if located:  # the median is not moved by outliers; to find that of a collection takes more than a pass
         level = average(lambda part: part, y, weight) if is_dask(y) else float(np.median(on_host(y)))
-    scale = math.sqrt(average(lambda part: (part - level) ** 2, y, weight))
+    size = average(lambda part: abs(part - level), y, weight)
+    if not size > EPS * abs(level):
+        size = abs(level) or 1.0
+        return level, size, LEAST * size
+    scale = size
     for _ in range(20):
-        if not scale > 0:
-            break
         scale = best_scale(scale, epsilon, clipped)
-        part = functools.partial(Huber(epsilon * scale).derivatives, order=2)
-        slope, curvature = (
-            average(lambda y, k=k, level=level, part=part: part(y, 0 * y + level)[k], y, weight) for k in (1, 2)
-        )
-        step = -slope / curvature if located else 0.0
+        if not scale > LEAST * size:  # of outliers as far as that there is no telling from targets that are equal
+            return level, LARGE * size, LEAST * size
+        derivatives = functools.partial(Huber(epsilon * scale).derivatives, order=2)
+        slope, curvature = (average(functools.partial(part_of, derivatives, k, level), y, weight) for k in (1, 2))
+        step = -slope / curvature if located and curvature else 0.0
         level += step
         if abs(step) <= NEAR * scale:
             break
-    return level, scale or 1.0
+    return level, max(scale, LARGE * size), LEAST * scale
+
+
+def part_of(of: Any, k: int, level: float, y: Any) -> Any:
+    """One of the numbers that `of` makes of targets and a constant prediction."""
+    return of(y, 0 * y + level)[k]
