@@ -161,12 +161,14 @@ class GDHuberRegression(Regressor):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 1))
     >>> y = 3 * X[:, 0] + rng.normal(scale=0.5, size=200)
-    >>> y[X[:, 0] > 1] -= 20  # a sensor that fails where X is large
+    >>> y[X[:, 0] > 1.2] -= 20  # a sensor that fails where X is large
     >>> GDLinearRegression().fit(X, y).coef_.round(1)
-    array([-2.3])
+    array([-1.2])
     >>> model = GDHuberRegression().fit(X, y)
-    >>> model.coef_.round(1), model.outliers_.sum()
-    (array([2.9]), 30)
+    >>> model.coef_.round(1)
+    array([2.9])
+    >>> int(model.outliers_.sum())
+    25
     """
 
     def __init__(
@@ -218,6 +220,8 @@ class GDHuberRegression(Regressor):
         y, weight = self._numbers(y, weight, X)
         epsilon, fixed = float(self.epsilon), None if isinstance(self.scale, str) else float(self.scale)
         level, best, least = location_and_scale(y, weight, epsilon, bool(self.fit_intercept))
+        if not is_dask(X) and X.shape[0] < FEW_ROWS * (X.shape[1] + 1):
+            best = max(best, 2 * float(np.abs(on_host(y) - level).max()) / epsilon)
         if fixed is None:
             loss, scale = Huber(), best
         else:
@@ -263,6 +267,8 @@ NEAR = 1e-3
 LARGE = 1e-2
 # The scale below which there is none, in units of the best scale of a constant prediction: rounding errors of residuals, with room.
 LEAST = 1e-8
+# Rows a coefficient, of fewer of which the first loss is squared error: at others too few may have a second derivative for a direction.
+FEW_ROWS = 2
 # The part of the loss of the best constant prediction that is as good as none: what the least scale itself adds, with room.
 EXPLAINED = 1e-6
 
