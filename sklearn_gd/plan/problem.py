@@ -346,9 +346,7 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     run.metric = metric
 
     def again(run: Run) -> Run:
-        return descend(
-            run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=problem.callback
-        )
+        return descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=problem.callback)
 
     def renewed(run: Run) -> Run:
         run.metric = metric_for(preconditioner, problem)

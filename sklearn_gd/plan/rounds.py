@@ -13,6 +13,7 @@ from typing import Any
 from ..arrays import cast, namespace
 from ..descent import Run
 from ..losses import Huber
+from ..preconditioners import EPS
 from ..protocols import Array
 
 __all__ = ["ScaleRounds", "best_scale", "clipped_squares"]
@@ -53,7 +54,9 @@ class ScaleRounds:
 
     penalty = None
 
-    def __init__(self, loss: Huber, epsilon: float, scale: float, fixed: float | None, least: float, tol: float) -> None:
+    def __init__(
+        self, loss: Huber, epsilon: float, scale: float, fixed: float | None, least: float, tol: float
+    ) -> None:
         self.loss, self.epsilon, self.fixed, self.tol = loss, epsilon, fixed, tol
         self.least = least if fixed is None else fixed
         self.seen: list[tuple[float, float]] = []  # logarithms of scales, and what the map adds to them
@@ -78,7 +81,8 @@ class ScaleRounds:
             return False
         step = self.step(run)
         if step:
-            self.become(max(self.scale * math.exp(step), self.least))
+            scale = self.scale * math.exp(step)
+            self.become(scale if scale > (1 + 8 * EPS) * self.least else self.least)
         self.asked = self.asked or run.stopping.tol
         value, others = run.base.value, self.scale if self.fixed is None else self.scale**2
         run.stopping.tol = self.asked * math.sqrt(min(others / value, 1.0)) if value > 0 else self.asked
@@ -88,6 +92,8 @@ class ScaleRounds:
         """What to add to the logarithm of the scale; 0 where it is the last one."""
         if self.scale == self.least:
             return 0.0
+        if self.fixed is not None:
+            return max(math.log(self.least / self.scale), -MOST_CHANGE)
         model: Any = run.objective
 
         def clipped(scale: float) -> tuple[float, float]:
@@ -97,7 +103,7 @@ class ScaleRounds:
         change = math.log(best / self.scale)
         self.seen.append((math.log(self.scale), change))
         step = self.secant(change)
-        if self.fixed is None and abs(step) <= self.tol:
+        if abs(step) <= self.tol:
             return 0.0
         return min(max(step, -MOST_CHANGE), MOST_CHANGE)
 
