@@ -144,7 +144,7 @@ class GDHuberRegression(Regressor):
     and σ (of F and σ²) in the place of F: where a few outliers make up most of the loss, they do not decide when the others are fitted well.
 
     **No scale.** Where more than 1 − 1/epsilon² of the samples (45 % of them by default) can be fitted exactly, the best σ is 0, and the
-    optimum that of absolute errors. A fit ends at a σ of 1e-8 of the scale of the target then, and says so in a `ConvergenceWarning`, but
+    optimum that of absolute errors. A fit ends at a σ of 1e-6 of the scale of the target then, and says so in a `ConvergenceWarning`, but
     where nothing is left to explain.
 
     References
@@ -272,13 +272,13 @@ NEAR = 1e-3
 # prediction is 0, or nearly: a loss with a kink is a bad beginning.
 LARGE = 1e-2
 # The scale below which there is none, in units of the best scale of a constant prediction: rounding errors of residuals, with room.
-LEAST = 1e-8
+LEAST = 1e-6
 # The part of the mean absolute residual that no outlier leaves of the scale of the others.
 NONE = 1e-30
 # Rows a coefficient, of fewer of which the first loss is squared error: at others too few may have a second derivative for a direction.
 FEW_ROWS = 2
 # The part of the loss of the best constant prediction that is as good as none: what the least scale itself adds, with room.
-EXPLAINED = 1e-6
+EXPLAINED = 2e-6
 
 
 def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tuple[float, float, float]:
