@@ -220,7 +220,7 @@ class GDHuberRegression(Regressor):
         y, weight = self._numbers(y, weight, X)
         epsilon, fixed = float(self.epsilon), None if isinstance(self.scale, str) else float(self.scale)
         level, best, least = location_and_scale(y, weight, epsilon, bool(self.fit_intercept))
-        if not is_dask(X) and X.shape[0] < FEW_ROWS * (X.shape[1] + 1):
+        if not self.alpha and not is_dask(X) and X.shape[0] < FEW_ROWS * (X.shape[1] + 1):
             best = max(best, 2 * float(np.abs(on_host(y) - level).max()) / epsilon)
         if self.warm_start and hasattr(self, "coef_"):
             best = min(best, max(self.scale_, LARGE * best))
@@ -275,7 +275,7 @@ LARGE = 1e-2
 LEAST = 1e-6
 # The part of the mean absolute residual that no outlier leaves of the scale of the others.
 NONE = 1e-30
-# Rows a coefficient, of fewer of which the first loss is squared error: at others too few may have a second derivative for a direction.
+# Rows a coefficient, of fewer of which the first loss is squared error where there is no penalty: at others too few may have a second derivative for a direction.
 FEW_ROWS = 2
 # The part of the loss of the best constant prediction that is as good as none: what the least scale itself adds, with room.
 EXPLAINED = 2e-6

@@ -166,6 +166,11 @@ class Problem:
         return self.design.moments(self.weight, self.y.astype(np.float64, copy=False) - self.middle)
 
     @functools.cached_property
+    def gram(self) -> Moments:
+        """All second moments of the columns."""
+        return self.design.gram(self.weight)
+
+    @functools.cached_property
     def alike(self) -> float:
         """How many columns of one spread vary as much as all of these together."""
         spread = self.moments.matrix
@@ -365,7 +370,7 @@ def in_rounds(problem: Problem, run: Run, again: Callable[[Run], Any]) -> Run:
         if criterion.metric is problem.__dict__.pop("diagonal", None):
             criterion.metric = problem.diagonal
         run.move(run.objective, run.base.coef)
-        run.base = run.point
+        run.base, run.history.rises = run.point, 0  # another loss may be higher
         run.metric.prepare(run)
         again(run)
     return run
