@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import messages
 from ._checks import check_number
-from .arrays import on_host
+from .arrays import is_elsewhere, on_host
 from .base import Target, lazy_on_dask
 from .descent import Run
 from .files import loaded
@@ -239,11 +239,12 @@ class GDHuberRegression(Regressor):
         if problem.design.where != "workers":
             threshold = self.epsilon * self.scale_
             raw: Any = run.base.known().raw
-            if len(raw) == len(y):
-                self.outliers_ = on_host(abs(problem.y - raw) > threshold)
-            else:  # rows without a weight were no part of the fit
-                y, predicted = (np.asarray(on_host(part), dtype=np.float64) for part in (loaded(y), self.predict(X)))
-                self.outliers_ = np.abs(y.ravel() - predicted) > threshold
+            self.outliers_ = on_host(abs(problem.y - raw) > threshold)
+            if sample_weight is not None:
+                target = loaded(y)
+                target = np.asarray(on_host(target) if is_elsewhere(target) else target, dtype=np.float64).ravel()
+                if len(target) > len(raw):  # rows without a weight were no part of the fit
+                    self.outliers_ = np.abs(target - on_host(self.predict(X))) > threshold
         return problem, run
 
     def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
 
 # The checks fit unscaled data, often a handful of rows. A textbook rate need not converge there in the iterations
 # it is given; warning of that, and of divergence, is what it should do.
@@ -42,6 +42,9 @@ def _configurations():
 ESTIMATORS = [
     *(GDLinearRegression(**params) for params in _configurations()),
     GDLinearRegression(alpha=0.1),
+    *(GDHuberRegression(**params) for params in _configurations()),
+    GDHuberRegression(alpha=0.1),
+    GDHuberRegression(scale=1.0),
     *(GDLogisticRegression(**params) for params in _configurations()),
     GDLogisticRegression(class_weight="balanced"),
 ]
