@@ -264,6 +264,18 @@ class GDHuberRegression(Regressor):
 
     @lazy_on_dask
     def predict(self, X: Any) -> Array:
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dask array or dataframe} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predictions, where X is: of Dask collections computed block by block, when they are asked for.
+        """
         return self._raw(X, "predict")
 
 
