@@ -16,7 +16,7 @@ from sklearn_gd.plots.style import COLOURS, DASHES, name_curves, plain
 rng = np.random.default_rng(0)
 x = rng.uniform(0, 10, size=80)
 y = 2 * x + 3 + rng.normal(size=80)
-y[x > 8.5] -= 25  # a sensor that saturates
+y[(x > 5) & (rng.random(80) < 0.3)] -= 25  # a sensor that fails at times
 
 models = {
     "squared error": GDLinearRegression(),

@@ -120,7 +120,7 @@ def test_hubers_scale_is_that_in_memory(data, weighted, scale):
     assert_allclose(remote.coef_ * data["X"].std(axis=0), local.coef_ * data["X"].std(axis=0), atol=1e-5)
     assert_allclose(remote.scale_, local.scale_, rtol=1e-6)
     assert not hasattr(remote, "outliers_")  # the rows are not here
-    assert_allclose(compute([remote.predict(chunked(data["X"]))])[0], remote.predict(data["X"]))
+    assert_allclose(remote.predict(chunked(data["X"])).compute(), remote.predict(data["X"]))
 
 
 def test_several_targets(data):
