@@ -292,6 +292,16 @@ def negative_counts(low: float) -> str:
     return f"y must not be negative: it is counts or rates, and its smallest value is {low:.3g}."
 
 
+def no_scale(epsilon: float, scale: float) -> str:
+    """The text for a scale of errors that is none."""
+    fitted = 1 - 1 / epsilon**2
+    return (
+        f"The best scale is 0: more than {fitted:.0%} of the samples (1 - 1/epsilon**2) can be fitted exactly, so that no threshold of "
+        f"epsilon={epsilon:g} tells outliers. The coefficients are those of least absolute errors, to scale_={scale:.2g}. Give a number as "
+        "scale, in units of y, a larger epsilon, or a penalty alpha."
+    )
+
+
 def no_events() -> str:
     """The text for a target of Poisson regression that is zero everywhere."""
     return "y is zero in every sample that has a weight: the best mean is 0, whose logarithm no coefficients have. At least one must be positive."

@@ -27,7 +27,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression
 from sklearn_gd.steps import RULES
 from sklearn_gd.workers.graphs import compute
 from sklearn_gd.workers.model import RemoteModel
@@ -107,6 +107,20 @@ def test_the_same_coefficients_as_in_memory(data, name, weighted):
     remote = clone(MODELS[name]).fit(chunked(data["X"]), chunked(y, 1100), given)
     assert_same_fit(remote, local)
     assert remote.n_features_in_ == P
+
+
+@pytest.mark.parametrize("scale", ["joint", 1.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hubers_scale_is_that_in_memory(data, weighted, scale):
+    y = data["target"] + 50 * (np.arange(N) % 7 == 0)
+    weight = data["weight"] if weighted else None
+    local = GDHuberRegression(scale=scale).fit(data["X"], y, weight)
+    given = None if weight is None else chunked(weight, 450)
+    remote = GDHuberRegression(scale=scale).fit(chunked(data["X"]), chunked(y, 1100), given)
+    assert_allclose(remote.coef_ * data["X"].std(axis=0), local.coef_ * data["X"].std(axis=0), atol=1e-5)
+    assert_allclose(remote.scale_, local.scale_, rtol=1e-6)
+    assert not hasattr(remote, "outliers_")  # the rows are not here
+    assert_allclose(remote.predict(chunked(data["X"])).compute(), remote.predict(data["X"]))
 
 
 def test_several_targets(data):
