@@ -714,6 +714,14 @@ def not_explained(rate: object) -> str:
     )
 
 
+def many_steps(batch_size: int) -> str:
+    """The text for iterations of several steps."""
+    return (
+        f"with batch_size={batch_size} an iteration is a pass, a step for each batch, and explain shows one step of all samples: use "
+        "batch_size=None."
+    )
+
+
 def no_such_iteration(iteration: int, taken: int, reason: str, tol: float) -> str:
     """The text for an iteration after the end of a run."""
     ends = {
@@ -734,7 +742,7 @@ def step_title(estimator: str, iteration: int, rate: float, momentum: float) -> 
 
 
 def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
-    """What the sums over the samples are.
+    """What the sums over the samples are, a line each.
 
     Parameters
     ----------
@@ -746,7 +754,7 @@ def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
     mean = "Weighted mean" if weighted else "Mean"
     text = f"{mean} of {slope}·x: the loss's partial derivative by the coefficient of x."
     if fit_intercept:
-        text += f" {mean} of {slope}: by the intercept."
+        text += f"\n{mean} of {slope}: by the intercept."
     return text
 
 
@@ -763,5 +771,5 @@ def loss_told(loss: float, penalty: float, after: float) -> str:
 
 def check_told(deviation: float, checked: int, size: int) -> str:
     """What the comparison of a gradient with differences found."""
-    which = "Partial derivatives" if checked == size else f"The {checked} largest of {size} partial derivatives"
-    return f"{which} checked by central differences of the loss: the largest relative deviation is {deviation:.1g}."
+    which = "Checked" if checked == size else f"The {checked} largest of {size} partial derivatives checked"
+    return f"{which} by central differences of the loss: largest relative deviation {deviation:.1g}."
