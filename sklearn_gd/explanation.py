@@ -65,7 +65,8 @@ class OneStep:
         self.coef, self.gradient, self.loss = run.base.coef.copy(), run.base.gradient.copy(), run.base.value
         self.last_step = np.zeros_like(self.coef) if before is None else run.point.coef - before.coef
         # as they are here: they may get other numbers once they have been minimised
-        self.parts = copy.copy(run.objective.loss), copy.copy(run.objective.penalty)
+        objective: Any = run.objective
+        self.parts = copy.copy(objective.loss), copy.copy(objective.penalty)
 
     def after(self, run: Run) -> bool:
         if run.iteration != self.iteration + 1 or self.new is not None:
