@@ -73,11 +73,14 @@ class GDHuberRegression(Regressor):
     tol : float, default=1e-6
         When the gradient counts as zero, at least 0, and when the scale does not change any more; see Notes.
 
+    batch_size : int or None, default=None
+        As in `GDLinearRegression`.
+
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         As in `GDLinearRegression`. With ``learning_rate="auto"`` a fit begins at the best constant prediction where that is better.
 
     random_state : int, RandomState instance or None, default=None
-        Of ``init="random"``.
+        Of ``init="random"`` and `batch_size`.
 
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit rather than from `init`.
