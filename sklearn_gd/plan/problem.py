@@ -65,6 +65,8 @@ class Rounds(Protocol):
     """What becomes of a loss; see `rounds`."""
 
     penalty: Any  # in place of the L2 penalty, or None
+    loose: float  # the part of the first gradient to which each loss is minimised, at the least to `tol`
+    fresh: bool  # whether the last numbers are so far from those before that a metric is to be renewed
 
     def renew(self, run: Run) -> bool:
         """Give the loss of a run that has ended its next numbers, and the run what its end is to be; False where there are none."""
@@ -371,7 +373,10 @@ def in_rounds(problem: Problem, run: Run, again: Callable[[Run], Any]) -> Run:
             criterion.metric = problem.diagonal
         run.move(run.objective, run.base.coef)
         run.base, run.history.rises = run.point, 0  # another loss may be higher
-        run.metric.prepare(run)
+        norm = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
+        criterion.tol = max(criterion.tol, problem.rounds.loose * norm)
+        if problem.rounds.fresh:
+            run.metric.prepare(run)
         again(run)
     return run
 

@@ -23,6 +23,10 @@ __all__ = ["ScaleRounds", "SmoothingRounds", "best_scale", "clipped_squares"]
 
 # Rounds at the most. Each takes a digit or more: of 20 fits with up to 30 % of outliers none took more than 9.
 MOST_ROUNDS = 50
+# The part of the gradient at a new scale, after which there is a next one: that will have a gradient of its own.
+LOOSE = 0.1
+# The change of the logarithm of a scale that the metric of before is no guess for.
+FRESH = 0.1
 # The change of the logarithm of a scale in one round at the most: of fewer residuals within the threshold Newton's step knows too little.
 MOST_CHANGE = 2.0
 
@@ -55,6 +59,7 @@ class ScaleRounds:
     """
 
     penalty = None
+    loose = LOOSE
 
     def __init__(
         self, loss: Huber, epsilon: float, scale: float, fixed: float | None, least: float, tol: float
@@ -63,6 +68,7 @@ class ScaleRounds:
         self.least = least if fixed is None else fixed
         self.seen: list[tuple[float, float]] = []  # logarithms of scales, and what the map adds to them
         self.asked: Any = None  # the criterion's
+        self.fresh = True
         self.become(max(scale, self.least))
 
     def become(self, scale: float) -> None:
@@ -87,8 +93,12 @@ class ScaleRounds:
             self.become(scale if scale > (1 + 8 * EPS) * self.least else self.least)
         self.asked = self.asked or run.stopping.tol
         value, others = run.base.value, self.scale if self.fixed is None else self.scale**2
-        run.stopping.tol = self.asked * math.sqrt(min(others / value, 1.0)) if value > 0 else self.asked
-        return bool(step) or (run.reason == "gradient" and run.history.norm > run.stopping.tol)
+        # where there is no scale, the least one is no measure, either
+        tol = self.asked if self.vanishes else self.asked * math.sqrt(others / max(value, others))
+        run.stopping.tol, self.fresh = tol, abs(step) > FRESH
+        # where scales fall without end each minimum is the way to the next
+        self.loose = LOOSE if abs(step) < MOST_CHANGE and self.scale > self.least else 0.0
+        return bool(step) or (run.reason == "gradient" and run.history.norm > tol)
 
     def step(self, run: Run) -> float:
         """What to add to the logarithm of the scale; 0 where it is the last one."""
@@ -127,7 +137,9 @@ def clipped_squares(scale: float, epsilon: float, y: Array, raw: Array) -> tuple
     return square, square * cast(size <= epsilon, square.dtype)
 
 
-def best_scale(scale: float, epsilon: float, clipped: Callable[[float], tuple[float, float]]) -> float:
+def best_scale(
+    scale: float, epsilon: float, clipped: Callable[[float], tuple[float, float]], accuracy: float = 1e-6
+) -> float:
     """The scale at which the mean of min(z², epsilon²) is one, z residuals in its units; found by Newton's method on its logarithm.
 
     Parameters
@@ -137,13 +149,15 @@ def best_scale(scale: float, epsilon: float, clipped: Callable[[float], tuple[fl
     epsilon : float
     clipped : callable (scale) -> (float, float)
         That mean, and the part of it of residuals within the threshold.
+    accuracy : float
+        A change of the logarithm after which there is none to speak of: the next would be about its square.
     """
     for _ in range(50):
         whole, within = clipped(scale)
         step = 0.5 * (whole - 1) / within if within > 0 else -1.0 if whole < 1 else 1.0
         step = min(max(step, -2.0), 2.0)
         scale *= math.exp(step)
-        if abs(step) < 1e-12 or not scale > 0:
+        if abs(step) < accuracy or not scale > 0:
             break
     return scale
 
@@ -181,6 +195,8 @@ class SmoothingRounds:
     C. Chen, "A finite smoothing algorithm for quantile regression", Journal of Computational and Graphical Statistics 16, 2007,
     doi:10.1198/106186007X180336.
     """
+
+    loose, fresh = 0.0, True
 
     def __init__(
         self, loss: Huber, quantile: Any, width: Any, tol: float, penalty: Any, null: Array, sharp: bool
