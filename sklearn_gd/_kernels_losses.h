@@ -73,7 +73,7 @@ INLINE double log_of(double t)
 
 /* ------------------------------------------------------------------------------------------- losses of one prediction
 
-   Each is a function and a row: value, slope and second derivative at a prediction, of a loss with up to three numbers of its own. All
+   Each is a function and a row: value, slope and second derivative at a prediction, of a loss with up to four numbers of its own. All
    loops of one output are made of it. */
 
 INLINE void squared(const double *own, double y, double raw, double *value, double *slope, double *second)
@@ -96,12 +96,12 @@ INLINE void binomial(const double *own, double y, double raw, double *value, dou
     *second = tail * right * right;
 }
 
-/* factor H(raw - y) + tilt (raw - y), H(r) half the square of r up to a threshold and straight beyond: threshold, factor, tilt. */
+/* factor H(raw - y) + tilt (raw - y) + level, H(r) half the square of r up to a threshold and straight beyond: threshold, factor, tilt, level. */
 INLINE void huber(const double *own, double y, double raw, double *value, double *slope, double *second)
 {
     double residual = raw - y, size = fabs(residual), threshold = own[0];
     double within = size < threshold ? size : threshold;
-    *value = own[1] * within * (size - 0.5 * within) + own[2] * residual;
+    *value = own[1] * within * (size - 0.5 * within) + own[2] * residual + own[3];
     *slope = own[1] * copysign(within, residual) + own[2];
     *second = size <= threshold ? own[1] : 0.0;
 }

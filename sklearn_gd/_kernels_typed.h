@@ -129,8 +129,8 @@ INLINE void NAME(weights)(Py_ssize_t n, const REAL *weight, double *restrict out
 INLINE void NAME(slopes_of)(const int kind, const int curved, const double *numbers, Py_ssize_t m, const REAL *y, const double *w,
                             double *restrict r, double *restrict second, double *sum)
 {
-    double value = 0, total = 0, own[3] = {0, 0, 0};
-    for (int j = 0; numbers && j < 3; j++) own[j] = numbers[j];
+    double value = 0, total = 0, own[4] = {0, 0, 0, 0};
+    for (int j = 0; numbers && j < 4; j++) own[j] = numbers[j];
 #pragma omp simd reduction(+ : value, total)
     for (Py_ssize_t i = 0; i < m; i++) {
         double loss = 0.5 * r[i] * r[i], slope = r[i], curvature = 1.0;

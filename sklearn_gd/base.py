@@ -33,7 +33,19 @@ from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .files import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .momentum import MOMENTA, HeavyBall, momentum_for
-from .plan import NOTICED, Constant, Prepared, Problem, as_stored, explicit, follow, note_rounding, plan_for, separated
+from .plan import (
+    NOTICED,
+    Constant,
+    Prepared,
+    Problem,
+    Rounds,
+    as_stored,
+    explicit,
+    follow,
+    note_rounding,
+    plan_for,
+    separated,
+)
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import RULES, PlaneSearch, rule_for
@@ -42,7 +54,9 @@ from .workers import collect, is_dask, over_blocks
 __all__ = ["BaseGD", "lazy_on_dask"]
 
 #: what `BaseGD._target` returns
-Target: TypeAlias = "tuple[Loss, Array, Array | None, float, Constant | None, int | None, dict[str, Any]]"
+Target: TypeAlias = (
+    "tuple[Loss, Array, Array | None, float, Constant | None, int | None, dict[str, Any], *tuple[Rounds, ...]]"
+)
 
 # Entries of X from which a pass to look for NaN is worth saving: about 50 µs.
 CHECKED_FIRST = 1 << 17
@@ -156,6 +170,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             None for coefficients of one dimension.
         attributes : dict
             Further fitted attributes.
+        *rounds : Rounds
+            What becomes of the loss when it has been minimised, if anything does.
         """
 
     # -- parameters ---------------------------------------------------------------------------------------------------
@@ -473,7 +489,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """What is minimised, and the fitted attributes that the target tells."""
         X = data.X
         beside = () if data.offset is None else (data.offset,)
-        loss, target, weight, alpha, constant, n_outputs, attributes = self._target(data.y, data.weight, X, *beside)
+        found = self._target(data.y, data.weight, X, *beside)
+        loss, target, weight, alpha, constant, n_outputs, attributes, *rounds = found
         if weight is not None:
             total = (
                 arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
@@ -484,7 +501,18 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             target, weight = design.hold(target), design.hold(weight)
         start = self._start((design.size,) if n_outputs is None else (design.size, n_outputs))
         prepared = Prepared(design, target, weight)
-        return Problem(prepared, loss, alpha, constant, start, self.tol, self.max_iter, int(self.verbose)), attributes
+        problem = Problem(
+            prepared,
+            loss,
+            alpha,
+            constant,
+            start,
+            self.tol,
+            self.max_iter,
+            int(self.verbose),
+            rounds=next(iter(rounds), None),
+        )
+        return problem, attributes
 
     def _refuse_not_finite(self, X: Any, design: Any) -> None:
         """Say what is not finite, and where; of rows in a file the error has said it."""

@@ -33,7 +33,7 @@ class PointwiseLoss:
     """
 
     kernel: int | None = None  # its row in the table of compiled losses; None for NumPy
-    numbers: Any = None  # its own, three of them, as the compiled loss reads them; None where it has none
+    numbers: Any = None  # its own, four of them, as the compiled loss reads them; None where it has none
     bounded = True  # whether `curvature` is an upper bound; else it is that of the best constant prediction
     # Whether the optimum may be at infinity. Then ``margins(y, change)`` says how far each sample goes to its infimum as raw predictions
     # change: a direction that takes some sample there, and none away, leaves no finite optimum.
@@ -127,14 +127,14 @@ class Binomial(PointwiseLoss):
 
 
 class Huber(PointwiseLoss):
-    """factor·H(raw − y) + tilt·(raw − y), summed over the outputs, with H(r) = ½ r² up to the threshold and threshold·(|r| − threshold/2) beyond.
+    """factor·H(raw − y) + tilt·(raw − y) + level, summed over the outputs, H(r) = ½ r² up to the threshold and threshold·(|r| − threshold/2) beyond.
 
-    With factor 1 and no tilt the loss of Huber (1964). With factor 1/(2·threshold) and tilt ½ − q the loss of the quantile q, its kink
+    With factor 1 alone the loss of Huber (1964). With factor 1/(2·threshold) and tilt ½ − q the loss of the quantile q, its kink
     rounded off within the threshold (He, Pan, Tan and Zhou, 2023).
 
     Parameters
     ----------
-    threshold, factor, tilt : float or ndarray of shape (n_outputs,)
+    threshold, factor, tilt, level : float or ndarray of shape (n_outputs,)
     curvature : float or None
         That of the best constant prediction; None for the bound, which is the factor.
 
@@ -147,22 +147,38 @@ class Huber(PointwiseLoss):
     """
 
     def __init__(
-        self, threshold: Any = 1.35, factor: Any = 1.0, tilt: Any = 0.0, curvature: float | None = None
+        self,
+        threshold: Any = 1.35,
+        factor: Any = 1.0,
+        tilt: Any = 0.0,
+        level: Any = 0.0,
+        curvature: float | None = None,
     ) -> None:
-        self.threshold, self.factor, self.tilt = threshold, factor, tilt
-        self.bounded = curvature is None
-        self.curvature = float(np.max(factor)) if curvature is None else curvature
-        one = np.ndim(threshold) == np.ndim(factor) == np.ndim(tilt) == 0
-        self.numbers = np.array([threshold, factor, tilt], dtype=np.float64) if one else None
-        self.kernel: int | None = compiled.HUBER if one else None
+        self.curvature, self.bounded = curvature or 0.0, curvature is None
+        self.become(threshold, factor, tilt, level)
+
+    kernel: int | None = compiled.HUBER
+
+    def become(self, threshold: Any, factor: Any, tilt: Any = 0.0, level: Any = 0.0) -> None:
+        """Take other numbers, for all who have this loss: what was known of it at any point is to be forgotten."""
+        self.threshold, self.factor, self.tilt, self.level = own = threshold, factor, tilt, level
+        if self.bounded:
+            self.curvature = float(np.max(factor))
+        if any(np.ndim(number) for number in own):
+            self.kernel = self.numbers = None
+        elif self.numbers is None:
+            self.numbers = np.array(own, dtype=np.float64)
+        else:
+            self.numbers[:] = own  # where compiled searches read them
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         xp = namespace(raw)
-        threshold, factor, tilt = (own(number, raw) for number in (self.threshold, self.factor, self.tilt))
+        numbers = self.threshold, self.factor, self.tilt, self.level
+        threshold, factor, tilt, level = (own(number, raw) for number in numbers)
         residual = raw - y
         size = xp.abs(residual)
         within = xp.minimum(size, threshold)
-        value = factor * within * (size - 0.5 * within) + tilt * residual
+        value = factor * within * (size - 0.5 * within) + tilt * residual + level
         if value.ndim == 2:
             value = xp.sum(value, axis=1)
         if not order:
@@ -190,7 +206,7 @@ class HalfPoisson(PointwiseLoss):
     def __init__(self, mean: float = 1.0, factor: float = 1.0) -> None:
         self.mean, self.factor = mean, factor
         self.curvature = mean * factor
-        self.numbers = np.array([factor, 0.0, 0.0])
+        self.numbers = np.array([factor, 0.0, 0.0, 0.0])
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         xp = namespace(raw)

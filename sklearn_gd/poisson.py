@@ -6,11 +6,10 @@ import math
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils import check_array
 
 from . import messages
-from .arrays import cast, mean, namespace, total
-from .base import Ingested, Target
+from .arrays import mean, namespace
+from .base import Target
 from .losses import HalfPoisson
 from .protocols import Array
 from .regressors import Regressor, constant_of

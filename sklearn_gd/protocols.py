@@ -256,8 +256,14 @@ class Penalty(Protocol):
     def add_gradient(self, coef: Array, gradient: Array) -> None:
         """Add the penalty's gradient, in place."""
 
-    def inner(self, a: Array, b: Array) -> float:
-        """aᵀ (Hessian) b."""
+    def add_product(self, at: Array, coef: Array, out: Array) -> None:
+        """Add the Hessian at some coefficients times others, in place."""
+
+    def curvature(self, at: Array) -> Any:
+        """The second derivative in each coefficient at some."""
+
+    def along(self, origin: Array, vectors: Any) -> Any:
+        """Value, gradient and Hessian in the subspace of some vectors."""
 
 
 #: Second moments of the rows about their centre

@@ -22,7 +22,7 @@ from .plan import Constant
 from .protocols import Array, Loss, Momentum, StepRule
 from .workers import is_dask
 
-__all__ = ["Regressor", "constant_of"]
+__all__ = ["Regressor", "average", "constant_of"]
 
 
 class Regressor(RegressorMixin, BaseGD):
@@ -79,11 +79,11 @@ class Regressor(RegressorMixin, BaseGD):
         return coef, intercept[()]
 
 
+def average(of: Callable[[Array], Array], y: Any, weight: Any) -> float:
+    """The weighted mean over the samples of a function of their targets."""
+    return float(np.asarray(mean(y.map_blocks(of) if is_dask(y) else of(y), weight)))
+
+
 def constant_of(loss: Loss, y: Any, weight: Any, raw: float) -> Constant:
     """A constant prediction and its mean loss."""
-
-    def value(block: Array) -> Array:
-        found: Array = loss.derivatives(block, 0 * block + raw, 0)[0]
-        return found
-
-    return Constant(float(mean(y.map_blocks(value) if is_dask(y) else value(y), weight)), raw)
+    return Constant(average(lambda part: loss.derivatives(part, 0 * part + raw, 0)[0], y, weight), raw)

@@ -17,7 +17,7 @@ def _case(name, n=7):
     if name == "half_poisson":
         return loss, rng.poisson(1.5, size=n).astype(float), rng.normal(size=n)
     if name == "huber":
-        return Huber(1.0, 2.0, -0.3), rng.normal(size=n), 3 * rng.normal(size=n)
+        return Huber(1.0, 2.0, -0.3, 0.5), rng.normal(size=n), 3 * rng.normal(size=n)
     return loss, rng.normal(size=n), rng.normal(size=n)
 
 

@@ -18,11 +18,10 @@ from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
-from .problem import Problem, plane_descent
+from .problem import ENDED, Problem, plane_descent
 
 __all__ = ["NOTICED", "as_stored", "finer_metric", "hidden", "note_rounding", "separated", "settled"]
 
-ENDED = "gradient", "precision"
 # The part of the explained loss that is told to the user where it is left out, half of what is promised, 1e-3, because it is an estimate;
 # and what a fit aims at whose `tol` is smaller.
 NOTICED, AIM = 5e-4, 1e-6

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -32,12 +33,15 @@ __all__ = [
     "Until",
     "at_home",
     "explicit",
+    "in_rounds",
     "metric_for",
     "plane_descent",
     "positive_root",
     "rented",
 ]
 
+
+ENDED = "gradient", "precision"
 
 #: Whether to leave a run that has not ended, because something better is to be bought, for so many ``products``; None for never.
 Until: TypeAlias = Any
@@ -55,6 +59,15 @@ LARGE = 100.0
 SKETCH, SKETCH_NUMBERS = 256, 25_000_000
 # Numbers whose squares, and the sums of these, are below the range of float64.
 LEAST = 1e-150
+
+
+class Rounds(Protocol):
+    """What becomes of a loss; see `rounds`."""
+
+    penalty: Any  # in place of the L2 penalty, or None
+
+    def renew(self, run: Run) -> bool:
+        """Give the loss of a run that has ended its next numbers, and the run what its end is to be; False where there are none."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,8 @@ class Problem:
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
         As the estimator has them.
+    rounds : Rounds or None
+        What becomes of the loss when it has been minimised.
     form : Form
         The problem's coordinates.
     null_loss : float or None
@@ -120,6 +135,7 @@ class Problem:
     max_iter: int
     verbose: int = 0
     callback: Callback | None = None
+    rounds: Rounds | None = None
     form: Any = field(default_factory=Coefficients)
     model: LinearModel = field(init=False)
     null_loss: float | None = field(default=None, init=False)
@@ -131,7 +147,8 @@ class Problem:
         # sums over samples are in double precision; a device may have none
         self.sums_eps = self.eps if self.design.where == "device" else EPS
         model = MODELS.get(self.design.where, LinearModel)
-        self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
+        self.penalty: Any = (self.rounds.penalty if self.rounds else None) or L2(self.alpha, self.design.n_features)
+        self.model = model(self.design, self.loss, self.y, self.weight, self.penalty)
 
     @functools.cached_property
     def middle(self) -> Any:
@@ -327,8 +344,21 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric
-    descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+    again = functools.partial(
+        descend, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback
+    )
+    in_rounds(problem.rounds, again(run), again)
     run.end_stage("coefficients", metric.name, type(rule).__name__, problem.design.passes)
+    return run
+
+
+def in_rounds(rounds: Rounds | None, run: Run, again: Callable[[Run], Any]) -> Run:
+    """Go on with a run that has ended, for as long as its loss is renewed."""
+    while rounds is not None and run.reason in ENDED and rounds.renew(run):
+        run.move(run.objective, run.base.coef)
+        run.base = run.point
+        run.metric.prepare(run)
+        again(run)
     return run
 
 

@@ -85,7 +85,7 @@ class RemoteSample(Sample):
             return ZeroSum(Joint(hessian.copy(), centre, problem.alpha, problem.design.fit_intercept, problem.sums_eps))
         self._next(trial.totals)
         metrics = [
-            self._full(gram._replace(matrix=gram.matrix.copy()), None if self.whole else total)
+            self._full(gram._replace(matrix=gram.matrix.copy()), None if self.whole else total, problem.alpha)
             for gram, total in zip(trial.grams, trial.totals, strict=True)
         ]
         if problem.start.ndim == 1:
