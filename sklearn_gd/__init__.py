@@ -15,6 +15,7 @@ from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
+from .poisson import GDPoissonRegression
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "GDLinearRegressionCV",
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
+    "GDPoissonRegression",
     "GDSearchCV",
     "LearningRateDisplay",
     "LossCurveDisplay",
