@@ -509,7 +509,7 @@ def no_subplot(display: str) -> str:
 def not_gradient_descent(display: str, estimator: object) -> str:
     """The text for an estimator of another kind."""
     return (
-        f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
+        f"{display} shows runs of the estimators of sklearn_gd, alone or as the last step of a pipeline, "
         f"got {type(estimator).__name__}."
     )
 

@@ -63,8 +63,8 @@ class GDPoissonRegression(Regressor):
         When the gradient counts as zero, as in `GDLinearRegression`.
 
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
-        The first coefficients, as in `GDLinearRegression`. ``learning_rate="auto"`` begins at the best constant prediction
-        where that is better.
+        The first coefficients, as in `GDLinearRegression`. ``"auto"`` and the rules that look at the loss begin at the best
+        constant prediction where that is better; numbers, callables and schedules never do.
 
     random_state : int, RandomState instance or None, default=None
         Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.

@@ -341,6 +341,10 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     """The run of a rule that the user has chosen."""
     problem.moments, start = problem.design.moments(problem.weight), problem.start
     metric, stopping = metric_for(preconditioner, problem), problem.stopping()
+    if not (rule.scheduled or problem.loss.bounded):
+        # a search may be led astray from where the loss has another curvature than it has at the optimum
+        problem.move_start()
+        start = problem.start
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric

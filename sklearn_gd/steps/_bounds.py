@@ -65,7 +65,8 @@ class Silver(Rule):
 
     Long steps among short ones, in a fractal order, converge faster than any constant rate, without momentum: in
     O(ε^−0.786) iterations. The loss rises at the long ones. Of a loss without a bound L is that of the Hessian where the run is,
-    estimated anew at the iterations 0, 1, 3, 7, ..., each of which is the longest step so far.
+    estimated anew at the iterations 0, 1, 3, 7, ..., each of which is the longest step so far, and doubled where the loss rises by more
+    than a step of this length may raise it if L is a bound.
 
     References
     ----------
@@ -95,6 +96,16 @@ class Silver(Rule):
             nonlocal smoothness
             if smoothness is None or renews(run):
                 smoothness = run.smoothness() or 1.0
-            return np.array([self.multiple(run.iteration) / smoothness]), None
+            while True:
+                rate = self.multiple(run.iteration) / smoothness
+                a = np.array([rate])
+                if not run.objective.reference:
+                    return a, None
+                # what a long step may raise the loss by where L is an upper bound; where it rises by more, L is no bound
+                point = space.point(a)
+                value, slope = space.origin.value, float(space.slopes().sum())
+                if not point.value > value + rate * (1 - 0.5 * smoothness * rate) * slope + run.noise(value):
+                    return a, point
+                smoothness *= 2
 
         return choose

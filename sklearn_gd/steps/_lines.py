@@ -78,9 +78,10 @@ class Backtracking(Rule):
                 if new <= value + sufficient * rate * slope:
                     break
                 if new <= value + noise:
-                    # flatter by a tenth: a bounce to the same value on the other side of a valley is none
+                    # flatter by a tenth: a bounce to the same value on the other side of a valley is none; and not uphill where
+                    # the descent lemma is asked for
                     new_slope = float(space.derivatives(a, 1)[1][0])
-                    if abs(new_slope) <= -0.9 * slope:
+                    if abs(new_slope) <= -0.9 * slope and not (run.accelerated and new_slope > -1e-3 * slope):
                         break
                 rate *= self.shrink
             run.rounding.note_promise(value, -rate * slope)
