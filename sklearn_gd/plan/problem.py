@@ -257,7 +257,7 @@ class Problem:
         and add up over p columns.
         """
         n, p = self.design.n_samples, self.design.n_features
-        w, b = (self._rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
+        w, b = (self.rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
         terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
         size = self.sums_eps * (self.amplified + terms)
         if self.eps > self.sums_eps:
@@ -266,7 +266,7 @@ class Problem:
         return math.sqrt((p + 1) / n) * size
 
     @functools.cached_property
-    def _rms(self) -> Array:
+    def rms(self) -> Array:
         """The root of the mean square of each column."""
         return np.sqrt(self.moments.matrix + self.moments.centre**2)
 
