@@ -47,11 +47,13 @@ class GDPoissonRegression(Regressor):
         curvature where the run is and that of the best constant prediction, found anew at the iterations 0, 1, 3, 7, ...
 
     momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
-        How much of the last step is repeated, as in `GDLinearRegression`.
+        How much of the last step is repeated, as in `GDLinearRegression`: ``"auto"``, a number in [0, 1), ``"nesterov"``, an object of
+        `sklearn_gd.momentum`, or None.
 
     preconditioner : {"auto", "diagonal", "full", "nystrom"} or None, default="auto"
-        The metric in which descent is steepest, as in `GDLogisticRegression`; where that has a bound of the Hessian, this
-        has the Hessian of the best constant prediction.
+        The metric in which descent is steepest, as in `GDLogisticRegression`: ``"auto"``, ``"diagonal"``, ``"full"``,
+        ``"nystrom"``, or None for plain gradients. Where that has a bound of the Hessian, this has the Hessian of the best
+        constant prediction.
 
     fit_intercept : bool, default=True
         Whether to add an intercept, which is not penalised.

@@ -10,17 +10,17 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, gradient_descent
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, GDPoissonRegression, gradient_descent
 from sklearn_gd.momentum import MOMENTA
 from sklearn_gd.preconditioners import PRECONDITIONERS
 from sklearn_gd.steps import RULES
 
-ESTIMATORS = [GDLinearRegression, GDLogisticRegression]
+ESTIMATORS = [GDLinearRegression, GDLogisticRegression, GDPoissonRegression]
 PUBLIC = [f"sklearn_gd.{name}" for name in sklearn_gd.__all__]
 METHODS = [
     f"sklearn_gd.{estimator.__name__}.{name}"
     for estimator in ESTIMATORS
-    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba")
+    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba", "score")
     if hasattr(estimator, name)
 ]
 # What scikit-learn does not ask for of its own docstrings, either.
