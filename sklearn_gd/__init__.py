@@ -15,8 +15,8 @@ from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
-from .poisson import GDPoissonRegression
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
+from .poisson import GDPoissonRegression
 
 if TYPE_CHECKING:
     from .searches import GDLinearRegressionCV, GDLogisticRegressionCV, GDSearchCV

@@ -304,7 +304,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         if values.ndim != 1:
             raise ValueError(f"{what}s must be 1D array or scalar, got {values.ndim}D array.")
         if values.shape != (n,):
-            raise ValueError(f"{name}.shape == {values.shape}, expected {(n,)}: one {what.split()[-1].lower()} a sample.")
+            raise ValueError(
+                f"{name}.shape == {values.shape}, expected {(n,)}: one {what.split()[-1].lower()} a sample."
+            )
         return values
 
     def _check_weight(self, sample_weight: Any, X: Any) -> Array | None:

@@ -253,12 +253,13 @@ class Run:
         """
         here = self.objective.at(self.history.best_coef) if self.reason == "diverged" else self.base or self.point
         places = (here, None) if self.objective.reference else (here,)
-        return max(
-            largest_eigenvalue(
-                lambda coef, at=place: self.objective.curvature_product(coef, at), self.metric, here.coef.shape
+
+        def largest(place: Point | None) -> float:
+            return largest_eigenvalue(
+                lambda coef: self.objective.curvature_product(coef, place), self.metric, here.coef.shape
             )
-            for place in places
-        )
+
+        return max(map(largest, places))
 
     @property
     def coef(self) -> Array:

@@ -348,7 +348,9 @@ def as_rates(y: Any, weight: Any, offset: Any, dtype: Any) -> tuple[Any, Any, fl
     With e = exp(offset) half the deviance of y from e·exp(raw) is e times that of y/e from exp(raw).
     """
     low, high = (
-        compute(offset.min(), offset.max()) if is_dask(offset) else (getattr(namespace(offset), k)(offset) for k in ("min", "max"))
+        compute(offset.min(), offset.max())
+        if is_dask(offset)
+        else (getattr(namespace(offset), k)(offset) for k in ("min", "max"))
     )
     # half the exponents of the arithmetic, so that products and sums of exposures have room
     kind = np.finfo(np.float32 if "float32" in str(dtype) else np.float64)

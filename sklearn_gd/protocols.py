@@ -108,7 +108,9 @@ class Objective(Protocol):
 
     coupled: bool  # whether the outputs share one loss, and so one step
     least: float  # what its value cannot fall below, as far as is known
-    reference: bool  # whether it has no bound of the Hessian, and a curvature product of its own where no point is given
+    reference: (
+        bool  # whether it has no bound of the Hessian, and a curvature product of its own where no point is given
+    )
 
     @property
     def passes(self) -> float: ...

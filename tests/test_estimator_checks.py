@@ -57,7 +57,9 @@ def _not_of_this_model(estimator):
         reason = "asks that class weights move the boundary away from the origin, which takes an intercept"
         return {"check_class_weight_classifiers": reason}
     if isinstance(estimator, GDPoissonRegression) and not estimator.fit_intercept:
-        return {"check_regressors_train": "asks that half the deviance about the mean be explained, which takes an intercept"}
+        return {
+            "check_regressors_train": "asks that half the deviance about the mean be explained, which takes an intercept"
+        }
     return {}
 
 

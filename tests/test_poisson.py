@@ -354,7 +354,9 @@ def test_the_message_of_a_divergence_is_true():
     """Near the optimum a rate below the limit that it names converges, one beyond it does not; from zero neither is safe."""
     X, y, *_ = data()
     y = 100 * y
-    with pytest.warns(DivergenceWarning, match="none is safe everywhere: the curvature of this loss has no bound") as caught:
+    with pytest.warns(
+        DivergenceWarning, match="none is safe everywhere: the curvature of this loss has no bound"
+    ) as caught:
         GDPoissonRegression(learning_rate=1.0).fit(X, y)
     named = float(re.search(r"near the optimum is about (\S+) ", str(caught[0].message)).group(1))
     best = GDPoissonRegression(tol=1e-10).fit(X, y)
@@ -362,7 +364,9 @@ def test_the_message_of_a_divergence_is_true():
     limit = 2 / np.linalg.eigvalsh(Z.T @ (best.predict(X)[:, None] * Z) / len(y))[-1]
     assert limit / 3 < named < 3 * limit
     start = (best.coef_ + 1e-4, best.intercept_)
-    assert GDPoissonRegression(learning_rate=0.9 * limit, init=start, max_iter=5000).fit(X, y).stop_reason_ == "gradient"
+    assert (
+        GDPoissonRegression(learning_rate=0.9 * limit, init=start, max_iter=5000).fit(X, y).stop_reason_ == "gradient"
+    )
     with pytest.raises(DivergenceError, match="best iterate"):
         GDPoissonRegression(learning_rate=1.0, on_divergence="raise").fit(X, y)
 

@@ -175,7 +175,9 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         self.scoring = scoring
         self.refit = refit
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Any = None) -> tuple[Problem, Run]:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, recorder: Any = None, offset: None = None
+    ) -> tuple[Problem, Run]:
         """A path for each fold, the choice, and the fit on all rows."""
         Cs, model, scorer = self._checked()
         data = in_memory(self, X, y, sample_weight)
@@ -407,7 +409,9 @@ class GDLinearRegressionCV(GDLinearRegression):
         self.cv = cv
         self.store_cv_results = store_cv_results
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Any = None) -> tuple[Problem, Run]:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, recorder: Any = None, offset: None = None
+    ) -> tuple[Problem, Run]:
         """The scores, the choice, and the fit on all rows."""
         alphas, model, scorer = self._checked()
         data = in_memory(self, X, y, sample_weight)

@@ -72,9 +72,7 @@ def collect(
         X, y, weight, offset = weighted(X, y, weight, offset)
     filled = [k for k, rows in enumerate(X.chunks[0]) if rows]
     if len(filled) < X.numblocks[0]:
-        X, y, weight, offset = (
-            None if values is None else values.blocks[filled] for values in (X, y, weight, offset)
-        )
+        X, y, weight, offset = (None if values is None else values.blocks[filled] for values in (X, y, weight, offset))
     return (*dask.persist(X, y), weight, offset)
 
 

@@ -33,7 +33,8 @@ def pytest_collection_modifyitems(config, items):
     others = [
         item
         for item in items
-        if item.path.name == "test_sklearn_glm.py" and any(map(_others, getattr(item, "callspec", _NONE).params.values()))
+        if item.path.name == "test_sklearn_glm.py"
+        and any(map(_others, getattr(item, "callspec", _NONE).params.values()))
     ]
     if others:
         config.hook.pytest_deselected(items=others)

@@ -108,9 +108,7 @@ def _without_xfail(mark):
     return pytest.mark.parametrize(mark.args[0], values, **mark.kwargs).mark
 
 
-def load(
-    module, *, classes, solver, elsewhere, not_offered, restated=None, marks=None, theirs=(), package="tests"
-):
+def load(module, *, classes, solver, elsewhere, not_offered, restated=None, marks=None, theirs=(), package="tests"):
     """The tests of scikit-learn's `module`, ready for pytest to collect.
 
     Parameters
