@@ -536,12 +536,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if left_out > max(NOTICED, self.tol):
                 warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
-            text = messages.diverged(run, rule, 2 / run.smoothness(), problem.loss.bounded)
+            text = messages.diverged(run, rule, 2 / (run.smoothness() or math.nan), problem.loss.bounded)
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
             warnings.warn(text, DivergenceWarning, stacklevel=5)
         elif run.reason == "max_iter":
-            limit = 2 / run.smoothness() if rule.scheduled else None
+            largest = run.smoothness() if rule.scheduled else 0.0  # none where the loss is straight
+            limit = 2 / largest if largest > 0 else None
             text = messages.unconverged(run, rule, limit, self.tol, problem.loss.bounded)
             warnings.warn(text, ConvergenceWarning, stacklevel=5)
 

@@ -636,3 +636,85 @@ def nothing_to_store(cv: object) -> str:
     return (
         f"store_cv_results=True goes with leave-one-out, cv=None, got cv={cv!r}: a fold has one score, not one a row."
     )
+
+
+# ------------------------------------------------------------------------------------------- one iteration with its numbers
+
+SHARES = "Share: a sample's weight over the sum of weights."
+NO_PANDAS = (
+    "to_frame() makes a pandas.DataFrame, and pandas is not installed: pip install pandas, or print the explanation."
+)
+
+
+def no_samples_for_a_sum(loss: str) -> str:
+    """The text for the rate of a sum of unknown length."""
+    return f"loss={loss!r} needs n_samples: the gradient of a sum is n_samples times that of the mean; write n_samples=len(X)."
+
+
+def only_numbers_in_memory(X: object) -> str:
+    """The text for data whose numbers are not at hand."""
+    return (
+        f"explain shows the numbers of X in memory, got {type(X).__name__}: convert some rows of it to a NumPy array."
+    )
+
+
+def not_explained(rate: object) -> str:
+    """The text for the rule that chooses the form of the problem."""
+    return (
+        f"learning_rate={rate!r} has no textbook iteration to explain: it chooses the form of the problem, its metric, rate and momentum, so "
+        "that a step may be the solution of the normal equation. Give a number, a callable, a schedule of sklearn_gd.steps or the name of "
+        "another rule, such as 'lipschitz'."
+    )
+
+
+def no_such_iteration(iteration: int, taken: int, reason: str, tol: float) -> str:
+    """The text for an iteration after the end of a run."""
+    ends = {
+        "gradient": f"the gradient is within tol={tol:.3g}" + ("; tol=0 goes on" if tol else ""),
+        "max_iter": "that is max_iter; raise it to go on",
+        "precision": "nothing is left but rounding errors",
+        "diverged": "the loss grows without end; a smaller learning_rate does not",
+    }
+    there = f"its last iteration is {taken - 1}" if taken else "it takes no step at all"
+    return f"iteration={iteration} is after the end of the run: {there} ({ends.get(reason, reason)})."
+
+
+def step_title(estimator: str, iteration: int, rate: float, momentum: float) -> str:
+    """The line above the numbers of an iteration."""
+    place = f"after {iteration} step{'s' if iteration > 1 else ''}" if iteration else "from the start"
+    repeated = f", momentum = {momentum:.6g}" if momentum else ""
+    return f"{estimator}, iteration {iteration}, {place}: learning_rate = {rate:.6g}{repeated}"
+
+
+def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
+    """What the sums over the samples are.
+
+    Parameters
+    ----------
+    slope : str
+        The name of the slopes' column.
+    weighted : bool
+    fit_intercept : bool
+    """
+    mean = "Weighted mean" if weighted else "Mean"
+    text = f"{mean} of {slope}·x: the loss's partial derivative by the coefficient of x."
+    if fit_intercept:
+        text += f" {mean} of {slope}: by the intercept."
+    return text
+
+
+def more_features(count: int) -> str:
+    """What is left out of a line of samples."""
+    return f"{count} more feature{'s' if count > 1 else ''}: to_frame('samples') has all."
+
+
+def loss_told(loss: float, penalty: float, after: float) -> str:
+    """The objective before and after a step."""
+    parts = f" = {loss - penalty:.6g} of the samples + {penalty:.6g} of the penalty" if penalty else ""
+    return f"Loss: {loss:.6g}{parts}; after the step {after:.6g}."
+
+
+def check_told(deviation: float, checked: int, size: int) -> str:
+    """What the comparison of a gradient with differences found."""
+    which = "Partial derivatives" if checked == size else f"The {checked} largest of {size} partial derivatives"
+    return f"{which} checked by central differences of the loss: the largest relative deviation is {deviation:.1g}."
