@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
+from .huber import GDHuberRegression
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
@@ -29,6 +30,7 @@ __all__ = [
     "DivergenceError",
     "DivergenceWarning",
     "FitDisplay",
+    "GDHuberRegression",
     "GDLinearRegression",
     "GDLinearRegressionCV",
     "GDLogisticRegression",

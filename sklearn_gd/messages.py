@@ -64,7 +64,7 @@ ELSEWHERE = {
     "early_stopping": "a fit ends by tol and max_iter",
     "n_iter_no_change": "a fit ends by tol and max_iter",
     "batch_size": "every iteration sees all samples",
-    "shuffle": "every iteration sees all samples",
+    "shuffle": "with batch_size rows are drawn in a new order for each pass, and without every iteration sees all of them",
 }
 
 
@@ -91,6 +91,54 @@ def momentum_switched(value: bool) -> str:
     return f"momentum must be a number in [0, 1), a name, an object of sklearn_gd.momentum or None, got {value!r}: write {way}."
 
 
+def metric_of_its_own(name: str, rate: object) -> str:
+    """The text for a preconditioner beside a rule that is one."""
+    return (
+        f"preconditioner must be 'auto' or None with learning_rate={rate!r}, whose metric is its own, a rate for each coordinate; got "
+        f"preconditioner={name!r}. Use a number, a schedule or a rule that looks at the loss with it."
+    )
+
+
+#: what no batches are drawn for -> its name where it is no parameter, and why, and what to do
+WITHOUT_BATCHES = {
+    "learning_rate": (
+        "",
+        "it looks at the loss of all samples, or at a bound of its curvature. Use a number, a callable or a schedule with it, or "
+        "batch_size=None",
+    ),
+    "momentum": (
+        "",
+        "it grows towards 1, and adds up the noise of batches. Use a number below 1, or batch_size=None",
+    ),
+    "weights": (
+        "sample_weight or class_weight",
+        "a weight of 2 would not be the same as the row twice, which may be in two batches. Repeat rows, or use batch_size=None",
+    ),
+    "offset": (
+        "offset",
+        "exposures are weights of the rows, of which a batch has none. Use batch_size=None, or a number as learning_rate on all samples",
+    ),
+    "data elsewhere": (
+        "data of Dask or on a device",
+        "rows are drawn one by one, from memory or a file. Use NumPy's arrays or SciPy's sparse ones, or batch_size=None",
+    ),
+}
+
+
+def not_of_batches(what: str, value: object = None) -> str:
+    """The text for what does not go with mini-batches.
+
+    Parameters
+    ----------
+    what : str
+        A name of `WITHOUT_BATCHES`.
+    value : object
+        The parameter's, where it is one.
+    """
+    name, why = WITHOUT_BATCHES[what]
+    return f"batch_size does not go with {name or f'{what}={value!r}'}: {why}."
+
+
 def none_given(name: str, meaning: str, instead: str) -> str:
     """The text for None where other packages have a meaning for it."""
     return f"{name} must be a number, got None: {meaning} is {instead}."
@@ -111,29 +159,37 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
-def diverged(run: Run, rule: StepRule, limit: float, bounded: bool = True) -> str:
+def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | None = None, bounded: bool = True) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
     Parameters
     ----------
     run : Run
     rule : rule
-    limit : float
-        2/L of the run's metric.
+    limit : float or None
+        2/L of the run's metric; None where a rule's rates are in none.
+    batch_size : int or None
     bounded : bool
         Whether L is a bound; else it is what the loss has where it was lowest, or the best constant prediction, if that is more.
     """
     rate = run.last.rate
     where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
     text = f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
-    if bounded:
+    if limit is not None and bounded:
         text += f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
-    else:
+    elif limit is not None:
         text += (
             f"The largest that converges near the optimum is about {limit:.3g} (2/L there, as far as this run tells), and none is safe "
             "everywhere: the curvature of this loss has no bound. "
         )
-    if rule.scheduled:
+    if limit is not None and batch_size is not None:
+        text += f"Batches of {batch_size} may be steeper than all samples together, and need smaller ones. "
+    if limit is None:
+        text += (
+            f"{type(rule).__name__} takes steps of about its rate in each coefficient: use one much smaller than these are at the optimum, "
+            "or learning_rate='auto'."
+        )
+    elif rule.scheduled:
         text += (
             f"Use a smaller one ({f'{limit / 2:.3g} never rises' if bounded else f'below {limit / 2:.3g}'}), standardise the features, "
             "which allows a larger one, or leave the choice to learning_rate='auto'."
@@ -143,7 +199,9 @@ def diverged(run: Run, rule: StepRule, limit: float, bounded: bool = True) -> st
     return text + " The coefficients are those of the best iterate."
 
 
-def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float, bounded: bool = True) -> str:
+def unconverged(
+    run: Run, rule: StepRule, limit: float | None, tol: float, batch_size: int | None = None, bounded: bool = True
+) -> str:
     """The text for a run that ended at ``max_iter``; `bounded` as `diverged` has it."""
     these = "for these data" if bounded else "where the run ended"
     norm = run.history["gradient_norm"][-1]
@@ -151,6 +209,18 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float, bound
     losses = np.array(run.history["loss"][-50:])
     rises = int((np.diff(losses) > 0).sum())
     rate = run.last.rate
+    if batch_size is not None:
+        return text + (
+            f"Gradients of batch_size={batch_size} have noise that does not fall: at a constant rate, {rate:.3g} here, the loss levels off "
+            "above the least. Let the rate fall, as by lambda k: 0.1 / (1 + 0.01 * k), k counting the batches; larger batches have less "
+            "of it, and batch_size=None has none."
+        )
+    if not rule.metric:
+        return text + (
+            f"{type(rule).__name__} takes steps of about learning_rate={rate:.3g} in each coefficient: raise it or max_iter where the optimum "
+            "is further away, let it fall, as by learning_rate=lambda k: 0.1 / (k + 1) ** 0.5 of the rule, where the loss goes up and down, "
+            "or use learning_rate='auto'."
+        )
     if not rule.scheduled or limit is None:
         return text + (
             "Raise max_iter, or tol if this is close enough, or use a stronger preconditioner "
@@ -253,6 +323,16 @@ def offset_out_of_range(low: float, high: float, most: float, dtype: np.dtype[An
 def negative_counts(low: float) -> str:
     """The text for a target of Poisson regression that is below zero."""
     return f"y must not be negative: it is counts or rates, and its smallest value is {low:.3g}."
+
+
+def no_scale(epsilon: float, scale: float) -> str:
+    """The text for a scale of errors that is none."""
+    fitted = 1 - 1 / epsilon**2
+    return (
+        f"The best scale is 0: more than {fitted:.0%} of the samples (1 - 1/epsilon**2) can be fitted exactly, so that no threshold of "
+        f"epsilon={epsilon:g} tells outliers. The coefficients are those of least absolute errors, to scale_={scale:.2g}. Give a number as "
+        "scale, in units of y, a larger epsilon, or a penalty alpha."
+    )
 
 
 def no_events() -> str:

@@ -43,7 +43,7 @@ class GDPoissonRegression(Regressor):
         How far each iteration goes, as in `GDLinearRegression`: ``"auto"``, a number, a callable, a rule of
         `sklearn_gd.steps`, or the name of one: ``"constant"``, ``"inverse-time"``, ``"exponential"``, ``"step"``,
         ``"cosine"``, ``"lipschitz"``, ``"backtracking"``, ``"wolfe"``, ``"exact"``, ``"barzilai-borwein"``, ``"polyak"``,
-        ``"adgd"``, ``"silver"``. The curvature has no bound: where a rule is in units of 1/L, L is the larger of the
+        ``"adgd"``, ``"silver"``, ``"adam"``, ``"amsgrad"``, ``"adagrad"``, ``"rmsprop"``. The curvature has no bound: where a rule is in units of 1/L, L is the larger of the
         curvature where the run is and that of the best constant prediction, found anew at the iterations 0, 1, 3, 7, ...
 
     momentum : {"auto", "nesterov"}, float, momentum object or None, default="auto"
@@ -64,12 +64,16 @@ class GDPoissonRegression(Regressor):
     tol : float, default=1e-6
         When the gradient counts as zero, as in `GDLinearRegression`.
 
+    batch_size : int or None, default=None
+        Samples of a step, as in `GDLinearRegression`; None is all. Not with weights or an offset.
+
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients, as in `GDLinearRegression`. ``"auto"`` and the rules that look at the loss begin at the best
         constant prediction where that is better; numbers, callables and schedules never do.
 
     random_state : int, RandomState instance or None, default=None
-        Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.
+        Of ``init="random"`` and of the order of batches. Nothing else is random: same data and same parameters give the same
+        result.
 
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit rather than from `init`.

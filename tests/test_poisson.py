@@ -426,3 +426,13 @@ def test_the_picture_of_rates_is_in_units_of_the_curvature_at_the_optimum():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         display.plot()
+
+
+def test_batches_go_without_offsets():
+    X, y, offset, _ = data()
+    model = GDPoissonRegression(learning_rate=0.01, batch_size=32, max_iter=200, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y)
+    assert model.score(X, y) == pytest.approx(GDPoissonRegression().fit(X, y).score(X, y), abs=0.01)
+    with pytest.raises(ValueError, match="batch_size does not go with offset"):
+        model.fit(X, y, offset=offset)

@@ -85,7 +85,7 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = 
             break
     if problem.rounds is not None and way.go is not quantiles:
         steps = run.iteration
-        in_rounds(problem.rounds, run, functools.partial(plane_descent, problem))
+        in_rounds(problem, run, functools.partial(plane_descent, problem))
         if run.iteration > steps:
             run.end_stage(way.form, run.metric.name, "plane search", problem.design.passes)
     return run
