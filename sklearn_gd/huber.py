@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import messages
 from ._checks import check_number
-from .arrays import is_elsewhere, on_host
+from .arrays import is_elsewhere, mean, on_host
 from .base import Target, lazy_on_dask
 from .descent import Run
 from .files import loaded
@@ -73,11 +73,14 @@ class GDHuberRegression(Regressor):
     tol : float, default=1e-6
         When the gradient counts as zero, at least 0, and when the scale does not change any more; see Notes.
 
+    batch_size : int or None, default=None
+        As in `GDLinearRegression`.
+
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         As in `GDLinearRegression`. With ``learning_rate="auto"`` a fit begins at the best constant prediction where that is better.
 
     random_state : int, RandomState instance or None, default=None
-        Of ``init="random"``.
+        Of ``init="random"`` and `batch_size`.
 
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit rather than from `init`.
@@ -283,6 +286,8 @@ class GDHuberRegression(Regressor):
 
 # How far in units of the scale the first location may be from the best one: a fit begins there, and its criterion is relative to the loss there.
 NEAR = 1e-3
+# And the change of its scale's logarithm after which that is near enough.
+ABOUT = 0.03
 # The first scale in units of the mean absolute residual, at the least. Where many targets are equal, or nearly, the best scale of a constant
 # prediction is 0, or nearly: a loss with a kink is a bad beginning.
 LARGE = 1e-2
@@ -305,9 +310,14 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
         `least` is where a scale is as good as 0.
     """
 
+    def averages(of: Callable[..., Any], *which: int) -> list[float]:
+        if is_dask(y):
+            return [average(functools.partial(part_of, of, k, level), y, weight) for k in which]
+        parts = of(y, 0 * y + level)
+        return [float(mean(parts[k], weight)) for k in which]
+
     def clipped(scale: float) -> tuple[float, float]:
-        squares = functools.partial(clipped_squares, scale, epsilon)
-        whole, within = (average(functools.partial(part_of, squares, k, level), y, weight) for k in (0, 1))
+        whole, within = averages(functools.partial(clipped_squares, scale, epsilon), 0, 1)
         return whole, within
 
     level = 0.0
@@ -319,11 +329,10 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
         return level, size, LEAST * size
     scale = size
     for _ in range(20):
-        scale = best_scale(scale, epsilon, clipped)
+        scale = best_scale(scale, epsilon, clipped, ABOUT)
         if not scale > max(EPS * abs(level), NONE * size):
             return level, LARGE * size, LEAST * size
-        derivatives = functools.partial(Huber(epsilon * scale).derivatives, order=2)
-        slope, curvature = (average(functools.partial(part_of, derivatives, k, level), y, weight) for k in (1, 2))
+        slope, curvature = averages(functools.partial(Huber(epsilon * scale).derivatives, order=2), 1, 2)
         step = -slope / curvature if located and curvature else 0.0
         level += step
         if abs(step) <= NEAR * scale:
