@@ -18,6 +18,7 @@ from .huber import GDHuberRegression
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
+from .poisson import GDPoissonRegression
 
 if TYPE_CHECKING:
     from .conventions import book_rate
@@ -34,6 +35,7 @@ __all__ = [
     "GDLinearRegressionCV",
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
+    "GDPoissonRegression",
     "GDSearchCV",
     "LearningRateDisplay",
     "LossCurveDisplay",

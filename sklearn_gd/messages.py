@@ -114,6 +114,10 @@ WITHOUT_BATCHES = {
         "sample_weight or class_weight",
         "a weight of 2 would not be the same as the row twice, which may be in two batches. Repeat rows, or use batch_size=None",
     ),
+    "offset": (
+        "offset",
+        "exposures are weights of the rows, of which a batch has none. Use batch_size=None, or a number as learning_rate on all samples",
+    ),
     "data elsewhere": (
         "data of Dask or on a device",
         "rows are drawn one by one, from memory or a file. Use NumPy's arrays or SciPy's sparse ones, or batch_size=None",
@@ -155,7 +159,7 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
-def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | None = None) -> str:
+def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | None = None, bounded: bool = True) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
     Parameters
@@ -165,14 +169,21 @@ def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | No
     limit : float or None
         2/L of the run's metric; None where a rule's rates are in none.
     batch_size : int or None
+    bounded : bool
+        Whether L is a bound; else it is what the loss has where it was lowest, or the best constant prediction, if that is more.
     """
     rate = run.last.rate
     where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
     text = f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
-    if limit is not None:
+    if limit is not None and bounded:
         text += f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
-        if batch_size is not None:
-            text += f"Batches of {batch_size} may be steeper than all samples together, and need smaller ones. "
+    elif limit is not None:
+        text += (
+            f"The largest that converges near the optimum is about {limit:.3g} (2/L there, as far as this run tells), and none is safe "
+            "everywhere: the curvature of this loss has no bound. "
+        )
+    if limit is not None and batch_size is not None:
+        text += f"Batches of {batch_size} may be steeper than all samples together, and need smaller ones. "
     if limit is None:
         text += (
             f"{type(rule).__name__} takes steps of about its rate in each coefficient: use one much smaller than these are at the optimum, "
@@ -180,16 +191,19 @@ def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | No
         )
     elif rule.scheduled:
         text += (
-            f"Use a smaller one ({limit / 2:.3g} never rises), standardise the features, which allows a larger one, or "
-            "leave the choice to learning_rate='auto'."
+            f"Use a smaller one ({f'{limit / 2:.3g} never rises' if bounded else f'below {limit / 2:.3g}'}), standardise the features, "
+            "which allows a larger one, or leave the choice to learning_rate='auto'."
         )
     else:
         text += f"{type(rule).__name__} should not do this: use learning_rate='auto'."
     return text + " The coefficients are those of the best iterate."
 
 
-def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float, batch_size: int | None = None) -> str:
-    """The text for a run that ended at ``max_iter``."""
+def unconverged(
+    run: Run, rule: StepRule, limit: float | None, tol: float, batch_size: int | None = None, bounded: bool = True
+) -> str:
+    """The text for a run that ended at ``max_iter``; `bounded` as `diverged` has it."""
+    these = "for these data" if bounded else "where the run ended"
     norm = run.history["gradient_norm"][-1]
     text = f"Gradient descent did not converge: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, tol={tol:.2g}. "
     losses = np.array(run.history["loss"][-50:])
@@ -220,15 +234,16 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float, batch
     if rises > len(losses) // 4:
         return text + (
             f"The loss oscillates: the learning rate {rate:.3g} bounces across the minimum. "
-            f"Try {limit / 2:.3g} (1/L for these data), or learning_rate='auto'."
+            f"Try {limit / 2:.3g} (1/L {these}), or learning_rate='auto'."
         )
     if rate < 0.1 * limit:
         return text + (
-            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L for "
-            "these data) never rise. Raise it, raise max_iter, or use learning_rate='auto'."
+            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L {these}) "
+            f"{'never rise' if bounded else 'do not rise there'}. Raise it, raise max_iter, or use learning_rate='auto'."
         )
+    known = f"1/L is {limit / 2:.3g}" + ("" if bounded else " where the run ended")
     return text + (
-        f"The learning rate {rate:.3g} is about right for these data (1/L is {limit / 2:.3g}), but they are badly conditioned: "
+        f"The learning rate {rate:.3g} is about right for these data ({known}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
     )
 
@@ -284,6 +299,24 @@ def separated() -> str:
         "There is no finite optimum: a linear function separates classes (all samples, or those of one class from those of another), so "
         "that without a penalty the likelihood grows with the coefficients for ever. The fit ended where the loss hardly changed; its predictions "
         "are right, its coefficients are not meaningful. Use a penalty (C=1.0), drop the features that separate, or collect more data."
+    )
+
+
+def empty_rows() -> str:
+    """The text for samples without an event that a direction moves by themselves, without a penalty."""
+    return (
+        "There is no finite optimum: a linear function is lower in some samples, in all of which y is 0, and the same in all others (a value "
+        "of a feature without an event), so that without a penalty the mean there falls, and the coefficients grow, for ever. The fit ended "
+        "where the deviance hardly changed; its predictions are right, its coefficients are not meaningful. Use a penalty (alpha=1e-6 is "
+        "one), merge or drop the values without an event, or collect more data."
+    )
+
+
+def offset_out_of_range(low: float, high: float, most: float, dtype: np.dtype[Any]) -> str:
+    """The text for offsets whose exponentials an arithmetic does not hold."""
+    return (
+        f"offset has numbers from {low:.3g} to {high:.3g}, and beyond ±{most:.3g} {dtype} does not hold products of their exponentials: it "
+        "is the logarithm of an exposure. Choose another unit of the exposure, which subtracts a constant."
     )
 
 
@@ -556,7 +589,7 @@ def no_subplot(display: str) -> str:
 def not_gradient_descent(display: str, estimator: object) -> str:
     """The text for an estimator of another kind."""
     return (
-        f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
+        f"{display} shows runs of the estimators of sklearn_gd, alone or as the last step of a pipeline, "
         f"got {type(estimator).__name__}."
     )
 

@@ -10,19 +10,25 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import sklearn_gd
-from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, gradient_descent
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    gradient_descent,
+)
 from sklearn_gd.momentum import MOMENTA
 from sklearn_gd.preconditioners import PRECONDITIONERS
 from sklearn_gd.steps import RULES
 
 ESTIMATORS = [GDLinearRegression, GDLogisticRegression]
 # those whose shared parameters are described there
-SHORT = [GDHuberRegression]
+SHORT = [GDHuberRegression, GDPoissonRegression]
 PUBLIC = [f"sklearn_gd.{name}" for name in sklearn_gd.__all__]
 METHODS = [
     f"sklearn_gd.{estimator.__name__}.{name}"
     for estimator in ESTIMATORS + SHORT
-    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba")
+    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba", "score")
     if hasattr(estimator, name)
 ]
 # What scikit-learn does not ask for of its own docstrings, either.
@@ -46,7 +52,7 @@ def test_numpydoc(name):
 def example(estimator):
     X = np.random.default_rng(0).standard_normal((30, 2))
     y = X[:, 0] + 0.5 * X[:, 1] ** 2
-    model = estimator().fit(X, y if estimator in SHORT else (y > 0).astype(int))
+    model = estimator().fit(X, np.abs(y) if estimator in SHORT else (y > 0).astype(int))
     model.feature_names_in_ = None  # fitted where X has names
     return model
 

@@ -6,11 +6,19 @@ What is registered in `steps.RULES`, `momentum.MOMENTA` and `preconditioners.PRE
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    momentum,
+    preconditioners,
+    steps,
+)
 
 # The checks fit unscaled data, often a handful of rows. A textbook rate need not converge there in the iterations
 # it is given; warning of that, and of divergence, is what it should do.
@@ -39,6 +47,7 @@ def _configurations(**short):
     yield {"warm_start": True}
 
 
+SCHEDULES = ("inverse-time", "exponential", "step", "cosine")
 ESTIMATORS = [
     *(GDLinearRegression(**params) for params in _configurations()),
     GDLinearRegression(alpha=0.1),
@@ -54,6 +63,9 @@ ESTIMATORS = [
     GDHuberRegression(scale=1.0),
     *(GDLogisticRegression(**params) for params in _configurations()),
     GDLogisticRegression(class_weight="balanced"),
+    # of the schedules, which see nothing of the loss, one
+    *(GDPoissonRegression(**params) for params in _configurations() if params.get("learning_rate") not in SCHEDULES),
+    GDPoissonRegression(alpha=0.1),
 ]
 
 
@@ -62,10 +74,18 @@ def _not_of_this_model(estimator):
     if isinstance(estimator, GDLogisticRegression) and not estimator.fit_intercept:
         reason = "asks that class weights move the boundary away from the origin, which takes an intercept"
         return {"check_class_weight_classifiers": reason}
+    if isinstance(estimator, GDPoissonRegression) and not estimator.fit_intercept:
+        return {
+            "check_regressors_train": "asks that half the deviance about the mean be explained, which takes an intercept"
+        }
     return {}
 
 
-def test_scikit_learns_own_model_without_intercept_fails_that_check_too():
+def test_scikit_learns_own_models_without_intercept_fail_these_checks_too():
+    with pytest.raises(AssertionError):
+        estimator_checks.check_regressors_train(
+            "PoissonRegressor", PoissonRegressor(fit_intercept=False, solver="newton-cholesky")
+        )
     with pytest.raises(AssertionError):
         estimator_checks.check_class_weight_classifiers(
             "LogisticRegression", LogisticRegression(fit_intercept=False, solver="newton-cholesky")
@@ -89,7 +109,11 @@ NOT_RUN_FOR_OTHERS = ["check_dataframe_column_names_consistency", "check_inplace
 
 
 @pytest.mark.parametrize("check", NOT_RUN_FOR_OTHERS)
-@pytest.mark.parametrize("estimator", [GDLinearRegression(), GDLogisticRegression()], ids=["regression", "logistic"])
+@pytest.mark.parametrize(
+    "estimator",
+    [GDLinearRegression(), GDLogisticRegression(), GDPoissonRegression()],
+    ids=["regression", "logistic", "poisson"],
+)
 def test_checks_that_are_not_run_for_others(estimator, check):
     if not hasattr(estimator_checks, check):
         pytest.skip("this scikit-learn has no such check")
@@ -108,7 +132,11 @@ def test_check_class_weight_balanced_linear_classifier():
 
 
 @pytest.mark.parametrize("name", ["sample weights", "sparse sample weights"])
-@pytest.mark.parametrize("estimator", [GDLinearRegression(), GDLogisticRegression()], ids=["regression", "logistic"])
+@pytest.mark.parametrize(
+    "estimator",
+    [GDLinearRegression(), GDLogisticRegression(), GDPoissonRegression()],
+    ids=["regression", "logistic", "poisson"],
+)
 def test_sample_weight_equivalence_at_other_tolerances(estimator, name):
     """The check itself, where the run is cut off: the paths agree, not only their ends."""
     check = getattr(

@@ -264,7 +264,7 @@ class Problem:
         and add up over p columns.
         """
         n, p = self.design.n_samples, self.design.n_features
-        w, b = (self._rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
+        w, b = (self.rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
         terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
         size = self.sums_eps * (self.amplified + terms)
         if self.eps > self.sums_eps:
@@ -273,7 +273,7 @@ class Problem:
         return math.sqrt((p + 1) / n) * size
 
     @functools.cached_property
-    def _rms(self) -> Array:
+    def rms(self) -> Array:
         """The root of the mean square of each column."""
         return np.sqrt(self.moments.matrix + self.moments.centre**2)
 
@@ -348,6 +348,10 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     """The run of a rule that the user has chosen."""
     problem.moments, start = problem.design.moments(problem.weight), problem.start
     metric, stopping = metric_for(preconditioner, problem), problem.stopping()
+    if not (rule.scheduled or problem.loss.bounded):
+        # a search may be led astray from where the loss has another curvature than it has at the optimum
+        problem.move_start()
+        start = problem.start
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric

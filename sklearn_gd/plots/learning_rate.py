@@ -95,7 +95,8 @@ class LearningRateDisplay:
     direction changes in the first steps: there one sees it shrink, change sides or grow. A ruler shows where the rates
     lie between 1/L, up to which no step overshoots, and 2/L, beyond which a quadratic diverges. L is the largest eigenvalue
     of the Hessian, in the run's metric: exactly for squared error; for log losses, by the bound of Böhning and Lindsay,
-    therefore there rates beyond 2/L may work.
+    therefore there rates beyond 2/L may work; for a loss without a bound, as Poisson regression has it, at the optimum, therefore
+    rates below 1/L may diverge on the way there.
 
     It is recommended to use `from_estimator` to create a `LearningRateDisplay`. All parameters are stored as attributes.
 
@@ -116,7 +117,7 @@ class LearningRateDisplay:
     smoothness : float
         L.
     exact : bool
-        Whether L is the Hessian's largest eigenvalue, rather than a bound of it.
+        Whether L is the Hessian's largest eigenvalue, at the optimum, rather than a bound of it.
 
     Attributes
     ----------
@@ -208,7 +209,8 @@ class LearningRateDisplay:
         last, _, X = split(cls.__name__, estimator, X, y)
         # a run of one step knows the metric and the objective
         first = trace(clone(last).set_params(learning_rate=1.0, max_iter=1), X, y, sample_weight)
-        smoothness, direction = steepest(first)
+        best = optimal(last, X, y, sample_weight)
+        smoothness, direction = steepest(first, best.run.coef)
         if learning_rates is None:
             learning_rates = [multiple / smoothness for multiple in MULTIPLES]
         rates = np.sort(np.asarray(learning_rates, dtype=float))
@@ -224,7 +226,6 @@ class LearningRateDisplay:
             behaviour(loss, reason, multiple=rate * smoothness if textbook else None)
             for rate, loss, reason in zip(rates, losses, reasons, strict=True)
         ]
-        best = optimal(last, X, y, sample_weight)
         display = cls(
             learning_rates=rates,
             losses=losses,
@@ -233,7 +234,7 @@ class LearningRateDisplay:
             reasons=reasons,
             optimum=min(float(np.min(loss)) for loss in (best.estimator.loss_curve_, *losses)),
             smoothness=smoothness,
-            exact=first.quadratic,
+            exact=first.quadratic or first.problem.model.reference,
         )
         return display.plot(ax=ax, line_kw=line_kw)
 

@@ -12,7 +12,7 @@ import numbers
 import numpy as np
 import pytest
 
-from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, GDPoissonRegression
 
 # scikit-learn's tests compare solvers with each other: each becomes another of our methods, so that
 # these tests compare our methods. That of newton-cg has no memory: a warm start continues such a
@@ -192,6 +192,44 @@ class LogisticRegression(GDLogisticRegression):
         # Theirs has always been an array, from the days of one run per class.
         self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
         return self
+
+
+class PoissonRegressor(GDPoissonRegression):
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        fit_intercept=True,
+        solver="lbfgs",
+        max_iter=100,
+        tol=1e-4,
+        warm_start=False,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def _get_loss(self, xp=None, device=None):
+        """Their tests know the optimum from their own loss."""
+        from sklearn._loss import HalfPoissonLoss
+
+        return HalfPoissonLoss(xp=xp, device=device)
+
+    def fit(self, X, y, sample_weight=None):
+        inner = GDPoissonRegression(
+            alpha=self.alpha,
+            fit_intercept=self.fit_intercept,
+            tol=1e-3 * self.tol,
+            max_iter=_iterations(self.max_iter, self.solver),
+            warm_start=self.warm_start,
+            **METHODS[self.solver],
+        )
+        return _delegate(self, inner, X, y, sample_weight)
 
 
 class HuberRegressor(GDHuberRegression):
