@@ -50,7 +50,7 @@ class GDHuberRegression(Regressor):
 
     scale : "joint" or float, default="joint"
         ``"joint"``: σ is estimated with the coefficients. A number greater than 0, in units of y: σ is that, and the loss Huber's own,
-        ½ r² up to the threshold t = epsilon·scale and t (|r| − t/2) beyond, whose curvature is 1.
+        ½ r² up to the threshold t = epsilon·scale and t (abs(r) − t/2) beyond, whose curvature is 1.
 
     alpha : float, default=0.0
         Strength of the L2 penalty, at least 0. The loss is a mean: see above.
