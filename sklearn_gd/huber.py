@@ -37,7 +37,7 @@ class GDHuberRegression(Regressor):
 
         F(w, b, σ) = 1/S · Σᵢ sᵢ (σ/2 + σ h((yᵢ − xᵢ·w − b)/σ)) + alpha/2 ‖w‖²,    S = Σᵢ sᵢ,
 
-        h(z) = z²/2 where |z| ≤ epsilon,    epsilon |z| − epsilon²/2 beyond,
+        h(z) = z²/2 where abs(z) ≤ epsilon,    epsilon abs(z) − epsilon²/2 beyond,
 
     with sᵢ the sample weights: squared error near the line, absolute error far from it. The optimum is that of scikit-learn's
     ``HuberRegressor(epsilon=epsilon, alpha=S * alpha)``. By default there is nothing to tune.
