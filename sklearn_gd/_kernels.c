@@ -140,7 +140,7 @@ static int makes_sense(enum kernel which, const struct call *c)
     int sparse = which == sparse_sweep_kernel || which == sparse_outputs_kernel, several = which == outputs_kernel || which == sparse_outputs_kernel;
     int trial = which == trial_kernel || which == search_kernel;
     Py_ssize_t most = trial ? CELLS / 2 : CELLS / 8;
-    if (kind < PLAIN || kind > GIVEN || (trial && kind != (k > 1 ? MULTINOMIAL : kind == SQUARED ? SQUARED : BINOMIAL)))
+    if (kind < PLAIN || kind > GIVEN || (trial && (k > 1 ? kind != MULTINOMIAL : kind < SQUARED || kind >= MULTINOMIAL)))
         PyErr_Format(PyExc_ValueError, "no loss of kind %zd", kind);
     else if (size != sizeof(double) && size != sizeof(float) && which != about_mean_kernel)
         PyErr_Format(PyExc_ValueError, "numbers of %zd bytes, expected 4 or 8", size);
@@ -158,6 +158,8 @@ static int makes_sense(enum kernel which, const struct call *c)
         PyErr_SetString(PyExc_ValueError, "an array that is needed is None: coefficients with intercepts, or cells");
     else if ((SQUARED <= kind && kind <= MULTINOMIAL && !array['Y']) || (kind >= CURVED && !array['C']))
         PyErr_SetString(PyExc_ValueError, "an array that is needed is None: targets of a loss, or cells");
+    else if ((kind == HUBER || kind == POISSON) && !array['L'])
+        PyErr_SetString(PyExc_ValueError, "an array that is needed is None: a loss's own numbers");
     else if (several && array['G'] && !array['T'])
         PyErr_SetString(PyExc_ValueError, "an array that is needed is None: totals beside a gradient");
     else

@@ -25,7 +25,7 @@
 #endif
 
 /* What a sweep makes of predictions. */
-enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2, MULTINOMIAL = 3, CURVED = 4, GIVEN = 5 };
+enum kind { PLAIN = 0, SQUARED = 1, BINOMIAL = 2, HUBER = 3, POISSON = 4, MULTINOMIAL = 5, CURVED = 6, GIVEN = 7 };
 
 /* Numbers of rows by outputs whose intermediate results lie in the first-level cache, and the rows at the most. */
 #define CELLS 2048

@@ -59,8 +59,8 @@ INLINE double log1p_unit(double u)
     return (upper ? 0.6931471805599453 : 0.0) + twice_artanh(s);
 }
 
-/* log(t) for a normal t >= 1: t = 2^k f with f from sqrt(1/2) to sqrt(2), k ln 2 + 2 artanh((f - 1)/(f + 1)). */
-INLINE double log_from_one(double t)
+/* log(t) for a normal t > 0: t = 2^k f with f from sqrt(1/2) to sqrt(2), k ln 2 + 2 artanh((f - 1)/(f + 1)). */
+INLINE double log_of(double t)
 {
     uint64_t bits, one = 0x3ff0000000000000u, half_root = 0x3fe6a09e667f3bcdu; /* 1 and sqrt(1/2) */
     memcpy(&bits, &t, 8);
@@ -73,9 +73,10 @@ INLINE double log_from_one(double t)
 
 /* ------------------------------------------------------------------------------------------- losses of one prediction
 
-   Each is a function and a row: value, slope and second derivative at a prediction. All loops of one output are made of it. */
+   Each is a function and a row: value, slope and second derivative at a prediction, of a loss with up to four numbers of its own. All
+   loops of one output are made of it. */
 
-INLINE void squared(double y, double raw, double *value, double *slope, double *second)
+INLINE void squared(const double *own, double y, double raw, double *value, double *slope, double *second)
 {
     double residual = raw - y;
     *value = 0.5 * residual * residual;
@@ -84,7 +85,7 @@ INLINE void squared(double y, double raw, double *value, double *slope, double *
 }
 
 /* log(1 + exp(-y raw)); y is -1 or +1. */
-INLINE void binomial(double y, double raw, double *value, double *slope, double *second)
+INLINE void binomial(const double *own, double y, double raw, double *value, double *slope, double *second)
 {
     double margin = y * raw;
     double tail = exp_minus(fabs(margin));
@@ -95,9 +96,31 @@ INLINE void binomial(double y, double raw, double *value, double *slope, double 
     *second = tail * right * right;
 }
 
-#define LOSSES(LOSS)        \
-    LOSS(SQUARED, squared)  \
-    LOSS(BINOMIAL, binomial)
+/* factor H(raw - y) + tilt (raw - y) + level, H(r) half the square of r up to a threshold and straight beyond: threshold, factor, tilt, level. */
+INLINE void huber(const double *own, double y, double raw, double *value, double *slope, double *second)
+{
+    double residual = raw - y, size = fabs(residual), threshold = own[0];
+    double within = size < threshold ? size : threshold;
+    *value = own[1] * within * (size - 0.5 * within) + own[2] * residual + own[3];
+    *slope = own[1] * copysign(within, residual) + own[2];
+    *second = size <= threshold ? own[1] : 0.0;
+}
+
+/* factor (exp(raw) - y raw + y log y - y): factor. */
+INLINE void poisson(const double *own, double y, double raw, double *value, double *slope, double *second)
+{
+    double tail = exp_minus(fabs(raw)), mean = raw > 0 ? 1.0 / tail : tail;
+    double relative = y > 0 ? log_of(y) - raw : 0.0;
+    *value = own[0] * (mean - y + y * relative);
+    *slope = own[0] * (mean - y);
+    *second = own[0] * mean;
+}
+
+#define LOSSES(LOSS)         \
+    LOSS(SQUARED, squared)   \
+    LOSS(BINOMIAL, binomial) \
+    LOSS(HUBER, huber)       \
+    LOSS(POISSON, poisson)
 
 INLINE double product(Py_ssize_t m, const double *s, const double *u)
 {
@@ -165,7 +188,7 @@ INLINE double probabilities(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const i
     }
 #pragma omp simd reduction(+ : value)
     for (Py_ssize_t i = 0; i < m; i++) {
-        value += w[i] * (log_from_one(sum[i]) + (peak[i] - loss[i]));
+        value += w[i] * (log_of(sum[i]) + (peak[i] - loss[i]));
         sum[i] = 1 / sum[i];
     }
     scaled(m, k, lane, sum, r);

@@ -36,7 +36,7 @@ static void NAME(sparse_sweep)(struct call *c)
             }
             if (predictions) NAME(keep)(raw, m, predictions + start);
             NAME(weights)(m, weight ? weight + start : NULL, w);
-            if (gradient) NAME(slopes)((int)c->number['f'], m, y ? y + start : NULL, w, raw, NULL, c->sum);
+            if (gradient) NAME(slopes)((int)c->number['f'], c->array['L'], m, y ? y + start : NULL, w, raw, NULL, c->sum);
         } else {
             for (Py_ssize_t i = 0; i < m; i++) c->sum[1] += raw[i] = cells[start + i];
         }

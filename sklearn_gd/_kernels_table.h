@@ -11,7 +11,7 @@
      ?       behind an array: it may be None
      !       it is written to
    Integers: f what to make of predictions (enum kind), s bytes of a number, n rows, p columns, k outputs, m directions, v stored values.
-   Arrays: X, W coefficients, A intercepts, Y targets, S weights, C cells, G gradient, T totals, P predictions, H second derivatives; of
+   Arrays: X, W coefficients, A intercepts, Y targets, S weights, L numbers of a loss that has some, C cells, G gradient, T totals, P predictions, H second derivatives; of
    sparse rows O their ends and J the columns; of a subspace B the predictions at its base, U and V those of its directions.
 
    Then comes how many sums are returned:
@@ -38,13 +38,13 @@
      about_mean      that of the weights, and the trace; from what gram fills, moments about C, to moments about the mean, which C becomes */
 
 #define SPARSE "s n p v b e O:On+ J:Iv X:Rv "
-#define TRIAL "f s n k . . Y:Tn S:Rn? B:Rnk U:Rnk? V:Rnk? P:Rnk?! G:Rnk?! H:Rnk?!"
+#define TRIAL "f s n k . . Y:Tn S:Rn? L:D4? B:Rnk U:Rnk? V:Rnk? P:Rnk?! G:Rnk?! H:Rnk?!"
 
 #define KERNELS(KERNEL)                                                                               \
-    KERNEL(sweep, "f s n p X:Rnp W:Dp . Y:Rn? S:Rn? G:Dp! P:Rn?!", 2)                                 \
+    KERNEL(sweep, "f s n p X:Rnp W:Dp . Y:Rn? S:Rn? L:D4? G:Dp! P:Rn?!", 2)                           \
     KERNEL(plane, "s m n p X:Rnp W:Dm+p A:Dm+ Y:Rn S:Rn? G:Dp! H:Rn?!", 6)                            \
     KERNEL(outputs, "f s k X:S W:Dk^p? A:Dk Y:Ln? S:Rn? C:Rnk? G:Dkp?! T:Dk?! P:Rnk?!", 1)            \
-    KERNEL(sparse_sweep, "f " SPARSE "W:Dp? . Y:Rn? S:Rn? C:Rn? G:Dp?! P:Rn?!", 2)                    \
+    KERNEL(sparse_sweep, "f " SPARSE "W:Dp? . Y:Rn? S:Rn? L:D4? C:Rn? G:Dp?! P:Rn?!", 2)              \
     KERNEL(sparse_outputs, "f k " SPARSE "W:Dpk? A:Dk? Y:Ln? S:Rn? C:Rnk? G:Dpk?! T:Dk?! P:Rnk?!", 1) \
     KERNEL(sparse_columns, SPARSE "S:Rn? Y:Dn? C:Dp? G:D4p!", 0)                                      \
     KERNEL(sparse_gram, SPARSE "S:Rn? G:Dp+p+!", 0)                                                   \

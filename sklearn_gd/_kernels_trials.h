@@ -28,7 +28,7 @@ static void NAME(trial_at)(const struct call *c, const double *a, double *sum)
         NAME(weights)(m, weight ? weight + start : NULL, w);
         if (k == 1) {
             double sums[2] = {0, 0};
-            NAME(slopes)((int)c->number['f'], m, (const REAL *)c->array['Y'] + start, w, r, h, sums);
+            NAME(slopes)((int)c->number['f'], c->array['L'], m, (const REAL *)c->array['Y'] + start, w, r, h, sums);
             sum[0] += sums[0];
             if (slope && f) sum[1] += product(m, r, f);
             if (slope && e) sum[2] += product(m, r, e);

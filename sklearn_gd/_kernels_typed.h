@@ -126,15 +126,16 @@ INLINE void NAME(weights)(Py_ssize_t n, const REAL *weight, double *restrict out
 
 /* Predictions r of m samples become weighted slopes; adds the sums of the losses and of the slopes to sum. Where `curved`, second gets the
    second derivatives. The kind is known where this is compiled; of others the prediction is its own slope. */
-INLINE void NAME(slopes_of)(const int kind, const int curved, Py_ssize_t m, const REAL *y, const double *w, double *restrict r,
-                      double *restrict second, double *sum)
+INLINE void NAME(slopes_of)(const int kind, const int curved, const double *numbers, Py_ssize_t m, const REAL *y, const double *w,
+                            double *restrict r, double *restrict second, double *sum)
 {
-    double value = 0, total = 0;
+    double value = 0, total = 0, own[4] = {0, 0, 0, 0};
+    for (int j = 0; numbers && j < 4; j++) own[j] = numbers[j];
 #pragma omp simd reduction(+ : value, total)
     for (Py_ssize_t i = 0; i < m; i++) {
         double loss = 0.5 * r[i] * r[i], slope = r[i], curvature = 1.0;
 #define LOSS(KIND, function) \
-    if (kind == KIND) function(y[i], r[i], &loss, &slope, &curvature);
+    if (kind == KIND) function(own, y[i], r[i], &loss, &slope, &curvature);
         LOSSES(LOSS)
 #undef LOSS
         value += w[i] * loss;
@@ -146,19 +147,20 @@ INLINE void NAME(slopes_of)(const int kind, const int curved, Py_ssize_t m, cons
     sum[1] += total;
 }
 
-static void NAME(slopes)(int kind, Py_ssize_t m, const REAL *y, const double *w, double *restrict r, double *restrict second, double *sum)
+static void NAME(slopes)(int kind, const double *own, Py_ssize_t m, const REAL *y, const double *w, double *restrict r,
+                         double *restrict second, double *sum)
 {
     switch (kind) {
-#define LOSS(KIND, function)                                   \
-    case KIND:                                                 \
-        if (second)                                            \
-            NAME(slopes_of)(KIND, 1, m, y, w, r, second, sum); \
-        else                                                   \
-            NAME(slopes_of)(KIND, 0, m, y, w, r, second, sum); \
+#define LOSS(KIND, function)                                        \
+    case KIND:                                                      \
+        if (second)                                                 \
+            NAME(slopes_of)(KIND, 1, own, m, y, w, r, second, sum); \
+        else                                                        \
+            NAME(slopes_of)(KIND, 0, own, m, y, w, r, second, sum); \
         break;
         LOSSES(LOSS)
 #undef LOSS
-    default: NAME(slopes_of)(PLAIN, 0, m, y, w, r, second, sum);
+    default: NAME(slopes_of)(PLAIN, 0, NULL, m, y, w, r, second, sum);
     }
 }
 
@@ -198,7 +200,7 @@ static void NAME(sweep)(struct call *c)
         NAME(dots)(block, m, p, c->array['W'], c->real[0], raw);
         if (predictions) NAME(keep)(raw, m, predictions + start);
         NAME(weights)(m, weight ? weight + start : NULL, w);
-        NAME(slopes)(kind, m, y ? y + start : NULL, w, raw, NULL, c->sum);
+        NAME(slopes)(kind, c->array['L'], m, y ? y + start : NULL, w, raw, NULL, c->sum);
         NAME(adjoint)(block, m, p, raw, c->array['G']);
     }
 }
@@ -217,7 +219,7 @@ static void NAME(plane)(struct call *c)
         NAME(dots)(block, k, p, coefs, intercepts[0], r);
         for (Py_ssize_t d = 0; d < m; d++) NAME(dots)(block, k, p, coefs + (d + 1) * p, intercepts[d + 1], along[d]);
         NAME(weights)(k, weight ? weight + start : NULL, w);
-        NAME(slopes)(BINOMIAL, k, y + start, w, r, h, sum);
+        NAME(slopes)(BINOMIAL, NULL, k, y + start, w, r, h, sum);
         if (second) NAME(keep)(h, k, second + start);
         scaled(k, 1, k, w, h);
         for (Py_ssize_t i = 0; i < k; i++) curvature += h[i];

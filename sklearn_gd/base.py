@@ -33,7 +33,19 @@ from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .files import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
 from .momentum import MOMENTA, HeavyBall, momentum_for
-from .plan import NOTICED, Prepared, Problem, as_stored, explicit, follow, note_rounding, plan_for, separated
+from .plan import (
+    NOTICED,
+    Constant,
+    Prepared,
+    Problem,
+    Rounds,
+    as_stored,
+    explicit,
+    follow,
+    note_rounding,
+    plan_for,
+    separated,
+)
 from .preconditioners import PRECONDITIONERS
 from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import RULES, PlaneSearch, rule_for
@@ -42,7 +54,9 @@ from .workers import collect, is_dask, over_blocks
 __all__ = ["BaseGD", "lazy_on_dask"]
 
 #: what `BaseGD._target` returns
-Target: TypeAlias = "tuple[Loss, Array, Array | None, float, float | None, int | None, dict[str, Any]]"
+Target: TypeAlias = (
+    "tuple[Loss, Array, Array | None, float, Constant | None, int | None, dict[str, Any], *tuple[Rounds, ...]]"
+)
 
 # Entries of X from which a pass to look for NaN is worth saving: about 50 µs.
 CHECKED_FIRST = 1 << 17
@@ -147,11 +161,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
         Returns
         -------
-        loss, target, weight, alpha, entropy : as `auto.Problem` has them; the weights not yet normalised
+        loss, target, weight, alpha, constant : as `plan.Problem` has them; the weights not yet normalised
         n_outputs : int or None
             None for coefficients of one dimension.
         attributes : dict
             Further fitted attributes.
+        *rounds : Rounds
+            What becomes of the loss when it has been minimised, if anything does.
         """
 
     # -- parameters ---------------------------------------------------------------------------------------------------
@@ -381,9 +397,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         SeparationWarning
             If ``C=inf`` and the end shows that classes are separated, so that there is no finite optimum.
         """
+        return self._fit_or_restore(X, y, sample_weight)
+
+    def _fit_or_restore(self, X: Any, y: Any, sample_weight: Any, **given: Any) -> Self:
+        """Fit, or be as before."""
         before = vars(self).copy()
         try:
-            self._fit(X, y, sample_weight)
+            self._fit(X, y, sample_weight, **given)
         except BaseException:
             # A refused or failed fit loses nothing that an earlier one had fitted.
             for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
@@ -392,7 +412,9 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Recorder | None = None) -> tuple[Problem, Run]:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, recorder: Recorder | None = None, offset: Any = None
+    ) -> tuple[Problem, Run]:
         """Prepare, plan, run; told to scikit-learn's callbacks or to a recorder. What was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
@@ -451,7 +473,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     def _problem(self, data: Ingested) -> tuple[Problem, dict[str, Any]]:
         """What is minimised, and the fitted attributes that the target tells."""
         X = data.X
-        loss, target, weight, alpha, entropy, n_outputs, attributes = self._target(data.y, data.weight, X)
+        loss, target, weight, alpha, constant, n_outputs, attributes, *rounds = self._target(data.y, data.weight, X)
         if weight is not None:
             total = (
                 arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
@@ -462,7 +484,18 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             target, weight = design.hold(target), design.hold(weight)
         start = self._start((design.size,) if n_outputs is None else (design.size, n_outputs))
         prepared = Prepared(design, target, weight)
-        return Problem(prepared, loss, alpha, entropy, start, self.tol, self.max_iter, int(self.verbose)), attributes
+        problem = Problem(
+            prepared,
+            loss,
+            alpha,
+            constant,
+            start,
+            self.tol,
+            self.max_iter,
+            int(self.verbose),
+            rounds=next(iter(rounds), None),
+        )
+        return problem, attributes
 
     def _refuse_not_finite(self, X: Any, design: Any) -> None:
         """Say what is not finite, and where; of rows in a file the error has said it."""
@@ -474,7 +507,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
         ended = run.reason in ("gradient", "precision")
-        unpenalised = problem.entropy is not None and not problem.alpha and problem.design.where == "memory"
+        unpenalised = problem.loss.separable and not problem.alpha and problem.design.where == "memory"
         if unpenalised and run.reason in ("gradient", "precision", "max_iter") and separated(run):
             warnings.warn(messages.separated(), SeparationWarning, stacklevel=5)
             return

@@ -61,7 +61,7 @@ def _found() -> tuple[Any, Any, tuple[str, ...]]:
 module, kernels, _here = _found()
 
 # what a sweep makes of predictions; as in _kernels_levels.h
-PLAIN, SQUARED, BINOMIAL, MULTINOMIAL, CURVED, GIVEN = 0, 1, 2, 3, 4, 5
+PLAIN, SQUARED, BINOMIAL, HUBER, POISSON, MULTINOMIAL, CURVED, GIVEN = range(8)
 # What sweeps for several outputs know.
 OUTPUT_KERNELS = PLAIN, MULTINOMIAL, CURVED, GIVEN
 # The kernels' kinds of numbers: as dtypes, which are the arrays' own objects as a rule and compared in no time.
@@ -116,7 +116,7 @@ def trials(loss: Any, y: Any, weight: Any, dtype: Any) -> Trials | None:
     """The compiled trials of a loss at predictions of a dtype, where it has a row and the kernels can read the arrays."""
     if kernels is None or loss.kernel is None or not takes(dtype, (weight,) if loss.coupled else (y, weight)):
         return None
-    return Trials(loss.kernel, y, weight, dtype) if np.ndim(y) == 1 and (not loss.coupled or coded(y)) else None
+    return Trials(loss, y, weight, dtype) if np.ndim(y) == 1 and (not loss.coupled or coded(y)) else None
 
 
 class Trials:
@@ -124,8 +124,8 @@ class Trials:
 
     Parameters
     ----------
-    kernel : int
-        The loss.
+    loss : loss
+        One that has a kernel.
     y : ndarray of shape (n_samples,)
         In the dtype of the predictions, or indices of classes.
     weight : ndarray of shape (n_samples,) or None
@@ -133,8 +133,9 @@ class Trials:
         Of the predictions.
     """
 
-    def __init__(self, kernel: int, y: Array, weight: Array | None, dtype: Any) -> None:
-        self.kernel, self.y, self.weight, self.size = kernel, y, weight, np.dtype(dtype).itemsize
+    def __init__(self, loss: Any, y: Array, weight: Array | None, dtype: Any) -> None:
+        self.kernel, self.numbers, self.y, self.weight = loss.kernel, loss.numbers, y, weight
+        self.size = np.dtype(dtype).itemsize
 
     def takes(self, base: Array, predictors: Sequence[Array]) -> bool:
         """Whether predictions and predictors are such as the kernels read."""
@@ -153,7 +154,7 @@ class Trials:
         if n < len(self.y):
             parts = tuple([None if array is None else array[s] for array in parts])
         k = 1 if base.ndim == 1 else base.shape[1]
-        return self.kernel, self.size, n, k, *(*a, 0.0, 0.0)[:2], *parts
+        return self.kernel, self.size, n, k, *(*a, 0.0, 0.0)[:2], *parts[:2], self.numbers, *parts[2:]
 
     def __call__(
         self, s: slice, base: Array, a: Any, predictors: Sequence[Array], arrays: Sequence[Any]

@@ -247,8 +247,11 @@ class Run:
         return 100 * self.rounding.eps * (abs(value) + math.sqrt(abs(value) * self.stopping.null_loss))
 
     def smoothness(self) -> float:
-        """L: the largest eigenvalue of the objective's curvature bound in the run's metric."""
-        return largest_eigenvalue(self.objective.curvature_product, self.metric, self.point.coef.shape)
+        """L: the largest eigenvalue of the objective's curvature bound in the run's metric; without a bound, of the Hessian where the run is."""
+        here = self.objective.at(self.history.best_coef) if self.reason == "diverged" else self.base or self.point
+        return largest_eigenvalue(
+            lambda coef: self.objective.curvature_product(coef, here), self.metric, here.coef.shape
+        )
 
     @property
     def coef(self) -> Array:

@@ -76,13 +76,14 @@ class Function:
         self.anchor = np.clip(coef, self.low, self.high)
         return FunctionPoint(self, self.anchor)
 
-    def curvature_product(self, coef: Array) -> Array:
-        """H @ coef by the change of the gradient, H the Hessian at the place that was last asked for."""
+    def curvature_product(self, coef: Array, at: Any = None) -> Array:
+        """H @ coef by the change of the gradient, H the Hessian at a point, or at the place that was last asked for."""
+        anchor = self.anchor if at is None else at.coef
         size = float(np.linalg.norm(coef))
         if not size:
             return np.zeros_like(coef)
-        h = SCHEMES["2-point"] * max(1.0, float(np.linalg.norm(self.anchor))) / size
-        gradients = [FunctionPoint(self, self.anchor + t * coef).full for t in (h, -h)]
+        h = SCHEMES["2-point"] * max(1.0, float(np.linalg.norm(anchor))) / size
+        gradients = [FunctionPoint(self, anchor + t * coef).full for t in (h, -h)]
         return (gradients[0] - gradients[1]) / (2 * h)
 
     # -- the user's functions

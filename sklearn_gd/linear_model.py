@@ -19,6 +19,7 @@ from ._checks import check_number
 from .arrays import beside, cast, class_totals, in_units, is_elsewhere, looked_up, namespace, on_host
 from .base import BaseGD, Target, lazy_on_dask
 from .losses import Binomial, HalfSquaredError, Multinomial
+from .plan import Constant
 from .protocols import Array, Momentum, StepRule
 from .workers import accuracy, encode_blocks, is_dask, r2
 
@@ -720,8 +721,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         entropy = float(-(present * np.log(present)).sum()) if self.fit_intercept else math.log(k)
         attributes = {"classes_": classes}
         if k == 2:
-            return Binomial(), cast(2 * index - 1, X.dtype), weight, alpha, entropy, None, attributes
-        return Multinomial(), index, weight, alpha, entropy, k, attributes
+            return Binomial(), cast(2 * index - 1, X.dtype), weight, alpha, Constant(entropy), None, attributes
+        return Multinomial(), index, weight, alpha, Constant(entropy), k, attributes
 
     def _shaped(self, coef: Array, intercept: Array) -> tuple[Array, Any]:
         return (coef[None, :], np.reshape(intercept, (1,))) if coef.ndim == 1 else (coef, intercept)

@@ -1,6 +1,6 @@
 """Pointwise losses: what one prediction costs, and its first two derivatives.
 
-Two uses: the half squared error of `GDLinearRegression`, the log losses of `GDLogisticRegression`.
+Two uses: what the estimators minimise, a loss each or two; and losses of one's own (see the documentation, "Extend").
 
 Conventions, stated once for all of them: ``raw`` is the prediction in the link space, shape (n_samples,) or
 (n_samples, n_outputs); every derivative is with respect to ``raw``; ``weight`` is None or one factor a sample.
@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import compiled
-from .arrays import dot, entries, into, less_one_at, namespace, picked, row_max, row_sums, stacked
+from .arrays import alike, cast, dot, entries, into, less_one_at, namespace, picked, row_max, row_sums, stacked
 from .protocols import Array
 
-__all__ = ["LOSSES", "Binomial", "HalfSquaredError", "Multinomial"]
+__all__ = ["LOSSES", "Binomial", "HalfPoisson", "HalfSquaredError", "Huber", "Multinomial"]
 
 #: values, slopes and second derivatives of the samples
 Derivatives: TypeAlias = tuple[Array, Array | None, Array | None]
@@ -33,6 +33,11 @@ class PointwiseLoss:
     """
 
     kernel: int | None = None  # its row in the table of compiled losses; None for NumPy
+    numbers: Any = None  # its own, four of them, as the compiled loss reads them; None where it has none
+    bounded = True  # whether `curvature` is an upper bound; else it is that of the best constant prediction
+    # Whether the optimum may be at infinity. Then ``margins(y, change)`` says how far each sample goes to its infimum as raw predictions
+    # change: a direction that takes some sample there, and none away, leaves no finite optimum.
+    separable = False
     coupled = False  # whether the outputs of a sample share a loss: then targets are indices, and second derivatives are no diagonal
 
     def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
@@ -58,6 +63,13 @@ class PointwiseLoss:
 def spread(weight: Array, like: Array) -> Array:
     """Weights, one a sample, in a shape that multiplies `like`."""
     return weight if like.ndim == 1 else weight[:, None]
+
+
+def own(number: Any, raw: Array) -> Any:
+    """A loss's own number, or one for each output, in the arithmetic of the predictions."""
+    if np.ndim(number) == 0:
+        return number
+    return number.astype(raw.dtype, copy=False) if isinstance(raw, np.ndarray) else alike(number, raw)
 
 
 class HalfSquaredError(PointwiseLoss):
@@ -89,6 +101,7 @@ class Binomial(PointwiseLoss):
 
     curvature = 0.25  # σ(1 − σ) has its maximum 1/4 at raw = 0 (Böhning and Lindsay, 1988)
     kernel: int | None = compiled.BINOMIAL
+    separable = True
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         xp = namespace(raw)
@@ -109,6 +122,106 @@ class Binomial(PointwiseLoss):
         tail *= right
         return value, slope, tail
 
+    def margins(self, y: Array, change: Array) -> Array:
+        return y * change
+
+
+class Huber(PointwiseLoss):
+    """factor·H(raw − y) + tilt·(raw − y) + level, summed over the outputs, H(r) = ½ r² up to the threshold and threshold·(|r| − threshold/2) beyond.
+
+    With factor 1 alone the loss of Huber (1964). With factor 1/(2·threshold) and tilt ½ − q the loss of the quantile q, its kink
+    rounded off within the threshold (He, Pan, Tan and Zhou, 2023).
+
+    Parameters
+    ----------
+    threshold, factor, tilt, level : float or ndarray of shape (n_outputs,)
+    curvature : float or None
+        That of the best constant prediction; None for the bound, which is the factor.
+
+    References
+    ----------
+    P. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35, 1964, doi:10.1214/aoms/1177703732.
+
+    X. He, X. Pan, K. Tan and W. Zhou, "Smoothed quantile regression with large-scale inference", Journal of Econometrics 232, 2023,
+    doi:10.1016/j.jeconom.2021.07.010.
+    """
+
+    def __init__(
+        self,
+        threshold: Any = 1.35,
+        factor: Any = 1.0,
+        tilt: Any = 0.0,
+        level: Any = 0.0,
+        curvature: float | None = None,
+    ) -> None:
+        self.curvature, self.bounded = curvature or 0.0, curvature is None
+        self.become(threshold, factor, tilt, level)
+
+    kernel: int | None = compiled.HUBER
+
+    def become(self, threshold: Any, factor: Any, tilt: Any = 0.0, level: Any = 0.0) -> None:
+        """Take other numbers, for all who have this loss: what was known of it at any point is to be forgotten."""
+        self.threshold, self.factor, self.tilt, self.level = own = threshold, factor, tilt, level
+        if self.bounded:
+            self.curvature = float(np.max(factor))
+        if any(np.ndim(number) for number in own):
+            self.kernel = self.numbers = None
+        elif self.numbers is None:
+            self.numbers = np.array(own, dtype=np.float64)
+        else:
+            self.numbers[:] = own  # where compiled searches read them
+
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
+        xp = namespace(raw)
+        numbers = self.threshold, self.factor, self.tilt, self.level
+        threshold, factor, tilt, level = (own(number, raw) for number in numbers)
+        residual = raw - y
+        size = xp.abs(residual)
+        within = xp.minimum(size, threshold)
+        value = factor * within * (size - 0.5 * within) + tilt * residual + level
+        if value.ndim == 2:
+            value = xp.sum(value, axis=1)
+        if not order:
+            return value, None, None
+        slope = factor * xp.copysign(within, residual) + tilt
+        if order == 1:
+            return value, slope, None
+        return value, slope, factor * cast(size <= threshold, raw.dtype)
+
+
+class HalfPoisson(PointwiseLoss):
+    """factor·(exp(raw) − y + y (log y − raw)): half the Poisson deviance of the mean exp(raw), y at least 0.
+
+    Parameters
+    ----------
+    mean : float
+        Of the targets: the second derivative has no bound, and this is that of the best constant prediction.
+    factor : float
+    """
+
+    bounded = False
+    kernel: int | None = compiled.POISSON
+    separable = True
+
+    def __init__(self, mean: float = 1.0, factor: float = 1.0) -> None:
+        self.mean, self.factor = mean, factor
+        self.curvature = mean * factor
+        self.numbers = np.array([factor, 0.0, 0.0, 0.0])
+
+    def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
+        xp = namespace(raw)
+        mean = xp.exp(raw)
+        # 0 log 0 = 0
+        relative = xp.where(y > 0, xp.log(xp.where(y > 0, y, 1.0)) - raw, xp.zeros_like(raw))
+        value = self.factor * (mean - y + y * relative)
+        if not order:
+            return value, None, None
+        return value, self.factor * (mean - y), self.factor * mean if order == 2 else None
+
+    def margins(self, y: Array, change: Array) -> Array:
+        # samples without an event may go to a mean of 0, the others nowhere
+        return np.where(y > 0, -np.abs(change), -change)
+
 
 class Multinomial(PointwiseLoss):
     """logsumexp(raw) − raw[y] with ``y`` the index of the class, raw of shape (n_samples, n_classes).
@@ -117,6 +230,7 @@ class Multinomial(PointwiseLoss):
     """
 
     kernel: int | None = compiled.MULTINOMIAL
+    separable = True
     coupled = True
     curvature = 0.5  # diag(p) − ppᵀ ≤ ½ (I − 11ᵀ/K) (Böhning, 1992), whose largest eigenvalue is ½
 
@@ -149,5 +263,16 @@ class Multinomial(PointwiseLoss):
         """The Hessian's diagonal, from the second derivatives, which are the probabilities."""
         return second_derivative * (1 - second_derivative)
 
+    def margins(self, y: Array, change: Array) -> Array:
+        """The log-odds of each sample's class against every other."""
+        own = np.take_along_axis(change, y[:, None], axis=1)
+        return np.delete((own - change).ravel(), np.arange(len(y)) * change.shape[1] + y)
 
-LOSSES = {"half_squared_error": HalfSquaredError, "binomial": Binomial, "multinomial": Multinomial}
+
+LOSSES = {
+    "half_squared_error": HalfSquaredError,
+    "binomial": Binomial,
+    "multinomial": Multinomial,
+    "huber": Huber,
+    "half_poisson": HalfPoisson,
+}

@@ -224,6 +224,16 @@ def separated() -> str:
     )
 
 
+def negative_counts(low: float) -> str:
+    """The text for a target of Poisson regression that is below zero."""
+    return f"y must not be negative: it is counts or rates, and its smallest value is {low:.3g}."
+
+
+def no_events() -> str:
+    """The text for a target of Poisson regression that is zero everywhere."""
+    return "y is zero in every sample that has a weight: the best mean is 0, whose logarithm no coefficients have. At least one must be positive."
+
+
 def cluster_lost(error: BaseException) -> str:
     """The text for a Dask cluster that has gone."""
     return (

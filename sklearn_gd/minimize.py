@@ -520,7 +520,6 @@ class Method:
             if run.reason in ("max_iter", "precision", "diverged"):
                 differs = self._disagreement(function, place)
             if rule.scheduled and run.reason in ("diverged", "max_iter"):
-                function.at(run.coef)  # the curvature there
                 largest = run.smoothness()
                 limit = 2 / largest if largest > 0 else None
         message = messages.function_end(run, rule, limit)

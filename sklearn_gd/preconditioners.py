@@ -236,7 +236,7 @@ class Full(Centred):
     centre : ndarray of shape (p,)
     weight_sum : float
         The curvature of the loss in the intercept at the centre; 0 without an intercept.
-    alpha : float
+    alpha : float or ndarray of shape (p,)
         The penalty's curvature.
     eps : float
         The precision of the arithmetic in which the matrix was computed.
@@ -259,15 +259,14 @@ class Full(Centred):
         matrix: Array,
         centre: Array,
         weight_sum: float,
-        alpha: float,
+        alpha: Any,
         eps: float,
         without: Any = None,
     ) -> None:
         super().__init__(centre, weight_sum)
         p = matrix.shape[0]
         without = constant(matrix.diagonal(), centre, weight_sum) if without is None else without
-        if alpha:
-            matrix.flat[:: p + 1] += alpha
+        matrix.flat[:: p + 1] += alpha
         self.root = root_of(matrix.diagonal(), without)
         matrix *= self.root
         matrix *= self.root[:, None]

@@ -115,8 +115,8 @@ class Objective(Protocol):
     def at(self, coef: Array) -> Point:
         """The point at some coefficients."""
 
-    def curvature_product(self, coef: Array) -> Array:
-        """(A bound of the Hessian) @ coef."""
+    def curvature_product(self, coef: Array, at: Any = None) -> Array:
+        """(A bound of the Hessian, or, where there is none, the Hessian at a point) @ coef."""
 
 
 # ------------------------------------------------------------------------------------- the parts of the method tower
@@ -225,8 +225,13 @@ class Recorder(Callback, Protocol):
 class Loss(Protocol):
     """Pointwise; never sees X. See `losses`."""
 
-    curvature: float  # an upper bound of the second derivative in the raw prediction
+    curvature: (
+        float  # an upper bound of the second derivative in the raw prediction; where there is none, a typical one
+    )
+    bounded: bool  # whether it is a bound
     kernel: int | None  # its row in the table of compiled losses
+    numbers: Any  # its own, as the compiled loss reads them
+    separable: bool  # whether its optimum may be at infinity
     coupled: bool  # whether the outputs of a sample share it
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
@@ -251,8 +256,14 @@ class Penalty(Protocol):
     def add_gradient(self, coef: Array, gradient: Array) -> None:
         """Add the penalty's gradient, in place."""
 
-    def inner(self, a: Array, b: Array) -> float:
-        """aᵀ (Hessian) b."""
+    def add_product(self, at: Array, coef: Array, out: Array) -> None:
+        """Add the Hessian at some coefficients times others, in place."""
+
+    def curvature(self, at: Array) -> Any:
+        """The second derivative in each coefficient at some."""
+
+    def along(self, origin: Array, vectors: Any) -> Any:
+        """Value, gradient and Hessian in the subspace of some vectors."""
 
 
 #: Second moments of the rows about their centre

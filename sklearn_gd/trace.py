@@ -125,11 +125,12 @@ def steepest(trace: Trace) -> tuple[float, Array]:
     """L, to rounding: the largest eigenvalue of the objective's curvature bound in the run's metric, and its eigenvector.
 
     The bound is the Hessian for squared error; for the log losses that of Böhning and Lindsay (1988), which the Hessian
-    never exceeds.
+    never exceeds. Where a loss has none, it is the Hessian where the run ended.
     """
     shape = trace.problem.start.shape
     size = int(np.prod(shape))
-    apply = in_metric(trace.problem.model.curvature_product, trace.run.metric, shape)
+    model, here = trace.problem.model, trace.problem.model.at(trace.run.coef)
+    apply = in_metric(lambda coef: model.curvature_product(coef, here), trace.run.metric, shape)
     if size <= DENSE:
         matrix = np.stack([apply(column) for column in np.eye(size)])
         values, vectors = scipy.linalg.eigh((matrix + matrix.T) / 2)

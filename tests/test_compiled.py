@@ -130,7 +130,7 @@ def test_sparse_rows_that_the_kernels_do_not_read_are_multiplied_by_scipy(change
 def test_a_sparse_sweep_refuses_rows_and_arrays_that_are_not_there(part, message):
     rows, at, x = np.array([0, 1, 2, 3], dtype=np.int32), np.zeros(3, dtype=np.int32), np.ones(3)
     coef = np.zeros(3 if "expected" in message else 4)
-    arrays = rows, at, x, coef, 0.0, None, None, None, np.zeros(4), None
+    arrays = rows, at, x, coef, 0.0, None, None, None, None, np.zeros(4), None
     with pytest.raises(ValueError, match=message):
         compiled.kernels.sparse_sweep(compiled.PLAIN, 8, 3, 4, 3, *part, *arrays)
     with pytest.raises(ValueError, match="is None"):
@@ -378,7 +378,7 @@ def test_what_is_not_finite_stays_so(bad):
 @needs_kernels
 def test_buffers_of_another_size_are_refused():
     with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 24"):
-        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, np.zeros(3), None)
+        compiled.kernels.sweep(0, 8, 1, 3, np.ones(3), np.ones(2), 0.0, None, None, None, np.zeros(3), None)
     with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
         compiled.kernels.gram(8, 2, np.ones((3, 1)), None, None, np.zeros(1), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="an array of 2 rows of numbers of 8 bytes is needed"):
@@ -390,11 +390,11 @@ def test_buffers_of_another_size_are_refused():
 @needs_kernels
 def test_arguments_that_make_no_sense_are_refused():
     y, coef, out = np.ones(3), np.ones(1), np.zeros(1)
-    arguments = 8, 3, 1, y, coef, 0.0, y, None, out, None
-    with pytest.raises(ValueError, match="no loss of kind 6"):
-        compiled.kernels.sweep(6, *arguments)
+    arguments = 8, 3, 1, y, coef, 0.0, y, None, None, out, None
+    with pytest.raises(ValueError, match="no loss of kind 8"):
+        compiled.kernels.sweep(8, *arguments)
     with pytest.raises(ValueError, match="numbers of 2 bytes, expected 4 or 8"):
-        compiled.kernels.sweep(compiled.SQUARED, 2, 3, 1, y.astype(np.float16), coef, 0.0, None, None, out, None)
+        compiled.kernels.sweep(compiled.SQUARED, 2, 3, 1, y.astype(np.float16), coef, 0.0, None, None, None, out, None)
     with pytest.raises(TypeError, match="the arguments are f s n p X:Rnp"):
         compiled.kernels.sweep(compiled.SQUARED, *arguments[:-1])
     with pytest.raises(TypeError, match="the arguments are f s n p X:Rnp"):
@@ -402,13 +402,13 @@ def test_arguments_that_make_no_sense_are_refused():
     with pytest.raises(TypeError, match="float"):
         compiled.kernels.sweep(compiled.SQUARED, 8.5, *arguments[1:])
     with pytest.raises(ValueError, match="a buffer of 24 bytes"):
-        compiled.kernels.sweep(compiled.SQUARED, 8, 3, 1, y, np.ones(3), 0.0, y, None, out, None)
+        compiled.kernels.sweep(compiled.SQUARED, 8, 3, 1, y, np.ones(3), 0.0, y, None, None, out, None)
     with pytest.raises(ValueError, match="is None"):
         compiled.kernels.sweep(compiled.SQUARED, *arguments[:6], None, *arguments[7:])
     read_only = np.zeros(1)
     read_only.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
-        compiled.kernels.sweep(compiled.SQUARED, *arguments[:8], read_only, None)
+        compiled.kernels.sweep(compiled.SQUARED, *arguments[:9], read_only, None)
     with pytest.raises(ValueError, match="3 directions"):
         compiled.kernels.plane(8, 3, 3, 1, y, np.ones(4), np.ones(4), y, None, out, None)
     with pytest.raises(ValueError, match="square"):

@@ -138,7 +138,7 @@ class DenseDesign(RowBlocks):
             for s, X in self._rows(chunk):
                 y, weight, raw = rows_of(s, what.y, what.weight, what.raw)
                 more, total = compiled.kernels.sweep(
-                    what.kernel, size, len(X), p, X, w, intercept, y, weight, gradient[:p], raw
+                    what.kernel, size, len(X), p, X, w, intercept, y, weight, what.numbers, gradient[:p], raw
                 )
                 value += more
                 if self.fit_intercept:

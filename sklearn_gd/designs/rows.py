@@ -681,7 +681,7 @@ class About:
 class Plain:
     """The predictions themselves, times the weights: what a sweep makes a Hessian product of."""
 
-    kernel = compiled.PLAIN
+    kernel, numbers = compiled.PLAIN, None
     y = cells = None
 
     def __init__(self, weight: Array | None, raw: Array | None = None) -> None:

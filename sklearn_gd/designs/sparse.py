@@ -18,7 +18,7 @@ __all__ = ["SparseDesign"]
 
 
 # What the compiled sweep knows.
-KERNELS = compiled.PLAIN, compiled.SQUARED, compiled.BINOMIAL, compiled.GIVEN
+KERNELS = compiled.PLAIN, compiled.SQUARED, compiled.BINOMIAL, compiled.HUBER, compiled.POISSON, compiled.GIVEN
 # Stored values that make a part of a compiled pass worth a thread, see `rows.LIGHT_BYTES`.
 PART_VALUES = 1 << 18
 # Stored values that tell how they are spread over the columns.
@@ -108,7 +108,7 @@ class SparseDesign(RowBlocks):
         p, (w, b) = self.n_features, (None, None) if coef is None else self.split(coef)
         w = None if w is None else np.ascontiguousarray(w)
         b = np.zeros(shape) if b is None else np.asarray(b, order="C")
-        arrays = what.y, what.weight, what.cells
+        of_samples = what.y, what.weight, what.cells
 
         def task(chunk: slice) -> tuple[float, Any]:
             out = np.zeros((self.size, *shape)) if gradient else None
@@ -116,11 +116,20 @@ class SparseDesign(RowBlocks):
             if shape:
                 totals = None if out is None else np.zeros(shape)
                 value = compiled.kernels.sparse_outputs(
-                    what.kernel, shape[0], *self._rows(chunk), w, b, *arrays, into, totals, what.raw
+                    what.kernel, shape[0], *self._rows(chunk), w, b, *of_samples, into, totals, what.raw
                 )
             else:
                 value, totals = compiled.kernels.sparse_sweep(
-                    what.kernel, *self._rows(chunk), w, float(b), *arrays, into, what.raw
+                    what.kernel,
+                    *self._rows(chunk),
+                    w,
+                    float(b),
+                    what.y,
+                    what.weight,
+                    what.numbers,
+                    what.cells,
+                    into,
+                    what.raw,
                 )
             if out is None:
                 return value, 0.0

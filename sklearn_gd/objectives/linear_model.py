@@ -7,13 +7,14 @@ Two uses: every loss and every rule on a design in memory; the same with fewer w
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import compiled
-from ..arrays import cast, home, place_of, scalar
+from ..arrays import cast, home, place_of, scalar, total
+from ..penalties import Along
 from ..protocols import Array, Design, Loss, Penalty
 from .points import Direction, Point, Subspace
 from .samples import HessianProduct, SampleLoss, Slopes, Trial, moved, sums
@@ -48,8 +49,11 @@ class LinearModel:
     def at(self, coef: Array) -> ModelPoint:
         return ModelPoint(self, coef)
 
-    def curvature_product(self, coef: Array) -> Array:
-        """(curvature bound of the loss · [X 1]ᵀW[X 1] + penalty) @ coef: at least the Hessian, everywhere."""
+    def curvature_product(self, coef: Array, at: Any = None) -> Array:
+        """(curvature bound of the loss · [X 1]ᵀW[X 1] + penalty) @ coef, at least the Hessian; of a loss without one, the Hessian at a point."""
+        if at is not None and not self.loss.bounded:
+            product: Array = at.hessian_product(coef)
+            return product
         out = self.loss.curvature * self.design.normal(coef, self.weight)
         self.penalty.add_gradient(coef, out)
         return out
@@ -71,6 +75,16 @@ class LinearModel:
         gradient = gradient * self.mean
         self.penalty.add_gradient(coef, gradient)
         return gradient
+
+    def means(self, point: Any, of: Callable[[Array, Array], tuple[Array, ...]]) -> tuple[float, ...]:
+        """Weighted means over the samples of what `of` makes of targets and of the raw predictions at a point."""
+        raw = point.known().raw
+
+        def block(s: slice) -> tuple[Any, ...]:
+            weight = None if self.weight is None else self.weight[s]
+            return tuple(total(values, weight) for values in of(self.y[s, ...], raw[s, ...]))
+
+        return tuple(self.mean * float(each) for each in self.design.over_predictions(block))
 
     def trial(
         self, base: Array, a: Array | tuple[()], predictors: Sequence[Array], order: int, slopes: bool = True
@@ -239,7 +253,7 @@ class ModelPoint(Point):
         model = self.model
         out = model.design.sweep(HessianProduct(model.loss, model.weight, self.known(2).second_derivative), coef)[1]
         out *= model.mean
-        model.penalty.add_gradient(coef, out)
+        model.penalty.add_product(self.coef, coef, out)
         return out
 
     def release(self) -> None:
@@ -294,7 +308,7 @@ class ModelSubspace(Subspace):
 
     _predictors: Any = None
     _last: Any = None
-    _forms: Any = None
+    _along: Any = None
 
     def predictors(self) -> list[Array]:
         if self._predictors is None:
@@ -312,11 +326,8 @@ class ModelSubspace(Subspace):
         self._last = (a, trial)
         value = trial.value
         if model.penalty.alpha:
-            # the penalty's part is quadratic: its forms are computed once
-            start, along, forms = self._penalty_forms()
-            slopes = forms @ a
-            slopes += along
-            value += start + 0.5 * float((along + slopes) @ a)
+            own, slopes, forms = self._penalty()(a)
+            value += own
             if order:
                 gradient += slopes
             if order == 2:
@@ -352,14 +363,16 @@ class ModelSubspace(Subspace):
         if trials is None or not trials.takes(base, predictors) or not (model.design.one_block or trials.at_once(base)):
             return None
         arrays = [np.empty_like(base) for _ in range(3)]
-        start, along, forms = self._penalty_forms()
+        quadratic = self._penalty()
+        if not isinstance(quadratic, Along):
+            return None
+        start, along, forms = quadratic
         m = len(a) - 1
-        quadratic = model.mean, start, along[0], m * along[m], forms[0, 0], m * forms[0, m], m * forms[m, m]
-        *found, value, promised, match = trials.search(base, a, predictors, arrays, quadratic, goal)
+        sums = model.mean, start, along[0], m * along[m], forms[0, 0], m * forms[0, m], m * forms[m, m]
+        *found, value, promised, match = trials.search(base, a, predictors, arrays, sums, goal)
         a = np.array(found[: len(a)])
         # the value is the penalty's, too, which is subtracted to be added again where the point is
-        at = start + float((along + 0.5 * (forms @ a)) @ a)
-        self._last = (a, Trial(value - at, *arrays))
+        self._last = (a, Trial(value - quadratic(a)[0], *arrays))
         return a, promised, match
 
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
@@ -367,14 +380,12 @@ class ModelSubspace(Subspace):
         self._last = None
         return self.origin.model.trial(self.origin.known().raw, a, self.predictors(), order)
 
-    def _penalty_forms(self) -> tuple[float, Array, Array]:
-        if self._forms is None:
-            penalty, origin = self.origin.model.penalty, self.origin.coef
+    def _penalty(self) -> Any:
+        """The penalty's part, a function of the coordinates."""
+        if self._along is None:
             vectors = [direction.coef for direction in self.directions]
-            along = np.array([penalty.inner(d, origin) for d in vectors])
-            forms = np.array([[penalty.inner(d, e) for e in vectors] for d in vectors])
-            self._forms = penalty.value(origin), along, forms
-        return self._forms
+            self._along = self.origin.model.penalty.along(self.origin.coef, vectors)
+        return self._along
 
     def point(self, a: Array) -> ModelPoint:
         """The point at a; it carries its predictions where a search has computed the predictors."""
@@ -406,7 +417,7 @@ class DistantSubspace(ModelSubspace):
         found = self._found(a)
         if found is None:
             self.origin.release()
-            _, along, forms = self._penalty_forms()
+            _, along, forms = self._penalty()(np.zeros(len(a)))
             raw = self.origin.known().raw
             self._seen = self.origin.model.trials_ahead(raw, a, self.predictors(), along, forms, self.AHEAD)
             found = self._seen[0]

@@ -51,7 +51,7 @@ class Quadratic:
     def at(self, coef: Array) -> QuadraticPoint:
         return QuadraticPoint(self, coef)
 
-    def curvature_product(self, coef: Array) -> Array:
+    def curvature_product(self, coef: Array, at: Any = None) -> Array:
         return self.product(coef)
 
 

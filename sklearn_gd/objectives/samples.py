@@ -36,7 +36,8 @@ class SampleLoss:
     cells = None
 
     def __init__(self, loss: Loss, y: Array, weight: Array | None, raw: Array | None = None) -> None:
-        self.loss, self.y, self.weight, self.raw, self.kernel = loss, y, weight, raw, loss.kernel
+        self.loss, self.y, self.weight, self.raw = loss, y, weight, raw
+        self.kernel, self.numbers = loss.kernel, loss.numbers
 
     def __call__(self, s: slice, raw: Array) -> tuple[float, Array]:
         if self.raw is not None:
@@ -52,7 +53,7 @@ class SampleLoss:
 class HessianProduct:
     """The same of a product with the Hessian: the weighted second derivatives times a direction's predictions."""
 
-    y = raw = None
+    y = raw = numbers = None
 
     def __init__(self, loss: Loss, weight: Array | None, second_derivative: Any) -> None:
         self.loss, self.weight, self.cells = loss, weight, second_derivative
@@ -67,7 +68,7 @@ class HessianProduct:
 class Slopes:
     """The same of slopes that are known."""
 
-    y = weight = raw = None
+    y = weight = raw = numbers = None
     kernel = compiled.GIVEN
 
     def __init__(self, slope: Any) -> None:

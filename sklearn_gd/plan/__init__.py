@@ -15,14 +15,18 @@ from __future__ import annotations
 
 from .ending import NOTICED, as_stored, note_rounding, separated
 from .planning import Plan, Stage, plan_for
-from .problem import Prepared, Problem, explicit
+from .problem import Constant, Prepared, Problem, Rounds, explicit
+from .rounds import ScaleRounds
 from .stages import follow
 
 __all__ = [
     "NOTICED",
+    "Constant",
     "Plan",
     "Prepared",
     "Problem",
+    "Rounds",
+    "ScaleRounds",
     "Stage",
     "as_stored",
     "explicit",

@@ -18,11 +18,10 @@ from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
-from .problem import Problem, plane_descent
+from .problem import ENDED, Problem, plane_descent
 
 __all__ = ["NOTICED", "as_stored", "finer_metric", "hidden", "note_rounding", "separated", "settled"]
 
-ENDED = "gradient", "precision"
 # The part of the explained loss that is told to the user where it is left out, half of what is promised, 1e-3, because it is an estimate;
 # and what a fit aims at whose `tol` is smaller.
 NOTICED, AIM = 5e-4, 1e-6
@@ -206,7 +205,7 @@ NOT_LOST = 1e-2
 
 
 def separated(run: Run) -> bool:
-    """Whether a run on a log loss without a penalty shows that there is no finite optimum.
+    """Whether a run on a loss with margins, without a penalty, shows that there is no finite optimum.
 
     There is none where some direction lowers no sample's margin, the log-odds of its class against each other class, and raises one
     (Albert and Anderson, 1984). The coefficients are such a direction where all samples are classified right, or those of one class;
@@ -214,7 +213,9 @@ def separated(run: Run) -> bool:
     """
     model: Any = run.objective
     raw = run.base.known().raw
-    if margins(model.y, raw).min() > 0 or (raw.ndim == 2 and one_apart(model.y, raw, model.design.fit_intercept)):
+    if model.loss.margins(model.y, raw).min() > 0:
+        return True
+    if model.loss.coupled and one_apart(model.y, raw, model.design.fit_intercept):
         return True
     run.metric.prepare(run)  # curvatures fall by e in an iteration there
     gradient = run.base.gradient
@@ -226,7 +227,7 @@ def separated(run: Run) -> bool:
             length = np.abs(v[: model.design.n_features]).max() or 1.0
             directions.append(v * (-np.sign(np.vdot(v, gradient)) / (length * VARIES)))
     for direction in directions:
-        change = margins(model.y, model.design.forward(direction).astype(np.float64))
+        change = model.loss.margins(model.y, model.design.forward(direction).astype(np.float64))
         if change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max():
             return True
     return False
@@ -240,14 +241,6 @@ def one_apart(y: Array, raw: Array, shifted: bool) -> bool:
         if low > high and (shifted or low > 0 > high):
             return True
     return False
-
-
-def margins(y: Array, raw: Array) -> Array:
-    """The log-odds of each sample's class against the others, the least and the greatest of them first and last."""
-    if raw.ndim == 1:
-        return y * raw
-    own = np.take_along_axis(raw, y[:, None], axis=1)
-    return np.delete((own - raw).ravel(), np.arange(len(y)) * raw.shape[1] + y)
 
 
 def as_stored(problem: Problem, coef: Array) -> Array:

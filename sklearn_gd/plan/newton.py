@@ -35,16 +35,12 @@ def begun(problem: Problem, run: Run | None) -> Run:
     if run is not None:
         at_home(problem, run, problem.model)
         return run
-    if problem.outputs > 1:
+    if problem.loss.coupled:
         # what is common to all classes changes no probability, and the penalty is least without
         problem.start -= problem.start.mean(axis=1, keepdims=True)
     stopping = problem.stopping()
-    run = problem.run(problem.model, stopping)
-    if problem.start.any() and not run.point.keep().value < stopping.null_loss:
-        # Worse than nothing: where all samples are misclassified beyond doubt, there is no curvature to go by. The
-        # minimum is the same from everywhere.
-        run = problem.run(problem.model, stopping, np.zeros_like(problem.start))
-    return run
+    problem.move_start()
+    return problem.run(problem.model, stopping)
 
 
 def fixed(problem: Problem, run: Run | None, until: Until, name: str | None) -> Run:
@@ -243,16 +239,23 @@ class Sample:
         """The metric of the Hessian at a point, from a sample of rows."""
         problem, design = self.problem, self.problem.design
         second_derivative = point.known(2).second_derivative
-        if second_derivative.ndim == 2 and not needs_inner(problem):
+        if problem.loss.coupled and not needs_inner(problem):
             # few coefficients: their whole Hessian
             share = row_sums(problem.loss.hessian_diagonal(second_derivative))
             sample, part, weight = self._part(share, second_derivative)
             hessian, centre = sample.coupled_gram(part, part * (weight if np.ndim(weight) == 0 else weight[:, None]))
             return ZeroSum(Joint(hessian, centre, problem.alpha, design.fit_intercept, problem.sums_eps))
-        columns = problem.loss.hessian_diagonal(second_derivative)
+        columns, penalty = problem.loss.hessian_diagonal(second_derivative), problem.model.penalty.curvature(point.coef)
         if second_derivative.ndim == 1:
-            return self._block(columns)
-        return ZeroSum(PerOutput([self._block(columns[:, k]) for k in range(columns.shape[1])]))
+            return self._block(columns, penalty)
+        penalties = np.broadcast_to(penalty, (design.n_features, columns.shape[1])) if np.ndim(penalty) else None
+        each = PerOutput(
+            [
+                self._block(columns[:, k], penalty if penalties is None else penalties[:, k])
+                for k in range(columns.shape[1])
+            ]
+        )
+        return ZeroSum(each) if problem.loss.coupled else each
 
     def _part(self, share: Array, second_derivatives: Array) -> tuple[Design, Array, Any]:
         """The rows to use, drawn by their share of the Hessian but for their weights, their second derivatives, and their new weights."""
@@ -266,7 +269,7 @@ class Sample:
         weight = (weight if scalar else weight[rows]) * factor
         return design.take(rows), second_derivatives[rows], weight.astype(design.dtype, copy=False)
 
-    def _block(self, second_derivatives: Array) -> Full | Composed:
+    def _block(self, second_derivatives: Array, penalty: Any) -> Full | Composed:
         """The metric of one output."""
         design = self.problem.design
         sample, part, weight = self._part(second_derivatives, second_derivatives)
@@ -279,11 +282,11 @@ class Sample:
             # Every sample is where the loss is straight, as a start far from the targets may be: its bound knows a step.
             bound = design.gram(self.problem.weight)
             factor = self.problem.loss.curvature
-            return self._full(Curvature(factor * bound.matrix, bound.centre, factor * bound.weight_sum), None)
-        return self._full(gram, total)
+            return self._full(Curvature(factor * bound.matrix, bound.centre, factor * bound.weight_sum), None, penalty)
+        return self._full(gram, total, penalty)
 
-    def _full(self, gram: Moments, total: float | None) -> Full:
-        """The metric of a matrix of all rows, or of a sample whose share of the Hessian is `total`."""
+    def _full(self, gram: Moments, total: float | None, penalty: Any) -> Full:
+        """The metric of a matrix of all rows, or of a sample whose share of the Hessian is `total`, and of the penalty's second derivatives."""
         problem = self.problem
         matrix, weight_sum = gram.matrix, gram.weight_sum
         if total is not None:
@@ -293,7 +296,7 @@ class Sample:
         if problem.design.fit_intercept:  # all samples beyond doubt: an intercept without curvature
             weight_sum = max(weight_sum, problem.sums_eps * problem.loss.curvature)
         with whole_blas(len(matrix)):
-            return Full(matrix, gram.centre, weight_sum, problem.alpha, problem.sums_eps)
+            return Full(matrix, gram.centre, weight_sum, penalty, problem.sums_eps)
 
 
 #: Where the rows are, and whose sample is not `Sample`: a wing's line.

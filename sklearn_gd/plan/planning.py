@@ -219,7 +219,7 @@ def sketch(problem: Problem) -> Stage:
 
 def needs_inner(problem: Problem) -> bool:
     """Whether the whole Hessian over coupled outputs is too large to factorise."""
-    return problem.outputs > 1 and problem.start.size > JOINT
+    return problem.loss.coupled and problem.start.size > JOINT
 
 
 def sample_rows(problem: Problem) -> int:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -26,17 +27,21 @@ from ..protocols import Array, Callback, Design, Loss, Moments, Momentum, Norm, 
 from ..steps import PlaneSearch
 
 __all__ = [
+    "Constant",
     "Prepared",
     "Problem",
     "Until",
     "at_home",
     "explicit",
+    "in_rounds",
     "metric_for",
     "plane_descent",
     "positive_root",
     "rented",
 ]
 
+
+ENDED = "gradient", "precision"
 
 #: Whether to leave a run that has not ended, because something better is to be bought, for so many ``products``; None for never.
 Until: TypeAlias = Any
@@ -54,6 +59,15 @@ LARGE = 100.0
 SKETCH, SKETCH_NUMBERS = 256, 25_000_000
 # Numbers whose squares, and the sums of these, are below the range of float64.
 LEAST = 1e-150
+
+
+class Rounds(Protocol):
+    """What becomes of a loss; see `rounds`."""
+
+    penalty: Any  # in place of the L2 penalty, or None
+
+    def renew(self, run: Run) -> bool:
+        """Give the loss of a run that has ended its next numbers, and the run what its end is to be; False where there are none."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,21 @@ class Prepared:
     weight: Array | None
 
 
+class Constant(NamedTuple):
+    """The best constant prediction.
+
+    Attributes
+    ----------
+    loss : float
+        Its mean loss.
+    raw : float, ndarray of shape (n_outputs,) or None
+        Itself, where a fit that may start anywhere starts there: a loss without a bound of its curvature is a bad place at zero.
+    """
+
+    loss: float
+    raw: Any = None
+
+
 @dataclass
 class Problem:
     """What is minimised on prepared data, from where, and until when.
@@ -83,12 +112,14 @@ class Problem:
     prepared : Prepared
     loss : loss
     alpha : float
-    entropy : float or None
-        The loss of the best constant prediction, where that is a log loss.
+    constant : Constant or None
+        The best constant prediction, where the estimator knows it.
     start : ndarray
         Coefficients, the intercept last.
     tol, max_iter, verbose, callback
         As the estimator has them.
+    rounds : Rounds or None
+        What becomes of the loss when it has been minimised.
     form : Form
         The problem's coordinates.
     null_loss : float or None
@@ -98,12 +129,13 @@ class Problem:
     prepared: Prepared
     loss: Loss
     alpha: float
-    entropy: float | None
+    constant: Constant | None
     start: Array
     tol: float
     max_iter: int
     verbose: int = 0
     callback: Callback | None = None
+    rounds: Rounds | None = None
     form: Any = field(default_factory=Coefficients)
     model: LinearModel = field(init=False)
     null_loss: float | None = field(default=None, init=False)
@@ -115,7 +147,8 @@ class Problem:
         # sums over samples are in double precision; a device may have none
         self.sums_eps = self.eps if self.design.where == "device" else EPS
         model = MODELS.get(self.design.where, LinearModel)
-        self.model = model(self.design, self.loss, self.y, self.weight, L2(self.alpha, self.design.n_features))
+        self.penalty: Any = (self.rounds.penalty if self.rounds else None) or L2(self.alpha, self.design.n_features)
+        self.model = model(self.design, self.loss, self.y, self.weight, self.penalty)
 
     @functools.cached_property
     def middle(self) -> Any:
@@ -152,8 +185,8 @@ class Problem:
     @functools.cached_property
     def scale(self) -> float | Array:
         """The root of twice the loss of the best constant prediction, an output; who knows it already sets it."""
-        if self.entropy is not None:
-            return positive_root(2 * self.entropy)
+        if self.constant is not None:
+            return positive_root(2 * self.constant.loss)
         if not self.design.fit_intercept:
             return positive_root(mean(self.y * self.y, self.weight))
         centre = mean(self.y, self.weight)
@@ -190,6 +223,20 @@ class Problem:
         self.start = self.without_constant(self.start)
         norm = norm or self.diagonal
         return Stopping(norm, self.scale, self.tol, self.floor, self.eps, self.null_loss)
+
+    def move_start(self) -> None:
+        """Start from the best constant prediction rather than from a worse place: the minimum is the same from everywhere.
+
+        Where all samples are beyond doubt, or beyond all bounds, there is no curvature to go by.
+        """
+        known = self.constant
+        if known is None or not (self.start.any() or known.raw is not None):
+            return
+        if self.start.any() and self.model.at(self.start).keep().value < known.loss:
+            return
+        self.start = np.zeros_like(self.start)
+        if known.raw is not None and self.design.fit_intercept:
+            self.start[-1] = known.raw
 
     def without_constant(self, coef: Array) -> Array:
         """The same predictions by the intercept alone where columns are constant: metrics leave their coefficients where they are."""
@@ -297,8 +344,21 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric
-    descend(run, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback)
+    again = functools.partial(
+        descend, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback
+    )
+    in_rounds(problem.rounds, again(run), again)
     run.end_stage("coefficients", metric.name, type(rule).__name__, problem.design.passes)
+    return run
+
+
+def in_rounds(rounds: Rounds | None, run: Run, again: Callable[[Run], Any]) -> Run:
+    """Go on with a run that has ended, for as long as its loss is renewed."""
+    while rounds is not None and run.reason in ENDED and rounds.renew(run):
+        run.move(run.objective, run.base.coef)
+        run.base = run.point
+        run.metric.prepare(run)
+        again(run)
     return run
 
 

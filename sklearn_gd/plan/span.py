@@ -23,6 +23,7 @@ from ..losses import HalfSquaredError
 from ..objectives import Direction, LinearModel
 from ..objectives.linear_model import ModelPoint, ModelSubspace
 from ..objectives.samples import Slopes
+from ..penalties import Along
 from ..preconditioners import EPS, Diagonal, Identity
 from ..protocols import Array, Design
 from .problem import Problem, Until, rented
@@ -150,8 +151,8 @@ class SpanSubspace(ModelSubspace):
             [model.inner(q, d.coef, predictor) for d, predictor in zip(self.directions, self.predictors(), strict=True)]
         )
 
-    def _penalty_forms(self) -> tuple[float, Array, Array]:
-        if self._forms is None:
+    def _penalty(self) -> Along:
+        if self._along is None:
             model, origin, alpha = self.origin.model, self.origin, self.origin.model.penalty.alpha
             parts = [
                 model.apart(d.coef, predictor) for d, predictor in zip(self.directions, self.predictors(), strict=True)
@@ -159,8 +160,8 @@ class SpanSubspace(ModelSubspace):
             kernel, u = model.apart(origin.coef, origin.known().raw)
             along = alpha * np.array([np.vdot(u, other) for other, _ in parts])
             forms = alpha * np.array([[np.vdot(vector, other) for other, _ in parts] for _, vector in parts])
-            self._forms = 0.5 * alpha * float(np.vdot(u, kernel)), along, forms
-        return self._forms
+            self._along = Along(0.5 * alpha * float(np.vdot(u, kernel)), along, forms)
+        return self._along
 
 
 class SpanNewton(Identity):

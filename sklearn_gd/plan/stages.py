@@ -16,7 +16,7 @@ from .least_squares import gram, products, rounded
 from .newton import fixed, newton, newton_cg, sketch
 from .planning import Plan
 from .policy import buys, rest
-from .problem import Problem
+from .problem import Problem, in_rounds, plane_descent
 
 __all__ = ["WAYS", "Rent", "Way", "follow"]
 
@@ -81,6 +81,11 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = 
         run.end_stage(way.form, run.metric.name, way.rule, problem.design.passes, left)
         if run.reason is not None:
             break
+    if problem.rounds is not None:
+        steps = run.iteration
+        in_rounds(problem.rounds, run, functools.partial(plane_descent, problem))
+        if run.iteration > steps:
+            run.end_stage(way.form, run.metric.name, "plane search", problem.design.passes)
     return run
 
 

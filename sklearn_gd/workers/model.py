@@ -217,6 +217,21 @@ def block_product(model: LinearModel, far: Any, number: int, coef: Array, step: 
     return sweep(model.design, pointwise, [coef, step])
 
 
+def block_means(
+    model: LinearModel, far: Any, number: int, coef: Array, of: Callable[[Array, Array], tuple[Array, ...]]
+) -> tuple[float, ...]:
+    """One block's part of `LinearModel.means`, in sums."""
+
+    def pointwise(s: slice, raw: Array) -> tuple[float, Array]:
+        weight = None if model.weight is None else model.weight[s]
+        sums.append([total(values, weight) for values in of(model.y[s], raw)])
+        return 0.0, raw
+
+    sums: list[Any] = []
+    sweep(model.design, pointwise, [coef])
+    return tuple(map(sum, zip(*sums, strict=True)))
+
+
 class RemoteModel(LinearModel):
     """The formula of `LinearModel` over a design that is elsewhere.
 
@@ -244,13 +259,16 @@ class RemoteModel(LinearModel):
         trial = self.over_rows(block_trial, self.mean, draw, coef, *directions, add=add_trials)
         gradient, forms = trial.gradient * self.mean, trial.forms * self.mean
         self.penalty.add_gradient(coef, gradient)
-        forms += np.array([[self.penalty.inner(d, e) for e in directions] for d in directions]).reshape(forms.shape)
+        forms += self.penalty.along(coef, directions)(np.zeros(len(directions)))[2]
         return trial._replace(value=trial.value * self.mean + self.penalty.value(coef), gradient=gradient, forms=forms)
 
     def over_rows(self, task: Callable[..., Any], *args: Any, add: Callable[[Any], Any] = add_up) -> Any:
         """The sum of a task over the blocks, see `on_rows`."""
         self.design.passes += 1
         return self.design.sum_over_blocks(on_rows, task, self.loss, *args, rows=self.rows, add=add)
+
+    def means(self, point: Any, of: Callable[[Array, Array], tuple[Array, ...]]) -> tuple[float, ...]:
+        return tuple(self.mean * float(each) for each in self.over_rows(block_means, point.coef, of))
 
     def value_and_gradient(self, coef: Array, raw: Array | None = None) -> tuple[float, Array]:
         return self.try_at(coef, (), None)[:2]
@@ -286,7 +304,7 @@ class RemotePoint(Point):
     def hessian_product(self, coef: Array) -> Array:
         """H @ coef in one round trip."""
         out = self.model.over_rows(block_product, self.coef, coef)[1] * self.model.mean
-        self.model.penalty.add_gradient(coef, out)
+        self.model.penalty.add_product(self.coef, coef, out)
         return out
 
     def forget(self) -> None:

@@ -72,7 +72,7 @@ class RemoteSample(Sample):
         if self.size * design.work / design.n_samples * design.dtype.itemsize > START_BYTES:
             return problem.start
         parts = design.tasks(block_sample, model.mean, self.size / 2, rows=model.rows)
-        fit = problem.loss, design.fit_intercept, problem.alpha, problem.entropy, problem.start, problem.tol
+        fit = problem.loss, design.fit_intercept, problem.alpha, problem.constant, problem.start, problem.tol
         return compute_sum([deferred()(sample_fit, *fit, parts)])
 
     def metric(self, point: Any) -> Preconditioner:
@@ -85,10 +85,12 @@ class RemoteSample(Sample):
             return ZeroSum(Joint(hessian.copy(), centre, problem.alpha, problem.design.fit_intercept, problem.sums_eps))
         self._next(trial.totals)
         metrics = [
-            self._full(gram._replace(matrix=gram.matrix.copy()), None if self.whole else total)
+            self._full(gram._replace(matrix=gram.matrix.copy()), None if self.whole else total, problem.alpha)
             for gram, total in zip(trial.grams, trial.totals, strict=True)
         ]
-        return metrics[0] if problem.start.ndim == 1 else ZeroSum(PerOutput(metrics))
+        if problem.start.ndim == 1:
+            return metrics[0]
+        return ZeroSum(PerOutput(metrics)) if problem.loss.coupled else PerOutput(metrics)
 
 
 def block_sample(
@@ -101,7 +103,7 @@ def block_sample(
 
 
 def sample_fit(
-    loss: Loss, fit_intercept: bool, alpha: float, entropy: Any, start: Array, tol: float, parts: Sequence[Any]
+    loss: Loss, fit_intercept: bool, alpha: float, constant: Any, start: Array, tol: float, parts: Sequence[Any]
 ) -> Array:
     """The optimum of rows brought together, by the fit of data in memory."""
     blocks, targets, weights = zip(*parts, strict=True)
@@ -111,5 +113,5 @@ def sample_fit(
         return start
     share = (weight / weight.sum()).astype(X.dtype, copy=False)
     prepared = Prepared(design_for(X, fit_intercept), np.concatenate(targets), share)
-    problem = Problem(prepared, loss, alpha, entropy, start.copy(), max(tol, 1e-3), 100)
+    problem = Problem(prepared, loss, alpha, constant, start.copy(), max(tol, 1e-3), 100)
     return in_hessians(problem, None)[0].coef
