@@ -198,7 +198,9 @@ def _first_column(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def real(name: str, step: int) -> Data:
+    """Every `step`-th row, where there are a thousand."""
     X, y = REAL[name]()
+    step = step if len(y) >= 1_000 else 1
     return Data(np.asarray(X, dtype=np.float64)[::step], np.asarray(y, dtype=np.float64)[::step])
 
 
@@ -418,7 +420,7 @@ def races(quick: bool, seed: int = 0) -> Iterator[Race]:
         yield Race("quantiles", f"quantiles, nine, {n:,} × {p:,}", make, at_once, judge_quantiles, 3.0, certify)
     for name in list(REAL)[:: 3 if quick else 1]:
         for q in (0.5,) if quick else (0.5, 0.9):
-            make = partial(real, name, cut if quick and name not in ("linnerud",) else 1)
+            make = partial(real, name, cut)
             yield quantile_race("quantile, real data", f"{name}, raw", make, beside_both, q, 1.0)
 
     n = 678_000 // cut**2
@@ -437,7 +439,7 @@ def races(quick: bool, seed: int = 0) -> Iterator[Race]:
             fits, judge = partial(beside_glms, alpha), partial(judge_poisson, alpha)
             yield Race("Poisson", name, make, fits, judge, 1.0)
     for n, p, outliers, offset in HUBER[:: 6 if quick else 1]:
-        n = max(n // cut, 100)
+        n, p = max(n // cut, 100), min(p, 10) if quick else p
         name = f"{n:,} × {p:,}, outliers {outliers:.0%}, offsets {offset:g}"
         make = partial(huber_data, n, p, outliers, offset, seed)
         yield Race("Huber", f"Huber, {name}", make, beside_huber, judge_huber, 1.0)
@@ -587,7 +589,7 @@ def parser() -> argparse.ArgumentParser:
     add("--only", nargs="+", metavar="WORDS", help="races whose names begin so (all)")
     add("--seed", type=int, default=0, help="of the simulated data (0)")
     add("--repeats", type=int, help="rounds of what takes less than five seconds (5)")
-    add("--cap", type=float, metavar="S", help="seconds for a solver in a race (60)")
+    add("--cap", type=float, metavar="S", help="seconds for a solver in a race (60; 1 with --quick)")
     add(
         "--output",
         type=Path,
@@ -600,7 +602,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Measure, print and write; the record, as `report` reads it."""
     options = parser().parse_args(arguments)
-    options.cap = options.cap or (5.0 if options.quick else 60.0)
+    options.cap = options.cap or (1.0 if options.quick else 60.0)
     options.repeats = options.repeats or (2 if options.quick else 5)
     options.output.mkdir(parents=True, exist_ok=True)
     told = {name: getattr(options, name) for name in ("quick", "seed", "repeats", "cap")}

@@ -109,9 +109,7 @@ def quantes(X: np.ndarray, y: np.ndarray, quantile: float, tol: float, max_iter:
 # ---------------------------------------------------------------------------------------------------- Huber
 
 
-def huber_regressor(
-    X: Any, y: np.ndarray, alpha: float, epsilon: float, tol: float, max_iter: int = MANY
-) -> Solution:
+def huber_regressor(X: Any, y: np.ndarray, alpha: float, epsilon: float, tol: float, max_iter: int = MANY) -> Solution:
     """scikit-learn's, by L-BFGS; `alpha` beside the mean of the losses."""
     return _estimated(HuberRegressor(alpha=alpha * len(y), epsilon=epsilon, tol=tol, max_iter=max_iter).fit(X, y))
 

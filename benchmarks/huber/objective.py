@@ -32,7 +32,9 @@ class Objective(BaseObjective):
     def set_data(self, X, y, missing):
         self.X, self.y, self.sigma = X, y, None
         if self.scale == "optimum":
-            self.sigma = once(lambda: huber_optimum(X, y, self.alpha, self.epsilon)[2], "scale", X, y, self.alpha, self.epsilon)
+            self.sigma = once(
+                lambda: huber_optimum(X, y, self.alpha, self.epsilon)[2], "scale", X, y, self.alpha, self.epsilon
+            )
         self.best = once(self._best, X, y, self.alpha, self.epsilon, self.scale)
 
     def value(self, coef, intercept):
