@@ -284,7 +284,7 @@ def judge_quantiles(data: Data, coef: Any, intercept: Any) -> float:
 def beside_glms(alpha: float, data: Data, cap: float) -> dict[str, list[Fit]]:
     weight = data.sample_weight
     fits = {OURS: ours(partial(sklearn_gd.GDPoissonRegression, alpha=alpha), sample_weight=weight)}
-    options = {"alpha": alpha, "sample_weight": weight}
+    options: dict[str, Any] = {"alpha": alpha, "sample_weight": weight}
     for solver in ("newton-cholesky", "lbfgs"):
         fits[f"PoissonRegressor {solver}"] = ladder(rivals.poisson_regressor, solver=solver, **options)
     if rivals.there("glum"):
@@ -382,6 +382,11 @@ def poisson_data(n: int, p: int, density: float, rate: float, scaled: bool, seed
     return standardised(data) if scaled else data
 
 
+def claims_data(n: int, scaled: bool, seed: int) -> Data:
+    data = claims(n, seed)
+    return standardised(data) if scaled else data
+
+
 def huber_data(n: int, p: int, outliers: float, offset: float, seed: int) -> Data:
     rng = np.random.default_rng([seed, n, p, round(100 * outliers)])
     X = dense(n, p, rng)
@@ -425,8 +430,7 @@ def races(quick: bool, seed: int = 0) -> Iterator[Race]:
 
     n = 678_000 // cut**2
     for scaling, scaled in (("raw", False), ("standardised", True)):
-        maker = partial(claims, n, seed)
-        make = (lambda maker=maker: standardised(maker())) if scaled else maker
+        make = partial(claims_data, n, scaled, seed)
         fits, judge = partial(beside_glms, 0.0), partial(judge_poisson, 0.0)
         yield Race("Poisson", f"Poisson, claims, {n:,} × 40, {scaling}", make, fits, judge, 1.0)
     for n, p, density, alpha, rate in POISSON[:: 6 if quick else 1]:

@@ -95,7 +95,7 @@ def pyfixest(X: np.ndarray, y: np.ndarray, quantile: float, tol: float, method: 
 
 
 def quantes(X: np.ndarray, y: np.ndarray, quantile: float, tol: float, max_iter: int = MANY) -> Solution:
-    """conquer by its authors: the loss smoothed over a width, by Barzilai-Borwein steps; here over the square root of `tol`.
+    """Smoothed quantile regression (conquer) by its authors: smoothed here over the square root of `tol`.
 
     The smoothed optimum is as far above the true one as the width squared, about, and has to be found as well.
     """

@@ -540,7 +540,7 @@ def test_the_dual_program_has_the_primal_optimum(quantile, alpha):
 
 def test_a_program_that_is_not_solved_is_a_failure():
     data = losses.quantile_data(2_000, 10, seed=1)
-    with pytest.raises(RuntimeError, match="[Tt]ime limit"):
+    with pytest.raises(RuntimeError, match=r"[Tt]ime limit"):
         objectives.pinball_optimum(data.X, data.y, 0.5, time_limit=1e-9)
 
 
