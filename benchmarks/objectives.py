@@ -172,7 +172,7 @@ def huber_optimum(
     n, size = Z.shape
 
     def at(theta: np.ndarray) -> tuple[np.ndarray, float]:
-        return y - Z @ theta[:size], theta[size] if scale is None else scale
+        return y - Z @ theta[:size], float(theta[size]) if scale is None else scale
 
     def value(theta: np.ndarray) -> float:
         residual, sigma = at(theta)
@@ -194,7 +194,7 @@ def huber_optimum(
 
     # Reweighted least squares come near it from anywhere; a Newton step may take the scale to where hardly a residual is inside.
     theta = np.zeros(size)
-    theta[-1], sigma = np.median(y), scale
+    theta[-1], sigma = np.median(y), 1.0
     for _ in range(REWEIGHTED):
         distance = np.abs(y - Z @ theta)
         sigma = scale or best_scale(distance, epsilon)

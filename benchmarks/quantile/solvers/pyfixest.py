@@ -18,4 +18,5 @@ class Solver(Quantile):
         return self.penalised() or self.sparse()
 
     def fit(self, tol):
-        return Fit(*pyfixest(self.X, self.y, self.quantile, tol, self.method))
+        # below 1, it wants
+        return Fit(*pyfixest(self.X, self.y, self.quantile, min(tol, 0.1), self.method))
