@@ -95,6 +95,7 @@ def test_our_solvers_are_all_there(curves):
         solvers = set(rows["solver_name"])
         assert {f"GD[preconditioner={name}]" for name in ("auto", *PRECONDITIONERS)} <= solvers
         searches = {name for name, rule in RULES.items() if not rule.scheduled and name != "auto"}
+        searches -= {"silver"} if benchmark == "poisson" else set()  # it diverges where the curvature has no bound
         assert {f"GD-rule[momentum=auto,rule={name}]" for name in searches} <= solvers
         if benchmark in {"least_squares", "logistic"}:  # whose curvature has a bound
             assert {f"GD-textbook[columns={name}]" for name in ("raw", "standardised")} <= solvers

@@ -18,8 +18,9 @@ class Solver(Huber):
     requirements = ["pip::sklearn-gd"]
 
     def get_next(self, previous):
-        # A silver schedule is good after 2ᵏ − 1 steps.
-        return 2 * previous + 1 if getattr(self, "rule", None) == "silver" else super().get_next(previous)
+        # The scale is renewed when the loss at the last one is minimised: on the level stretch before, smaller strides would look
+        # stuck. And a silver schedule is good after 2ᵏ − 1 steps.
+        return 2 * previous + 1
 
     def fit(self, n_iter):
         return self.descended(learning_rate=self.rule, momentum=self.momentum, tol=0.0, max_iter=n_iter)
