@@ -517,12 +517,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if left_out > max(NOTICED, self.tol):
                 warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
-            text = messages.diverged(run, rule, 2 / run.smoothness())
+            text = messages.diverged(run, rule, 2 / (run.smoothness() or math.nan))
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
             warnings.warn(text, DivergenceWarning, stacklevel=5)
         elif run.reason == "max_iter":
-            limit = 2 / run.smoothness() if rule.scheduled else None
+            largest = run.smoothness() if rule.scheduled else 0.0  # none where the loss is straight
+            limit = 2 / largest if largest > 0 else None
             warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class PointwiseLoss:
     # Whether the optimum may be at infinity. Then ``margins(y, change)`` says how far each sample goes to its infimum as raw predictions
     # change: a direction that takes some sample there, and none away, leaves no finite optimum.
     separable = False
+    straight = False  # whether its second derivative is zero on whole intervals
     coupled = False  # whether the outputs of a sample share a loss: then targets are indices, and second derivatives are no diagonal
 
     def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
@@ -158,6 +159,7 @@ class Huber(PointwiseLoss):
         self.become(threshold, factor, tilt, level)
 
     kernel: int | None = compiled.HUBER
+    straight = True
 
     def become(self, threshold: Any, factor: Any, tilt: Any = 0.0, level: Any = 0.0) -> None:
         """Take other numbers, for all who have this loss: what was known of it at any point is to be forgotten."""

@@ -98,6 +98,12 @@ class L1:
         within = np.minimum(size, self.threshold)
         return self.alpha * float((size - within + 0.5 * (within * within / self.threshold + self.threshold)).sum())
 
+    def primal_and_dual(self, coef: Array) -> tuple[Array, Array]:
+        """The penalty of each output with its kink, and coefficients times the slopes of that without."""
+        w = coef[: self.n_features]
+        dual: Array = self.alpha * (w * np.clip(w / self.threshold, -1, 1)).sum(axis=0)
+        return self.alpha * np.abs(w).sum(axis=0), dual
+
     def add_gradient(self, coef: Array, gradient: Array) -> None:
         """Add the penalty's gradient to `gradient`, in place."""
         gradient[: self.n_features] += self.alpha * np.clip(coef[: self.n_features] / self.threshold, -1, 1)

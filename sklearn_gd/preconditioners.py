@@ -217,6 +217,11 @@ class Diagonal(Centred):
         w *= root
         w *= root
 
+    def size(self, coef: Array) -> float:
+        """The norm of coefficients of features that goes with that of gradients: their product bounds the inner product."""
+        used = self.root > 0
+        return float(np.linalg.norm(coef[: len(used)][used].T / self.root[used]))
+
     def solve_half(self, u: Array) -> Array:
         return (self.root * u.T).T
 

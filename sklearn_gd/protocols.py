@@ -232,6 +232,7 @@ class Loss(Protocol):
     kernel: int | None  # its row in the table of compiled losses
     numbers: Any  # its own, as the compiled loss reads them
     separable: bool  # whether its optimum may be at infinity
+    straight: bool  # whether its second derivative is zero on whole intervals
     coupled: bool  # whether the outputs of a sample share it
 
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:

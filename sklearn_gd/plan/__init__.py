@@ -16,7 +16,7 @@ from __future__ import annotations
 from .ending import NOTICED, as_stored, note_rounding, separated
 from .planning import Plan, Stage, plan_for
 from .problem import Constant, Prepared, Problem, Rounds, explicit
-from .rounds import ScaleRounds
+from .rounds import ScaleRounds, SmoothingRounds
 from .stages import follow
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Problem",
     "Rounds",
     "ScaleRounds",
+    "SmoothingRounds",
     "Stage",
     "as_stored",
     "explicit",

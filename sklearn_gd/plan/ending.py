@@ -19,6 +19,7 @@ from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
 from .problem import ENDED, Problem, plane_descent
+from .rounds import SmoothingRounds
 
 __all__ = ["NOTICED", "as_stored", "finer_metric", "hidden", "note_rounding", "separated", "settled"]
 
@@ -253,7 +254,7 @@ def as_stored(problem: Problem, coef: Array) -> Array:
 
 def note_rounding(problem: Problem, run: Run) -> None:
     """Note what is left out because coefficients are rounded: half a unit in their last digit, times columns as far from zero as they are."""
-    if run.reason not in ENDED:
+    if run.reason not in ENDED or isinstance(problem.rounds, SmoothingRounds):  # a dual point tells
         return
     p, coef = problem.design.n_features, run.coef
     units = (coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1)

@@ -137,6 +137,10 @@ LITTLE = 2.0
 DRAWN_ROWS = 1 << 16
 
 
+# Of the Gram matrix of all rows in the Hessian of those where a loss is curved: less than what the plane search does not notice.
+FAINT = 1e-7
+
+
 class Sample:
     """Some of the rows: where to start, and a metric, for a fraction of what all of them cost.
 
@@ -277,7 +281,15 @@ class Sample:
         if self.fine:
             return finer_metric(self.problem, share, 1.0)
         total = None if self.whole else share.sum(dtype=np.float64)
+        if self.problem.loss.straight and sample is design:
+            curved = np.flatnonzero(share)
+            if 2 * len(curved) < len(share):
+                sample, share = design.take(curved), share[curved]
         gram = sample.gram(share)
+        if self.problem.loss.straight:
+            # a step, if a wide one, where no sample has any curvature
+            faint = FAINT * (gram.weight_sum or self.problem.loss.curvature)
+            gram = gram._replace(matrix=gram.matrix + faint * self.problem.gram.matrix)
         if not (gram.weight_sum > 0 if design.fit_intercept else gram.matrix.any()):
             # Every sample is where the loss is straight, as a start far from the targets may be: its bound knows a step.
             bound = design.gram(self.problem.weight)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..costs import CALL, ITERATION, SAMPLE, dense_product, factorisation, symmetric_product
 from ..losses import HalfSquaredError
 from .problem import SKETCH, Problem
+from .rounds import SmoothingRounds
 from .span import suits
 
 __all__ = ["Plan", "Stage", "hessian_cost", "iteration_cost", "needs_inner", "plan_for", "sample_rows"]
@@ -117,6 +118,8 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
     rent = Stage("products" if squared else "newton_cg")
     if preconditioner not in ("auto", "full"):
         stages = [Stage("fixed")]
+    elif isinstance(problem.rounds, SmoothingRounds) and fits_in_bands(problem):
+        stages = [Stage("quantiles")]
     elif must_be_rows(problem, squared):
         stages = [Stage("rows")]
     elif problem.start.size <= JOINT and (not squared or problem.design.n_samples <= FEW_SAMPLES):
@@ -175,6 +178,14 @@ def must_be_rows(problem: Problem, squared: bool) -> bool:
     design = problem.design
     wide = design.n_samples < design.n_features and not problem.alpha
     return wide and design.n_samples <= MATRIX and math.isfinite(design.row_products_cost)
+
+
+def fits_in_bands(problem: Problem) -> bool:
+    """Whether the predictions of quantiles are at home, and the Gram matrices of their bands can be held."""
+    design = problem.design
+    n, p = design.n_samples, design.n_features
+    order = p if n >= p or problem.rounds.penalty is not None or design.where == "workers" else n
+    return design.where != "device" and order <= MATRIX
 
 
 def squared_offers(problem: Problem) -> list[Stage]:

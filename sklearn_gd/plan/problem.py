@@ -166,6 +166,11 @@ class Problem:
         return self.design.moments(self.weight, self.y.astype(np.float64, copy=False) - self.middle)
 
     @functools.cached_property
+    def gram(self) -> Moments:
+        """All second moments of the columns."""
+        return self.design.gram(self.weight)
+
+    @functools.cached_property
     def alike(self) -> float:
         """How many columns of one spread vary as much as all of these together."""
         spread = self.moments.matrix
@@ -356,7 +361,7 @@ def in_rounds(rounds: Rounds | None, run: Run, again: Callable[[Run], Any]) -> R
     """Go on with a run that has ended, for as long as its loss is renewed."""
     while rounds is not None and run.reason in ENDED and rounds.renew(run):
         run.move(run.objective, run.base.coef)
-        run.base = run.point
+        run.base, run.history.rises = run.point, 0  # another loss may be higher
         run.metric.prepare(run)
         again(run)
     return run

@@ -17,6 +17,7 @@ from .newton import fixed, newton, newton_cg, sketch
 from .planning import Plan
 from .policy import buys, rest
 from .problem import Problem, in_rounds, plane_descent
+from .quantiles import quantiles
 
 __all__ = ["WAYS", "Rent", "Way", "follow"]
 
@@ -50,6 +51,7 @@ WAYS: dict[str, Way] = {
     "newton_cg": Way("coefficients", "Newton-CG", "", newton_cg),
     "newton": Way("coefficients", "Newton's step, plane search", "Hessians", newton),
     "rows": Way("span of the rows", "Newton's step, plane search", "products of the rows", rows),
+    "quantiles": Way("coefficients", "Newton's step", "", quantiles),
     "sketch": Way("coefficients", "Newton-CG", "a sketch of the Hessian", sketch),
 }
 
@@ -81,7 +83,7 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = 
         run.end_stage(way.form, run.metric.name, way.rule, problem.design.passes, left)
         if run.reason is not None:
             break
-    if problem.rounds is not None:
+    if problem.rounds is not None and way.go is not quantiles:
         steps = run.iteration
         in_rounds(problem.rounds, run, functools.partial(plane_descent, problem))
         if run.iteration > steps:

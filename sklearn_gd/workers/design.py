@@ -13,8 +13,10 @@ import scipy.sparse as sp
 
 from .. import messages
 from ..costs import STORED
+from ..designs import design_for
 from ..designs.dense import DenseDesign
 from ..designs.rows import Curvature, LinearMap, Parts, add_up, require_finite
+from ..objectives.samples import Slopes
 from ..protocols import Array
 from .graphs import FAN_IN, compute, compute_sum, deferred, on_block, parts_of
 
@@ -91,6 +93,41 @@ class DaskDesign(LinearMap):
         scale = 1.0 / self.n_samples if weight is None else 1.0
         return Curvature(matrix * scale, centre, weight_sum * scale)
 
+    # -- what is as long as there are samples, at home: a number a row and output comes home, or goes there
+
+    def _parts(self, array: Array) -> list[Array]:
+        """The parts of an array that lie beside the blocks."""
+        return np.split(array, np.cumsum(self.X.chunks[0])[:-1])
+
+    def _each(self, task: Callable[..., Any], *args: Any, rows: Sequence[Any] = ()) -> list[Any]:
+        """What a task returns of every block."""
+        self.passes += 1
+        found = list(compute(*self.tasks(task, *args, rows=rows)))
+        for part in found:
+            if isinstance(part, ValueError):
+                raise part
+        return found
+
+    def forward(self, coef: Array) -> Array:
+        """Raw predictions."""
+        return np.concatenate(self._each(block_forward, coef))
+
+    def sweep(self, slopes: Any, coef: Any = None) -> tuple[float, Array]:
+        """The adjoint of slopes that are known."""
+        self.passes += 1
+        (total,) = self.sum_over_blocks(block_adjoint, rows=[self._parts(slopes.cells)])
+        return 0.0, total
+
+    def take(self, rows: Array) -> Any:
+        """A design in memory of some rows, in their order."""
+        ends = np.cumsum(self.X.chunks[0])
+        parts = np.split(rows, np.searchsorted(rows, ends[:-1]))
+        starts = np.concatenate([[0], ends[:-1]])
+        own = [part - start for part, start in zip(parts, starts, strict=True)]
+        found = self._each(block_rows_of, rows=[own])
+        X: Any = sp.vstack(found, format="csr") if sp.issparse(found[0]) else np.concatenate(found)
+        return design_for(X, self.fit_intercept)
+
     def row_spread(self, moments: Curvature) -> list[Any]:
         """How far each row lies from the centre, and 1, kept beside the rows."""
         import dask
@@ -130,6 +167,19 @@ def block_work(design: Any) -> Parts:
 def block_normal(design: Any, weight: Any, coef: Array) -> Parts:
     out = design.normal(coef, weight)
     return (out * design.n_samples if weight is None else out,)
+
+
+def block_forward(design: Any, coef: Array) -> Array:
+    raw: Array = design.forward(coef)
+    return raw
+
+
+def block_adjoint(design: Any, slopes: Array) -> Parts:
+    return (design.sweep(Slopes(np.ascontiguousarray(slopes)))[1],)
+
+
+def block_rows_of(design: Any, rows: Array) -> Any:
+    return design.X[rows]
 
 
 def block_moments(design: Any, weight: Any) -> list[Curvature]:

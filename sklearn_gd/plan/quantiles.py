@@ -1,0 +1,479 @@
+"""Quantile regression to an end that a dual point proves: Newton's method on the loss with its kink rounded off, less and less.
+
+Two uses: one quantile, and several, which share the reads of X.
+
+With r = y − raw the loss of the quantile q is ρ(r) = max(q r, (q − 1) r). Rounded off within a width h its slope in r is
+z = q − ½ + r/(2h), held between q − 1 and q, and its second derivative 1/(2h) in the band of rows with |r| < h, zero beyond. So Newton's matrix
+is the Gram matrix of a few rows, fewer as h shrinks. The dual of Σ s ρ(r) is the greatest Σ s y d over d from q − 1 to q with X̃ᵀ(s d) = 0: of such
+a d no coefficients have a lower loss than Σ s r d, which is one number at all of them. Newton's step takes the slopes z to such a d, as long as
+it does not leave their range. A penalty alpha Σ|wⱼ| is p rows more, eⱼ with target 0, weight 2·alpha and the quantile ½.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.linalg import lapack
+
+from ..descent import Run, ended
+from ..objectives.points import Point
+from ..objectives.samples import Slopes
+from ..preconditioners import Identity, constant, potrf, potrs
+from ..protocols import Array, Design, Moments
+from .dual import RowSpan
+from .ending import as_stored
+from .problem import Problem, Until
+from .rounds import SHARP, SmoothingRounds
+
+__all__ = ["quantiles"]
+
+# The share of the rows that the first band has, of those of the smaller side of the quantile's plane.
+FIRST_SHARE = 0.5
+# What a width shrinks by at the most, and at the least. The coefficients are a path that is straight in the width between changes of the band: a
+# step along it is taken with Newton's, and a few rows change sides.
+SHRINK, LEAST_SHRINK = 0.25, 0.7
+# Rows of the band for a coefficient, at the least: of fewer Newton's matrix is singular.
+BAND_ROWS = 1.2
+# The square of Newton's decrement, in units of the gap that the rounding leaves, that ends the descent at one width: the next one moves the
+# optimum by more.
+SETTLED = 0.2
+# The gap to aim at by a width, in units of `tol`: the rest is for what the descent leaves.
+AIM = 0.5
+# Of the Gram matrix of all rows in Newton's: a step where the band has no rows, and taken away by refinement where it has.
+FAINT, REFINED = 1e-7, 2
+# The squared distance of a column from the span of the others, in units of its own, below which it depends on them.
+DEPENDENT = 1e-11
+# The gradient of a dual point whose slopes' mean square is about one, and of a loss that is nothing but rounding errors.
+FEASIBLE, NOTHING = 1e-9, 1e-13
+
+
+class Columns:
+    """Coordinates in which columns are standardised, those that depend on others left out; the prediction at their centre is the last.
+
+    Parameters
+    ----------
+    design : design
+    weight : ndarray of shape (n_samples,) or None
+    alpha : float
+        Of the L1 penalty, whose rows stand behind those of X.
+    """
+
+    def __init__(self, design: Design, weight: Array | None, alpha: float) -> None:
+        self.design, self.p = design, design.n_features
+        self.n, self.intercept = design.n_samples, bool(design.fit_intercept)
+        moments = design.gram(weight)
+        spread, self.centre = moments.matrix.diagonal(), moments.centre
+        used = np.flatnonzero(~constant(spread, self.centre, moments.weight_sum) & (spread > 0))
+        root = 1 / np.sqrt(spread[used])
+        products = moments.matrix[np.ix_(used, used)] * root * root[:, None]
+        if not alpha and len(used):
+            _, order, rank, _ = lapack.dpstrf(products, tol=DEPENDENT)
+            kept = np.sort(order[:rank] - 1)
+            used, root, products = used[kept], root[kept], products[np.ix_(kept, kept)]
+        self.used, self.root, self.m = used, root, len(used)
+        self.size = self.m + self.intercept
+        self.products = np.eye(self.size)
+        self.products[: self.m, : self.m] = products
+        if alpha:  # columns may depend on each other
+            at = np.arange(self.m)
+            self.products[at, at] += DEPENDENT**0.5 + alpha * root
+        weights = np.full(self.n, 1 / self.n) if weight is None else np.asarray(weight).astype(np.float64)
+        self.penalised = self.m if alpha else 0
+        self.weight = np.concatenate([weights, 2 * alpha * root]) if alpha else weights
+
+    def out(self, v: Array) -> Array:
+        """The user's coefficients."""
+        coef = np.zeros((self.p + self.intercept, *v.shape[1:]))
+        coef[self.used] = (self.root * v[: self.m].T).T
+        if self.intercept:
+            coef[self.p] = v[self.m] - self.centre @ coef[: self.p]
+        return coef
+
+    def into(self, coef: Array) -> Array:
+        """These of the user's, as far as columns are in use."""
+        v = np.zeros((self.size, *coef.shape[1:]))
+        v[: self.m] = (coef[self.used].T / self.root).T
+        if self.intercept:
+            v[self.m] = coef[self.p] + self.centre @ coef[: self.p]
+        return v
+
+    def forward(self, v: Array) -> Array:
+        """Predictions, by outputs: those of the penalty behind those of X."""
+        raw = self.design.forward(self.out(v)).T.astype(np.float64)
+        return np.concatenate([raw, v[: self.m].T], axis=1) if self.penalised else np.ascontiguousarray(raw)
+
+    def adjoint(self, u: Array) -> Array:
+        """Its adjoint, of an array by outputs."""
+        found = self.design.sweep(Slopes(np.ascontiguousarray(u[:, : self.n].T)))[1].astype(np.float64)
+        out = np.empty((self.size, len(u)))
+        sums = u[:, : self.n].sum(axis=1)
+        features = found[: self.p] - np.multiply.outer(self.centre, sums) if self.intercept else found[: self.p]
+        out[: self.m] = (self.root * features[self.used].T).T
+        if self.intercept:
+            out[self.m] = sums
+        if self.penalised:
+            out[: self.m] += u[:, self.n :].T
+        return out
+
+    def gram(self, rows: Array, weight: Array) -> Array:
+        """The Gram matrix of some rows."""
+        own = rows < self.n
+        out = np.zeros((self.size, self.size))
+        if own.any():
+            self._add(self.design.take(rows[own]).gram(weight[own]), out)
+        if self.penalised:
+            at = rows[~own] - self.n
+            out[at, at] += weight[~own]
+        return out
+
+    def _add(self, some: Moments, out: Array) -> None:
+        out[: self.m, : self.m] = some.matrix[np.ix_(self.used, self.used)] * self.root * self.root[:, None]
+        if self.intercept:
+            shift = self.root * (some.centre - self.centre)[self.used]
+            out[: self.m, : self.m] += np.multiply.outer(some.weight_sum * shift, shift)
+            out[: self.m, self.m] = out[self.m, : self.m] = some.weight_sum * shift
+            out[self.m, self.m] = some.weight_sum
+
+
+class Newton(Identity):
+    """The inverse of the Gram matrix of a band of rows, and of a little of that of all rows, which refinement takes away again."""
+
+    name = "full"
+    newton = True
+
+    def __init__(self, matrix: Array, faint: Array) -> None:
+        self.matrix = matrix
+        regular = matrix + faint
+        self.root = 1 / np.sqrt(regular.diagonal())
+        self.factor, failed = potrf(regular * self.root * self.root[:, None], lower=1)
+        if failed:
+            regular.flat[:: len(regular) + 1] *= 1 + 1e-8
+            self.factor, _ = potrf(regular * self.root * self.root[:, None], lower=1)
+
+    def solve(self, gradient: Array) -> Array:
+        out = self._roughly(gradient)
+        for _ in range(REFINED):
+            out += self._roughly(gradient - self.matrix @ out)
+        return out
+
+    def _roughly(self, gradient: Array) -> Array:
+        out: Array = self.root * potrs(self.factor, self.root * gradient, lower=1)[0]
+        return out
+
+
+@dataclass
+class Quantile:
+    """The fit of one quantile: where it is, and what is proved of it.
+
+    Attributes
+    ----------
+    q : float or ndarray
+        The quantile; of the penalty's rows ½.
+    v : ndarray
+        The coefficients.
+    residual : ndarray
+    width : float
+    best, primal : ndarray, float
+        The coefficients of the least loss so far, and that.
+    dual : float
+        What no loss is below.
+    nothing : float
+        A loss that is rounding errors.
+    done : bool
+    step : (ndarray, ndarray)
+        The next one, and what it takes from the residuals.
+    """
+
+    q: Any
+    v: Array
+    residual: Array
+    width: float
+    best: Array = field(init=False)
+    primal: float = math.inf
+    dual: float = 0.0
+    nothing: float = 0.0
+    done: bool = False
+    step: Any = None
+
+    @property
+    def gap(self) -> float:
+        return max(self.primal - self.dual, 0.0) / self.primal if self.primal > 0 else 0.0
+
+
+class Place(Point):
+    """The best coefficients so far, and the losses there."""
+
+    __slots__ = ("coef", "gap", "value")
+    gradient = np.zeros(0)
+
+    def __init__(self, coef: Array, value: float, gap: float) -> None:
+        self.coef, self.value, self.gap = coef, value, gap
+
+    def keep(self) -> Place:
+        return self
+
+
+class DualGap:
+    """The criterion: how far the loss may be above the least one, in units of itself, as a dual point shows."""
+
+    what = "the gap to the dual point"
+
+    def __init__(self, tol: float, null_loss: float) -> None:
+        self.tol, self.null_loss, self.gap = tol, null_loss, math.inf
+
+    def measure(self, gradient: Array, value: float, coef: Array) -> tuple[float, float]:
+        return self.gap, 0.0
+
+    def rounding(self, value: float, coef: Array) -> float:
+        return 0.0
+
+
+class Bands:
+    """The descent of some quantiles side by side.
+
+    Parameters
+    ----------
+    columns : Columns
+    y : ndarray of shape (n_samples,)
+    quantiles : sequence of float
+    start : ndarray of shape (size, n_outputs)
+        In the coordinates of the columns.
+    tol : float
+    """
+
+    def __init__(self, columns: Columns, y: Array, quantiles: Any, start: Array, null: Array, tol: float) -> None:
+        self.columns, self.tol = columns, tol
+        y = np.concatenate([y, np.zeros(columns.penalised)])
+        residuals = y - columns.forward(start)
+        penalty = np.full(columns.penalised, 0.5)
+        self.fits = []
+        for k, quantile in enumerate(quantiles):
+            q = np.concatenate([np.full(columns.n, quantile), penalty]) if columns.penalised else float(quantile)
+            share = max(2 * FIRST_SHARE * min(quantile, 1 - quantile), 4 * columns.size / columns.n)
+            width = sized(np.abs(residuals[k, : columns.n]), columns.weight[: columns.n], min(share, 1.0))
+            fit = Quantile(q, start[:, k], residuals[k], width or float(np.abs(residuals[k]).mean()))
+            fit.nothing = NOTHING * null[k]
+            self.note(fit, fit.v, fit.residual)
+            self.fits.append(fit)
+
+    def note(self, fit: Quantile, v: Array, residual: Array) -> None:
+        """Note a place, if it is better than the best."""
+        loss = float(self.columns.weight @ np.maximum(fit.q * residual, (fit.q - 1) * residual))
+        if loss < fit.primal:
+            fit.best, fit.primal = v, loss
+        if fit.primal <= fit.nothing or not fit.width > 0:
+            fit.dual = fit.primal  # no loss is negative, and this one is rounding errors
+        fit.done = fit.gap <= self.tol
+
+    def prove(self, fit: Quantile, d: Array) -> None:
+        """Note a dual point, if it proves more than the last: one that has left its range is brought back to it."""
+        out = max(float((d / fit.q).max()), float((d / (fit.q - 1)).max()), 1.0)
+        fit.dual = max(fit.dual, float(self.columns.weight @ (fit.residual * d)) / out)
+
+    def advance(self) -> bool:
+        """One iteration of those that are not done: two reads of X, or four where a width is left."""
+        columns = self.columns
+        fits = [fit for fit in self.fits if not fit.done]
+        slopes = np.stack([np.clip(fit.residual / (2 * fit.width), -0.5, 0.5) + (fit.q - 0.5) for fit in fits])
+        bands = [np.flatnonzero(np.abs(fit.residual) < fit.width) for fit in fits]
+        gradients = columns.adjoint(columns.weight * slopes)
+        metrics = [self.newton(fit, band) for fit, band in zip(fits, bands, strict=True)]
+        steps = np.stack([metric.solve(g) for metric, g in zip(metrics, gradients.T, strict=True)], axis=1)
+        predictions = columns.forward(steps)
+        leaving = []
+        for k, (fit, band, z, metric) in enumerate(zip(fits, bands, slopes, metrics, strict=True)):
+            g, change = gradients[:, k], predictions[k]
+            fit.step = steps[:, k], change
+            left = self.judge(fit, band, z, g, metric)
+            if not fit.done and left:
+                leaving.append(k)
+        if leaving:
+            self.leave([(fits[k], bands[k], metrics[k]) for k in leaving])
+        for fit in fits:
+            if fit.done:
+                continue
+            v, change = fit.step
+            t = self.search(fit, change)
+            fit.v, fit.residual = fit.v + t * v, fit.residual - t * change
+            self.note(fit, fit.v, fit.residual)
+        return not all(fit.done for fit in self.fits)
+
+    def newton(self, fit: Quantile, band: Array) -> Newton:
+        weight = self.columns.weight[band]
+        columns = self.columns
+        share = max(float(weight[band < columns.n].sum()), 1 / columns.n)
+        faint = (FAINT * share / (2 * fit.width)) * columns.products
+        return Newton(columns.gram(band, weight / (2 * fit.width)), faint)
+
+    def judge(self, fit: Quantile, band: Array, z: Array, g: Array, metric: Newton) -> bool:
+        """Prove what can be proved at a place; whether its width has served."""
+        columns, residual = self.columns, fit.residual
+        v, change = fit.step
+        weight, q = columns.weight, fit.q
+        rounding = float(weight @ (np.maximum(q * residual, (q - 1) * residual) - residual * z))
+        d = z.copy()
+        d[band] -= change[band] / (2 * fit.width)
+        lost = np.abs(g - metric.matrix @ v).max()
+        if lost <= FEASIBLE:
+            self.prove(fit, d)
+        if fit.gap > self.tol and rounding <= self.tol * fit.primal:
+            self.correct(fit, band, z, g)
+        fit.done = fit.gap <= self.tol
+        decrement, size = float(g @ v), float(weight @ np.abs(residual))
+        small = decrement <= 1e-15 * size
+        if rounding <= AIM * self.tol * fit.primal:
+            return small and lost <= FEASIBLE
+        return small or decrement <= SETTLED * rounding
+
+    def correct(self, fit: Quantile, band: Array, z: Array, g: Array) -> None:
+        """A dual point from the slopes, each of which moves by as much as it has room."""
+        columns = self.columns
+        q = fit.q[band] if np.ndim(fit.q) else fit.q
+        room = np.minimum(z[band] - (q - 1), q - z[band]) ** 2
+        matrix = columns.gram(band, columns.weight[band] * room)
+        if not matrix.diagonal().min(initial=1.0) > 0:
+            return
+        metric = Newton(matrix, np.diag(1e-12 * matrix.diagonal()))
+        u = metric.solve(g)
+        if np.abs(g - matrix @ u).max() > FEASIBLE * 1e-3:
+            return
+        d = z.copy()
+        d[band] -= room * columns.forward(u[:, None])[0, band]
+        self.prove(fit, d)
+
+    def leave(self, leaving: list[Any]) -> None:
+        """Take the next width, and with Newton's step the one along the path to where that leads."""
+        columns = self.columns
+        pulls = np.zeros((len(leaving), len(columns.weight)))
+        for pull, (fit, band, _) in zip(pulls, leaving, strict=True):
+            pull[band] = columns.weight[band] * (fit.residual - fit.step[1])[band] / (2 * fit.width)
+        paths = np.stack([m.solve(g) for (_, _, m), g in zip(leaving, columns.adjoint(pulls).T, strict=True)], axis=1)
+        for (fit, _, _), path, along in zip(leaving, paths.T, columns.forward(paths), strict=True):
+            v, change = fit.step
+            there = fit.residual - change
+            # where the width is zero, all of the band is on the plane
+            self.note(fit, fit.v + v + path, there - along)
+            q = fit.q
+            z = np.clip(fit.residual / (2 * fit.width), -0.5, 0.5) + (q - 0.5)
+            rounding = float(columns.weight @ (np.maximum(q * fit.residual, (q - 1) * fit.residual) - fit.residual * z))
+            shrink = max(SHRINK, min(LEAST_SHRINK, math.sqrt(AIM * self.tol * fit.primal / max(rounding, 1e-300))))
+            rows = min(int(BAND_ROWS * columns.size), columns.n - 1)
+            ahead = np.abs(there - (1 - SHRINK) * along)[: columns.n]
+            shrink = max(shrink, min(LEAST_SHRINK, float(np.partition(ahead, rows)[rows]) / fit.width))
+            fit.width *= shrink
+            fit.step = v + (1 - shrink) * path, change + (1 - shrink) * along
+
+    def search(self, fit: Quantile, change: Array) -> float:
+        """The best length of a step: the slope along it, a broken line that rises, is zero there."""
+        heavy = self.columns.weight * change
+        low, high, t = 0.0, math.inf, 1.0
+        first = float(heavy @ (np.clip(fit.residual / (2 * fit.width), -0.5, 0.5) + (fit.q - 0.5)))
+        if not first > 0:
+            return 0.0
+        for _ in range(40):
+            z = (fit.residual - t * change) / (2 * fit.width)
+            within = np.abs(z) < 0.5
+            slope = -float(heavy @ (np.clip(z, -0.5, 0.5) + (fit.q - 0.5)))
+            if abs(slope) <= 1e-3 * first:
+                break
+            low, high = (low, t) if slope > 0 else (t, high)
+            curvature = float(heavy[within] @ change[within]) / (2 * fit.width)
+            new = t - slope / curvature if curvature > 0 else math.nan
+            if not low < new < high:
+                new = 2 * t if high == math.inf else 0.5 * (low + high)
+            if high - low <= 1e-12 * t:
+                break
+            t = min(new, 10 * t)
+        return t
+
+
+def sized(size: Array, weight: Array, share: float) -> float:
+    """The size that a share of the rows do not exceed."""
+    if (weight == weight[0]).all():
+        at = min(int(share * len(size)), len(size) - 1)
+        return float(np.partition(size, at)[at])
+    order = np.argsort(size)
+    reach = np.cumsum(weight[order])
+    return float(size[order[min(int(np.searchsorted(reach, share * reach[-1])), len(order) - 1)]])
+
+
+def quantiles(problem: Problem, run: Run | None, until: Until) -> Run:
+    """All quantiles of a problem, until dual points prove that none has a loss more than `tol` above the least."""
+    rounds: Any = problem.rounds
+    assert isinstance(rounds, SmoothingRounds)
+    design = problem.design
+    alpha = 0.0 if rounds.penalty is None else rounds.penalty.alpha
+    rotated = not alpha and design.n_samples < design.n_features and design.where == "memory"
+    inner = RowSpan(problem).problem() if rotated else problem
+    columns = Columns(inner.design, inner.weight, alpha)
+    each = np.ravel(rounds.quantile)
+    y = np.asarray(inner.y if inner.y.ndim == 1 else inner.y[:, 0]).astype(np.float64)
+    start = begun(columns, y, each, inner)
+    bands = Bands(columns, y, each, start, rounds.null, problem.tol)
+    stopping: Any = DualGap(problem.tol, problem.constant.loss)
+    many = problem.start.ndim == 2
+
+    def place() -> Place:
+        coef = columns.out(np.stack([fit.best for fit in bands.fits], axis=1))
+        gaps = [fit.gap for fit in bands.fits]
+        stopping.gap = max(gaps)
+        return Place(coef if many else coef[:, 0], math.fsum(fit.primal for fit in bands.fits), stopping.gap)
+
+    class Objective:
+        coupled, least = False, 0.0
+        passes = property(lambda self: design.passes)
+
+        def at(self, coef: Array) -> Place:
+            return place()
+
+    run = Run(Objective(), problem.start, stopping, problem.max_iter, problem.eps, problem.verbose)
+    run.form, run.metric = inner.form, Identity()
+    run.metric.name = "full"
+    while True:
+        run.base = run.point
+        if ended(run, problem.callback, until):
+            break
+        if problem.callback is not None:
+            problem.callback.before(run)
+        bands.advance()
+        run.advance(place(), np.array([1.0]), 0.0)
+    rounds.become(SHARP * np.maximum(rounds.null, 1e-300) if many else SHARP * max(rounds.null[0], 1e-300))
+    rounds.gap = np.array([fit.gap for fit in bands.fits]) if many else bands.fits[0].gap
+    if run.reason == "gradient":  # what coefficients that are rounded to the precision of X have
+        value = problem.model.value_and_gradient(as_stored(problem, run.coef).astype(np.float64))[0]
+        dual = math.fsum(fit.dual for fit in bands.fits)
+        run.rounding.left_out = max(value - dual, 0.0) / value if value > NOTHING * problem.constant.loss else 0.0
+    return run
+
+
+def begun(columns: Columns, y: Array, each: Array, problem: Problem) -> Array:
+    """Where to begin: least squares, its intercept the quantile of the residuals; where the user says, if that is better."""
+    weight = columns.weight
+    middle = sized(y, weight[: columns.n], 0.5) if columns.intercept else 0.0
+    pull = np.concatenate([weight[: columns.n] * (y - middle), np.zeros(columns.penalised)])
+    matrix = columns.products.copy()
+    if columns.penalised:
+        at = np.arange(columns.m)
+        matrix[at, at] += 0.5 * weight[columns.n :] / (float(weight[: columns.n] @ np.abs(y - middle)) or 1.0)
+    v = Newton(matrix, np.diag(1e-10 * matrix.diagonal())).solve(columns.adjoint(pull[None])[:, 0])
+    starts = np.repeat(v[:, None], len(each), axis=1)
+    if columns.intercept:
+        residual = y - middle - columns.forward(v[:, None])[0, : columns.n]
+        for k, q in enumerate(each):
+            starts[columns.m, k] += middle + sized(residual, weight[: columns.n], q)
+    if problem.start.any():
+        given = columns.into(problem.start.reshape(len(problem.start), -1))
+        full = np.concatenate([y, np.zeros(columns.penalised)])
+        for k, q in enumerate(each):
+            losses = []
+            for v in (starts[:, k], given[:, k]):
+                r = full - columns.forward(v[:, None])[0]
+                r[: columns.n] = np.maximum(q * r[: columns.n], (q - 1) * r[: columns.n])
+                r[columns.n :] = 0.5 * np.abs(r[columns.n :])
+                losses.append(float(weight @ r))
+            if losses[1] < losses[0]:
+                starts[:, k] = given[:, k]
+    return starts
