@@ -36,12 +36,12 @@ OBJECTIVES = {
         # liblinear, and packages whose penalty takes the intercept in
         ({"C": [1.0], "fit_intercept": [False]}, "sklearn-LogisticRegression[solver=liblinear]"),
     ],
-    "quantile": [({"quantile": [0.5, 0.9], "alpha": [0.0, 0.01]}, "sklearn-QuantileRegressor")],
+    "quantile": [({"quantile": [0.9], "alpha": [0.0]}, "sklearn-QuantileRegressor")],
     "huber": [
-        ({"scale": ["joint"], "alpha": [0.0, 0.01]}, "sklearn-HuberRegressor"),
+        ({"scale": ["joint"], "alpha": [0.01]}, "sklearn-HuberRegressor"),
         ({"scale": ["optimum"], "alpha": [0.0]}, "GD[preconditioner=auto]"),  # beside statsmodels, which has no penalty
     ],
-    "poisson": [({"alpha": [0.0, 0.01]}, "sklearn-PoissonRegressor[solver=newton-cholesky]")],
+    "poisson": [({"alpha": [0.01]}, "sklearn-PoissonRegressor[solver=newton-cholesky]")],
 }
 if not hasattr(sklearn_gd, "GDQuantileRegression"):  # the last of the three to come
     del OBJECTIVES["quantile"], OBJECTIVES["huber"], OBJECTIVES["poisson"]
@@ -93,6 +93,9 @@ def test_our_solvers_are_all_there(curves):
 
     for benchmark, rows in curves.items():
         solvers = set(rows["solver_name"])
+        if benchmark == "quantile":  # where what is of the first order does not come near
+            assert {f"GD[preconditioner={name}]" for name in ("auto", "full")} <= solvers
+            continue
         assert {f"GD[preconditioner={name}]" for name in ("auto", *PRECONDITIONERS)} <= solvers
         searches = {name for name, rule in RULES.items() if not rule.scheduled and name != "auto"}
         searches -= {"silver"} if benchmark == "poisson" else set()  # it diverges where the curvature has no bound
