@@ -32,10 +32,11 @@ from .designs.rows import NotFiniteError
 from .designs.threads import quiet
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
 from .files import PickedRows, StoredRows, is_stored, loaded, open_rows, predictions
-from .momentum import MOMENTA, HeavyBall, momentum_for
+from .momentum import MOMENTA, HeavyBall, NoMomentum, momentum_for
 from .plan import (
     NOTICED,
     Constant,
+    MiniBatches,
     Prepared,
     Problem,
     Rounds,
@@ -125,6 +126,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        batch_size: int | None = None,
         init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -137,6 +139,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
+        self.batch_size = batch_size
         self.init = init
         self.random_state = random_state
         self.warm_start = warm_start
@@ -249,6 +252,14 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             check_choice("preconditioner", name, ("auto", *PRECONDITIONERS), ", or None")
         if name == "auto" and not isinstance(rule, PlaneSearch):
             name = None if rule.scheduled else "diagonal"
+        if name is not None and not rule.metric:
+            raise ValueError(messages.metric_of_its_own(name, self.learning_rate))
+        if self.batch_size is not None:
+            check_integer("batch_size", self.batch_size, 1)
+            if not rule.scheduled:
+                raise ValueError(messages.not_of_batches("learning_rate", self.learning_rate))
+            if type(momentum) not in (NoMomentum, HeavyBall):
+                raise ValueError(messages.not_of_batches("momentum", self.momentum))
         return rule, momentum, name
 
     # -- data ---------------------------------------------------------------------------------------------------------
@@ -417,6 +428,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
     ) -> tuple[Problem, Run]:
         """Prepare, plan, run; told to scikit-learn's callbacks or to a recorder. What was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
+        if self.batch_size is not None:
+            self._check_batches(X, y, sample_weight)
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         data = self._ingest(X, y, sample_weight)
         problem, attributes = self._problem(data)
@@ -430,8 +443,12 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 with quiet(problem.design):
                     if isinstance(rule, PlaneSearch):
                         run = follow(plan_for(problem, preconditioner), problem, preconditioner)
-                    else:
+                    elif self.batch_size is None:
                         run = explicit(problem, rule, momentum, preconditioner)
+                    else:
+                        random = check_random_state(self.random_state)
+                        passes = MiniBatches(rule, momentum, problem.model, int(self.batch_size), random)
+                        run = explicit(problem, passes, NoMomentum(), preconditioner)
             except NotFiniteError:
                 self._refuse_not_finite(data.X, problem.design)
                 raise
@@ -450,6 +467,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if origin is not None and name in fitted:
                 fitted[name] = origin.put(fitted[name])
         return fitted
+
+    def _check_batches(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """Refuse what no batch is drawn of, before any work."""
+        if sample_weight is not None or getattr(self, "class_weight", None) is not None:
+            raise ValueError(messages.not_of_batches("weights"))
+        if is_dask(X) or is_dask(y) or arrays.dispatched(X):
+            raise ValueError(messages.not_of_batches("data elsewhere"))
 
     def _ingest(self, X: Any, y: Any, sample_weight: Any) -> Ingested:
         """Validated data, wherever they live, without the rows that have no weight."""
@@ -517,14 +541,20 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if left_out > max(NOTICED, self.tol):
                 warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
-            text = messages.diverged(run, rule, 2 / (run.smoothness() or math.nan))
+            text = messages.diverged(run, rule, self._limit(run, rule), self.batch_size)
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
             warnings.warn(text, DivergenceWarning, stacklevel=5)
         elif run.reason == "max_iter":
-            largest = run.smoothness() if rule.scheduled else 0.0  # none where the loss is straight
-            limit = 2 / largest if largest > 0 else None
-            warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
+            limit = self._limit(run, rule) if rule.scheduled else None
+            text = messages.unconverged(run, rule, limit, self.tol, self.batch_size)
+            warnings.warn(text, ConvergenceWarning, stacklevel=5)
+
+    @staticmethod
+    def _limit(run: Run, rule: StepRule) -> float | None:
+        """The largest safe learning rate, 2/L; None of a rule with a metric of its own, and where the loss is straight."""
+        largest = run.smoothness() if rule.metric else 0.0
+        return 2 / largest if largest > 0 else None
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""

@@ -132,7 +132,8 @@ class StepRule(Protocol):
 
     plane: bool  # whether it chooses the momentum, too
     momentum: bool  # whether it may be combined with one
-    scheduled: bool  # whether it never looks at the function
+    scheduled: bool  # whether it never looks at the function's values
+    metric: bool  # whether it may be combined with one
 
     def check(self) -> None:
         """Refuse parameters out of range, naming them."""

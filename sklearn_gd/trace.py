@@ -143,7 +143,14 @@ def steepest(trace: Trace) -> tuple[float, Array]:
 def optimal(estimator: BaseGD, X: Any, y: Any, sample_weight: Any = None) -> Trace:
     """The run of ``learning_rate="auto"`` to the optimum of an estimator's objective."""
     solver = clone(estimator).set_params(
-        learning_rate="auto", momentum="auto", preconditioner="auto", init="zeros", max_iter=1000, tol=1e-8, verbose=0
+        learning_rate="auto",
+        momentum="auto",
+        preconditioner="auto",
+        batch_size=None,
+        init="zeros",
+        max_iter=1000,
+        tol=1e-8,
+        verbose=0,
     )
     return trace(solver, X, y, sample_weight)
 

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.special
 from numpydoc.docscrape import ClassDoc
 from numpydoc.validate import validate
 from sklearn.base import clone
@@ -19,9 +20,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_gd import GDLinearRegression, GDLinearRegressionCV, GDLogisticRegression, GDLogisticRegressionCV
+from sklearn_gd.base import Ingested
 from sklearn_gd.exceptions import SeparationWarning
 from sklearn_gd.searches import fit_path
 from sklearn_gd.searches.leave_one_out import most
+from sklearn_gd.searches.side_by_side import fold_paths
 
 CS = np.logspace(-4, 4, 10)
 
@@ -182,6 +185,41 @@ def test_scores_are_those_of_a_grid_search(name, scoring):
     assert np.array_equal(model.predict(X), grid.predict(X))
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_folds_side_by_side_end_where_they_do_one_by_one(weighted, fit_intercept):
+    """Of raw columns, in any order of the values, one of them twice; the criterion is the fits' own."""
+    X, y = load_breast_cancer(return_X_y=True)
+    weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float) if weighted else None
+    Cs = np.array([10.0, 1e-3, 1e3, 0.1, 10.0, 1.0])
+    trains = [train for train, _ in StratifiedKFold(3).split(X, y)]
+    model = GDLogisticRegression(tol=1e-8, fit_intercept=fit_intercept)
+    found = fold_paths(model, Cs, Ingested(X, y, weight), trains)
+    for k, train in enumerate(trains):
+        for j, C in enumerate(Cs):
+            some = None if weight is None else weight[train]
+            alone = clone(model).set_params(C=C).fit(X[train], y[train], some)
+            raw = X @ found.coefs[k, j, 0, :30] + (found.coefs[k, j, 0, 30] if fit_intercept else 0.0)
+            np.testing.assert_allclose(scipy.special.expit(raw), alone.predict_proba(X)[:, 1], atol=1e-5)
+
+
+def test_what_has_more_to_tell_is_fitted_one_by_one():
+    X, y = DATA["binary"]
+    trains = [np.arange(100), np.arange(100, 200)]
+
+    def paths(X, model=None, Cs=(1.0,)):
+        return fold_paths(model or GDLogisticRegression(), np.array(Cs), Ingested(X, y, None), trains)
+
+    assert paths(X) is not None
+    assert paths(X, GDLogisticRegression(max_iter=1)) is None
+    assert paths(X, GDLogisticRegression(tol=0)) is None
+    assert paths(X, Cs=(1.0, np.inf)) is None
+    assert paths(X.astype(np.float32)) is None
+    assert paths(np.full_like(X, np.nan)) is None
+    # columns that depend on each other, with next to no penalty
+    assert paths(np.hstack([X, X]), Cs=(1e14,)) is None
+
+
 @pytest.mark.parametrize("refit", [True, False])
 @pytest.mark.parametrize("class_weight", [None, "balanced", {0: 3.0, 1: 1.0, 2: 0.5}])
 def test_beside_scikit_learns_LogisticRegressionCV(refit, class_weight):
@@ -293,7 +331,9 @@ def left_out_one_by_one(X, y, C):
     return found
 
 
-@pytest.mark.parametrize("name", ["raw", "standardised", "wide", "iris", "separated", "heavy tails"])
+@pytest.mark.parametrize(
+    "name", ["raw", "standardised", "wide", "iris", "separated", "heavy tails", "very heavy tails"]
+)
 def test_left_out_log_losses_are_within_a_hundredth(name):
     """At penalties at which Newton's step alone is off by up to a fifth, too."""
     X, y = load_breast_cancer(return_X_y=True)
@@ -311,6 +351,10 @@ def test_left_out_log_losses_are_within_a_hundredth(name):
         rng = np.random.default_rng(11)
         X = rng.standard_t(2, size=(150, 12))
         y = (X[:, :3].sum(axis=1) + rng.standard_t(2, size=150) > 0).astype(int)
+    elif name == "very heavy tails":  # rows of much leverage, with short steps
+        rng = np.random.default_rng(5)
+        X = rng.standard_t(1.2, size=(300, 5))
+        y = (X[:, :2].sum(axis=1) + rng.standard_t(1.2, size=300) > 0).astype(int)
     if name in ("raw", "standardised", "separated"):  # every second one, or the fits one by one would take a minute
         X, y = X[::2], y[::2]
     Cs = [1e-4, 1e-1, 167.0, 1e4]

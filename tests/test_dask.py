@@ -27,7 +27,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression
 from sklearn_gd.steps import RULES
 from sklearn_gd.workers.graphs import compute
 from sklearn_gd.workers.model import RemoteModel
@@ -109,6 +109,20 @@ def test_the_same_coefficients_as_in_memory(data, name, weighted):
     assert remote.n_features_in_ == P
 
 
+@pytest.mark.parametrize("scale", ["joint", 1.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hubers_scale_is_that_in_memory(data, weighted, scale):
+    y = data["target"] + 50 * (np.arange(N) % 7 == 0)
+    weight = data["weight"] if weighted else None
+    local = GDHuberRegression(scale=scale).fit(data["X"], y, weight)
+    given = None if weight is None else chunked(weight, 450)
+    remote = GDHuberRegression(scale=scale).fit(chunked(data["X"]), chunked(y, 1100), given)
+    assert_allclose(remote.coef_ * data["X"].std(axis=0), local.coef_ * data["X"].std(axis=0), atol=1e-5)
+    assert_allclose(remote.scale_, local.scale_, rtol=1e-6)
+    assert not hasattr(remote, "outliers_")  # the rows are not here
+    assert_allclose(remote.predict(chunked(data["X"])).compute(), remote.predict(data["X"]))
+
+
 def test_several_targets(data):
     Y = np.stack([data["target"], 100 * data["target"] ** 2], axis=1)
     assert_same_fit(GDLinearRegression().fit(chunked(data["X"]), chunked(Y)), GDLinearRegression().fit(data["X"], Y))
@@ -116,7 +130,8 @@ def test_several_targets(data):
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "auto"])
 def test_every_rule_takes_the_same_steps(data, rule):
-    model = GDLogisticRegression(learning_rate=rule, preconditioner="diagonal", max_iter=8, tol=0)
+    metric = "diagonal" if RULES[rule].metric else None
+    model = GDLogisticRegression(learning_rate=rule, preconditioner=metric, max_iter=8, tol=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # eight iterations are not the optimum
         local = clone(model).fit(data["X"], data["binomial"])

@@ -10,18 +10,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
 
 # The checks fit unscaled data, often a handful of rows. A textbook rate need not converge there in the iterations
 # it is given; warning of that, and of divergence, is what it should do.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def _configurations():
+def _configurations(**short):
     for rule, rule_class in steps.RULES.items():
         # Polyak's rate is a difference of values, (F - level)/|gradient|^2: near the minimum nothing but their rounding
         # errors, which differ between weights and repetitions. The check of these compares to 1e-7.
-        max_iter = 30 if rule == "polyak" else 100
+        max_iter = {"polyak": 30, **short}.get(rule, 100)
         yield {"learning_rate": rule} if rule == "auto" else {"learning_rate": rule, "max_iter": max_iter}
         if rule == "lipschitz":
             # A rule may be an object with parameters of its own.
@@ -42,6 +42,16 @@ def _configurations():
 ESTIMATORS = [
     *(GDLinearRegression(**params) for params in _configurations()),
     GDLinearRegression(alpha=0.1),
+    # Rates from differences of gradients are as sensitive where a sample's slope has a kink; and steps that know no size of a gradient take
+    # longer where the first scale is not the last.
+    *(
+        GDHuberRegression(**params)
+        for params in _configurations(
+            **{"barzilai-borwein": 10, "adgd": 30}, **dict.fromkeys(("adagrad", "adam", "amsgrad"), 1000)
+        )
+    ),
+    GDHuberRegression(alpha=0.1),
+    GDHuberRegression(scale=1.0),
     *(GDLogisticRegression(**params) for params in _configurations()),
     GDLogisticRegression(class_weight="balanced"),
 ]

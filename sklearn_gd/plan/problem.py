@@ -65,6 +65,8 @@ class Rounds(Protocol):
     """What becomes of a loss; see `rounds`."""
 
     penalty: Any  # in place of the L2 penalty, or None
+    loose: float  # the part of the first gradient to which each loss is minimised, at the least to `tol`
+    fresh: bool  # whether the last numbers are so far from those before that a metric is to be renewed
 
     def renew(self, run: Run) -> bool:
         """Give the loss of a run that has ended its next numbers, and the run what its end is to be; False where there are none."""
@@ -349,20 +351,32 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric
-    again = functools.partial(
-        descend, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback
-    )
-    in_rounds(problem.rounds, again(run), again)
-    run.end_stage("coefficients", metric.name, type(rule).__name__, problem.design.passes)
+
+    def again(run: Run) -> Run:
+        return descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=problem.callback)
+
+    def renewed(run: Run) -> Run:
+        run.metric = metric_for(preconditioner, problem)
+        return again(run)
+
+    in_rounds(problem, again(run), renewed)
+    run.end_stage("coefficients", run.metric.name, type(rule).__name__, problem.design.passes)
     return run
 
 
-def in_rounds(rounds: Rounds | None, run: Run, again: Callable[[Run], Any]) -> Run:
+def in_rounds(problem: Problem, run: Run, again: Callable[[Run], Any]) -> Run:
     """Go on with a run that has ended, for as long as its loss is renewed."""
-    while rounds is not None and run.reason in ENDED and rounds.renew(run):
+    while problem.rounds is not None and run.reason in ENDED and problem.rounds.renew(run):
+        # the criterion is in units of the loss's curvature, which is another one
+        criterion: Any = run.stopping
+        if criterion.metric is problem.__dict__.pop("diagonal", None):
+            criterion.metric = problem.diagonal
         run.move(run.objective, run.base.coef)
         run.base, run.history.rises = run.point, 0  # another loss may be higher
-        run.metric.prepare(run)
+        norm = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
+        criterion.tol = max(criterion.tol, problem.rounds.loose * norm)
+        if problem.rounds.fresh:
+            run.metric.prepare(run)
         again(run)
     return run
 

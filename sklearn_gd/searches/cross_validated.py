@@ -41,7 +41,8 @@ from .folds import (
     without_array_api,
 )
 from .leave_one_out import left_out, residuals_left_out
-from .paths import Descent, descents
+from .paths import descents
+from .side_by_side import fold_paths
 
 __all__ = ["GDLinearRegressionCV", "GDLogisticRegressionCV"]
 
@@ -105,7 +106,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         intercept of -inf.
 
     n_iter_ : ndarray of shape (n_folds, n_cs)
-        Steps taken, each from the end of the next stronger penalty's.
+        Steps taken, each from the ends of other penalties'.
 
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Coefficients; one row for two classes, of the log-odds of the second.
@@ -175,7 +176,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         self.scoring = scoring
         self.refit = refit
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Any = None) -> tuple[Problem, Run]:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Any = None, offset: Any = None) -> Any:
         """A path for each fold, the choice, and the fit on all rows."""
         Cs, model, scorer = self._checked()
         data = in_memory(self, X, y, sample_weight)
@@ -189,22 +190,23 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         labelled = data._replace(y=index, weight=self._class_weighted(data.weight, classes, index, counts))
         self.classes_, self.Cs_ = classes, Cs
         if is_loo(self.cv):
-            ends = self._leave_one_out(model, data, labelled, scorer)
+            self._leave_one_out(model, data, labelled, scorer)
         else:
-            ends = self._folds(model, data, labelled, scorer)
+            self._folds(model, data, labelled, scorer)
         if not self.refit:
             each = self.scores_.argmax(axis=1)
             self.C_ = float(Cs[each].mean())
             self._keep(self.coefs_paths_[np.arange(len(each)), each].mean(axis=0), data.X.shape[1])
-            return ends[0].problem, ends[0].run
+            return
         best = int(self.scores_.sum(axis=0).argmax())
         self.C_ = float(Cs[best])
-        if not is_loo(self.cv):
-            ends = {best: next(descents(model, "C", Cs[[best]], with_weight(labelled)))}
-        problem, run = reported(model, ends[best])
-        check_coefficients(run, problem)
-        self._keep(rows_of_classes(as_stored(problem, run.coef)), data.X.shape[1])
-        return problem, run
+        if is_loo(self.cv):
+            coef = self.coefs_paths_[0, best]
+        else:
+            problem, run = reported(model, next(descents(model, "C", Cs[[best]], with_weight(labelled))))
+            check_coefficients(run, problem)
+            coef = rows_of_classes(as_stored(problem, run.coef))
+        self._keep(coef, data.X.shape[1])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the score that `scoring` names: the accuracy where it is None.
@@ -269,40 +271,52 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         model = fitted(GDLogisticRegression(), features, intercept, classes_=self.classes_)
         return scored(scorer, model, X, y, weight)
 
-    def _folds(
-        self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any
-    ) -> dict[int, Descent]:
-        """A path on each fold's training rows, and the scores of its test rows; the last fold's ends."""
+    def _folds(self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any) -> None:
+        """A path on each fold's training rows, and the scores of its test rows."""
         coefs, scores, steps = [], [], []
-        for train, test in splits_of(self.cv, data, classifier=True):
-            path, taken_steps, ends = class_path(model, self.Cs_, with_weight(labelled, train), len(self.classes_))
+        splits = splits_of(self.cv, data, classifier=True)
+        small = self._side_by_side(model, labelled, [train for train, _ in splits])
+        for k, (train, test) in enumerate(splits):
+            if small is None:
+                path, taken_steps, _ = class_path(model, self.Cs_, with_weight(labelled, train), len(self.classes_))
+            else:
+                path, taken_steps = small.coefs[k], small.steps[k]
             left, index = rows_of(data, test), labelled.y[test]
             coefs.append(path)
             scores.append([self._score(scorer, left.X, coef, left.y, index, left.weight) for coef in path])
             steps.append(taken_steps)
         self.coefs_paths_, self.scores_, self.n_iter_ = np.stack(coefs), np.array(scores), np.stack(steps)
-        return ends
 
-    def _leave_one_out(
-        self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any
-    ) -> dict[int, Descent]:
-        """A path on all rows, and the scores of the prediction of each by the others; the path's ends."""
+    def _side_by_side(self, model: GDLogisticRegression, labelled: Ingested, trains: list[Array]) -> Any:
+        """The paths of all folds together, of two classes and few rows; None for others."""
+        return fold_paths(model, self.Cs_, labelled, trains) if len(self.classes_) == 2 else None
+
+    def _leave_one_out(self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any) -> None:
+        """A path on all rows, and the scores of the prediction of each by the others."""
         rows = slice(None) if labelled.weight is None else labelled.weight != 0
         y, weight = data.y[rows], None if data.weight is None else data.weight[rows]
         labelled = with_weight(labelled)
         alone = np.flatnonzero(np.bincount(labelled.y) == 1)
         if len(alone):
             raise ValueError(messages.alone_in_its_class(self.classes_.tolist()[alone[0]]))
-        path, steps, ends = class_path(model, self.Cs_, labelled, len(self.classes_))
+        small = self._side_by_side(model, labelled, [np.arange(len(labelled.y))])
+        if small is None:
+            path, steps, ends = class_path(model, self.Cs_, labelled, len(self.classes_))
+            for end in ends.values():
+                check_coefficients(end.run, end.problem)
+            problem, coefs = ends[0].problem, [ends[k].run.coef for k in range(len(ends))]
+            alphas = np.array([ends[k].problem.alpha for k in range(len(ends))])
+        else:
+            path, steps, problem, alphas = small.coefs[0], small.steps[0], small.problems[0], small.alphas[0]
+            coefs = list(path[:, 0])
+        with np.errstate(all="ignore"), quiet(problem.design):
+            raws = left_out(problem, alphas, coefs, None if small is None else small.rows)
         scores = []
-        for k in range(len(self.Cs_)):
-            with np.errstate(all="ignore"), quiet(ends[k].problem.design):
-                raw = left_out(ends[k].problem, ends[k].run)
+        for raw in raws:
             raw = raw.reshape(len(raw), -1)
             identity = np.hstack([np.eye(raw.shape[1]), np.zeros((raw.shape[1], 1))])
             scores.append(self._score(scorer, raw, identity, y, labelled.y, weight))
         self.coefs_paths_, self.scores_, self.n_iter_ = path[None], np.array([scores]), steps[None]
-        return ends
 
 
 class GDLinearRegressionCV(GDLinearRegression):
@@ -407,7 +421,7 @@ class GDLinearRegressionCV(GDLinearRegression):
         self.cv = cv
         self.store_cv_results = store_cv_results
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Any = None) -> tuple[Problem, Run]:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, recorder: Any = None, offset: Any = None) -> tuple[Problem, Run]:
         """The scores, the choice, and the fit on all rows."""
         alphas, model, scorer = self._checked()
         data = in_memory(self, X, y, sample_weight)

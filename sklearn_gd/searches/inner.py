@@ -54,15 +54,15 @@ class InnerProducts:
             about -= along[:, None]
         about *= root
         about *= root.T
-        dual = [solved(about, alpha, root * (y - target)) for alpha in alphas]
-        known = [root * each for each in dual if each is not None]
-        if not known:
+        dual, lost = solved(about, alphas, root * (y - target))
+        if lost.all():
             return [None] * len(alphas)
+        known = dual[~lost]
         spread = np.zeros((len(self.y), len(known) * y.shape[1]))
-        spread[rows] = np.concatenate(known, axis=1)
+        spread[rows] = np.concatenate(root * known, axis=1)
         coefs = iter(np.split(self.design.centred_adjoint(spread, centre), len(known), axis=1))
         return [
-            None if each is None else np.concatenate([coef := next(coefs), [target - centre @ coef]]) for each in dual
+            None if without else np.concatenate([coef := next(coefs), [target - centre @ coef]]) for without in lost
         ]
 
     def _mean(self, rows: Array, share: Array) -> Array:

@@ -4,38 +4,32 @@ Two uses: `residuals_left_out`, squared error, exactly from leverages; `left_out
 and where that is doubtful by a descent without the row.
 
 In the notation here a row x has a one for the intercept, w are the weights of the rows, which sum to one, and H is the Hessian of all of
-them at their optimum, its factor the metric of `preconditioners.Full`. Without row i, whose curvature along itself is s = w ℓ'' xᵀH⁻¹x, its
+them at their optimum. Without row i, whose curvature along itself is s = w ℓ'' xᵀH⁻¹x, its
 leverage, Newton's step changes its prediction by w ℓ' xᵀH⁻¹x / (1 − s) (Sherman and Morrison, 1950).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.linalg
-import scipy.special
 
 from .. import messages
-from ..descent import Run
 from ..designs.threads import cut
 from ..forms import Coefficients
-from ..objectives.samples import Slopes
 from ..plan import Problem
 from ..plan.dual import RowSpan
 from ..plan.newton import Sample
 from ..plan.planning import MATRIX, needs_inner
 from ..plan.problem import plane_descent
-from ..preconditioners import EPS, Full, Inexact, Joint, Renewed
+from ..preconditioners import EPS, Inexact, Joint, Renewed
 from ..protocols import Array
+from .side_by_side import BLOCK, Rows, along, applied, inverted, minimised, shifted, wrongness
 
 __all__ = ["left_out", "residuals_left_out"]
-
-# Numbers of a block of rows, and of the predictions of the descents that go side by side: 32 MB.
-BLOCK = 1 << 22
-
 
 # ------------------------------------------------------------------------------------------------------- squared error
 
@@ -135,229 +129,180 @@ def by_rows(design: Any, about: Array, weight: Array, alphas: Array) -> Iterator
 # ------------------------------------------------------------------------------------------------------- log losses
 
 # What rows that are taken as they are may together change the mean log loss by, as far as it can be foreseen, and what descents without a
-# row may leave: fifths of the 1 % that is promised.
-UNSEEN, LEFT = 2e-3, 2e-3
-# What a Newton step of one in log-odds has left out of it: the change of the Hessian along it, of second order in its length, and what is
-# left with the next term. Without it breast cancer's rows had 0.02 to 0.1 of the square, with it 0.002 to 0.02 of the cube.
-SECOND, THIRD = 0.1, 0.02
-# The part of a Newton step up to which the next term is taken for the last: of heavy tails one of 0.3 was followed by four times as much.
-BELIEVED = 0.2
-# Iterations of descents in the metric of all rows; and of one in metrics of its own, with its tolerance: where classes are separated, the loss
-# of all other rows is next to nothing, and the criterion is relative to it.
-SHARED, MOST, ALONE = 8, 100, 1e-8
-# A slope that is flat enough, relative to where a search began; by how much a rate grows at the most; and trials.
-FLAT, FURTHER, TRIALS = 0.2, 4.0, 12
+# row may leave: a twentieth and a fifth of the 1 % that is promised.
+UNSEEN, LEFT = 5e-4, 2e-3
+# What a Newton step of one in log-odds has left out of it: the change of the Hessian along it, of second order in its length. Breast cancer's
+# rows had 0.02 to 0.1 of the square, those of very heavy tails (Student's t of 1.2 degrees of freedom) more.
+SECOND = 0.3
+# Iterations of a descent without a row; and of one in metrics of all its rows by itself, with its tolerance: where classes are separated, the
+# loss of all other rows is next to nothing, and the criterion is relative to it.
+TOGETHER, MOST, ALONE = 30, 100, 1e-8
 
 
-def left_out(problem: Problem, run: Run) -> Array:
-    """The raw prediction of each row by the optimum without it.
+def left_out(problem: Problem, alphas: Array, coefs: Sequence[Array], rows: Rows | None = None) -> list[Array]:
+    """The raw prediction of each row by the optimum without it, for each of several penalties.
 
     Parameters
     ----------
     problem : Problem
-        Of a log loss.
-    run : Run
-        Ended at the optimum of all rows.
+        Of a log loss, with any of the penalties.
+    alphas : ndarray
+    coefs : sequence of ndarray
+        The optimum of all rows for each.
+    rows : Rows or None
+        Those of the problem, who has them.
 
     Returns
     -------
-    raw : ndarray of shape (n_samples,) or (n_samples, n_classes)
+    list of ndarray of shape (n_samples,) or (n_samples, n_classes)
 
     References
     ----------
     K. Rahnama Rad and A. Maleki, "A scalable estimate of the out-of-sample prediction error via approximate leave-one-out
     cross-validation", Journal of the Royal Statistical Society B 82, 2020, doi:10.1111/rssb.12374.
     """
-    coef, design = run.coef, problem.design
-    if design.n_samples < design.n_features:
+    problems = []
+    for alpha, coef in zip(alphas, coefs, strict=True):
+        each = replace(problem, alpha=float(alpha), start=coef)
+        each.moments = problem.moments
+        problems.append(each)
+    if problem.outputs > 1 or problem.design.n_samples < problem.design.n_features:
+        return [raw for each in problems for raw in one_left_out(each)]
+    design, rows = problem.design, rows or Rows(problem.design, problem.moments)
+    some = max(1, BLOCK // (design.size**2 + design.n_samples))
+    return [raw for s in cut(len(problems), some) for raw in Binary(problems[s], rows).predictions()]
+
+
+def one_left_out(problem: Problem) -> list[Array]:
+    """`left_out` for one penalty, from its optimum."""
+    if problem.design.n_samples < problem.design.n_features:
         # the models without a row are in the span of the rows, too
-        outer = replace(problem, start=coef)
-        outer.moments = problem.moments
-        problem = replace(RowSpan(outer).problem(), form=Coefficients())
-        coef = problem.start
-    return (Binary if coef.ndim == 1 else Several)(problem, coef).predictions()
+        problem = replace(RowSpan(problem).problem(), form=Coefficients())
+    return (
+        Several(problem).predictions()
+        if problem.outputs > 1
+        else Binary([problem], Rows(problem.design, problem.moments)).predictions()
+    )
 
 
-class LeftOut:
-    """What both kinds of log loss share: the optimum of all rows, and descents without one of them.
+def ones_behind(design: Any, which: Any) -> Array:
+    """Some rows as columns, their ones last, as gradients are."""
+    rows = design.block_dense(which).astype(np.float64, copy=False).T
+    return np.concatenate([rows, np.ones((1, rows.shape[1]))]) if design.fit_intercept else rows
+
+
+def alone(problem: Problem, row: int) -> Any:
+    """The prediction of one row at the optimum without it, in metrics of its own Hessians, from the problem's start."""
+    design = problem.design
+    weight = weights(problem).astype(design.dtype)
+    weight[row] = 0.0
+    prepared = replace(problem.prepared, weight=weight)
+    without = replace(problem, prepared=prepared, start=problem.start.copy(), tol=ALONE, max_iter=MOST, verbose=0)
+    without.moments = problem.moments
+    run = without.run(without.model, without.stopping())
+    run.metric = Renewed(Sample(without, without.moments))
+    if needs_inner(without):
+        run.metric = Inexact(run.metric)
+    plane_descent(without, run)
+    return ones_behind(design, [row])[:, 0] @ run.coef
+
+
+def weights(problem: Problem) -> Array:
+    """Those of the rows, which sum to one."""
+    n = problem.design.n_samples
+    return np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
+
+
+class Binary:
+    """Two classes: one prediction a row. A matrix has a row for each penalty.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        That differ in the penalty; each starts at its optimum.
+    rows : Rows
 
     Attributes
     ----------
-    coef : ndarray
-        At the optimum of all rows, the intercept last.
-    weight : ndarray of shape (n_samples,)
+    raw, wrong : ndarray of shape (n_penalties, n_samples)
+        At the optima of all rows: the predictions, and the probability of the other class.
+    inverse : ndarray of shape (n_penalties, size, size)
+        H⁻¹, in the coordinates of `rows`.
+    leverage, kept : ndarray of shape (n_penalties, n_samples)
+        xᵀH⁻¹x of each row, and 1 − s.
     """
 
-    def __init__(self, problem: Problem, coef: Array) -> None:
-        self.problem, self.coef = problem, coef
-        self.design: Any = problem.design
-        n = self.design.n_samples
-        self.weight = np.full(n, 1 / n) if problem.weight is None else problem.weight.astype(np.float64)
+    def __init__(self, problems: Sequence[Problem], rows: Rows) -> None:
+        self.problems, self.rows, problem = problems, rows, problems[0]
+        self.y, self.weight = problem.y.astype(np.float64, copy=False), weights(problem)
+        self.penalty = self.rows.penalties(np.array([each.alpha for each in problems]))
+        self.coef = self.rows.into(np.array([each.start for each in problems]))
+        self.raw = self.rows.forward(self.coef)
+        self.wrong = wrongness(self.y, self.raw)
+        self.slope, second = -self.weight * self.y * self.wrong, self.weight * self.wrong * (1 - self.wrong)
+        hessians = shifted(self.rows.hessians(second), self.penalty)
+        self.inverse, well = inverted(hessians)
+        for k in np.flatnonzero(~well):  # without the directions in which nothing varies
+            self.inverse[k] = scipy.linalg.pinvh(hessians[k], rtol=16 * self.rows.size * EPS)
+        self.leverage = np.empty_like(self.raw)
+        for s in cut(len(self.y), max(1, BLOCK // self.rows.size)):
+            points = self.rows.made(s)
+            for leverage, inverse in zip(self.leverage, self.inverse, strict=True):
+                leverage[s] = np.einsum("ij,ij->j", points, inverse @ points)
+        self.second, self.kept = second, 1 - second * self.leverage
 
-    def rows(self, which: Any) -> Array:
-        """Some rows as columns, their ones last, as gradients are."""
-        rows = self.design.block_dense(which).astype(np.float64, copy=False).T
-        return np.concatenate([rows, np.ones((1, rows.shape[1]))]) if self.design.fit_intercept else rows
-
-    def alone(self, row: int, coef: Array) -> Any:
-        """The prediction of one row at the optimum without it, in metrics of its own Hessians."""
-        weight = self.weight.astype(self.design.dtype)
-        weight[row] = 0.0
-        prepared = replace(self.problem.prepared, weight=weight)
-        problem = replace(self.problem, prepared=prepared, start=coef.copy(), tol=ALONE, max_iter=MOST, verbose=0)
-        problem.moments = self.problem.moments
-        run = problem.run(problem.model, problem.stopping())
-        run.metric = Renewed(Sample(problem, problem.moments))
-        if needs_inner(problem):
-            run.metric = Inexact(run.metric)
-        plane_descent(problem, run)
-        return self.rows([row])[:, 0] @ run.coef
-
-
-class Binary(LeftOut):
-    """Two classes: one prediction a row.
-
-    Attributes
-    ----------
-    raw, slope, second : ndarray of shape (n_samples,)
-        At the optimum of all rows; the derivatives without weights.
-    metric : Full
-        H⁻¹.
-    leverage : ndarray of shape (n_samples,)
-        xᵀH⁻¹x of each row.
-    """
-
-    def __init__(self, problem: Problem, coef: Array) -> None:
-        super().__init__(problem, coef)
-        n = self.design.n_samples
-        self.y = problem.y.astype(np.float64, copy=False)
-        self.raw = self.design.forward(coef).astype(np.float64)
-        self.slope, self.second = self.derivatives(self.raw)
-        gram = self.design.gram(self.weight * self.second)
-        self.metric = Full(gram.matrix, gram.centre, gram.weight_sum, problem.alpha, EPS)
-        self.leverage = np.empty(n)
-        for s in cut(n, max(1, BLOCK // self.design.size)):
-            self.leverage[s] = np.square(self.metric.half_transposed(self.rows(s))).sum(axis=0)
-        self.kept = 1 - self.weight * self.second * self.leverage  # 1 − s
-
-    def derivatives(self, raw: Array) -> tuple[Array, Array]:
-        """Slopes and second derivatives of predictions, one column a descent; without values, which nobody asks for."""
-        y = self.y if raw.ndim == 1 else self.y[:, None]
-        wrong = scipy.special.expit(-y * raw)
-        return -y * wrong, wrong * (1 - wrong)
-
-    def predictions(self) -> Array:
-        """By Newton's step, corrected to the next order, or by a descent where that is doubtful."""
-        move = self.weight * self.slope * self.leverage / self.kept
+    def predictions(self) -> list[Array]:
+        """By Newton's step, or by a descent where that is doubtful; of each penalty."""
+        move = self.slope * self.leverage / self.kept
         raw = self.raw + move
         # what an error of a prediction does to the loss, if the step should be twice as long
-        risk = self.weight * np.abs(self.derivatives(raw + move)[0])
-        total = float(self.weight @ self.problem.loss.derivatives(self.y, raw, 0)[0])
+        risk = self.weight * wrongness(self.y, raw + move)
+        total = np.logaddexp(0.0, -self.y * raw) @ self.weight
         far = np.abs(move)
-        looked_at = most(risk * np.minimum(SECOND * far**2, far), UNSEEN * total)
-        doubt = np.minimum(SECOND * far**2, far)
-        doubt[looked_at] = np.minimum(THIRD * far**3, far)[looked_at]
-        for rows in self.groups(looked_at):
-            correction = self.correction(rows)
-            raw[rows] += correction
-            doubt[rows] = np.where(np.abs(correction) > BELIEVED * far[rows], far[rows], doubt[rows])
-        for rows in self.groups(most(risk * doubt, UNSEEN * total)):
-            raw[rows] = self.descended(rows, total)
-        return raw
+        doubt = risk * np.minimum(SECOND * far**2, far)
+        doubtful = [most(each, UNSEEN * loss) for each, loss in zip(doubt, total, strict=True)]
+        which = np.repeat(np.arange(len(raw)), [len(rows) for rows in doubtful])
+        rows = np.concatenate(doubtful)
+        # all of a penalty's share what may be left
+        allowed = LEFT * np.repeat(total / [len(each) or 1 for each in doubtful], [len(each) for each in doubtful])
+        for s in cut(len(rows), max(1, BLOCK // (len(self.y) + self.rows.size**2))):
+            raw[which[s], rows[s]] = self.descended(which[s], rows[s], allowed[s])
+        return list(raw)
 
-    def groups(self, rows: Array) -> list[Array]:
-        """Some rows, as many at a time as have room."""
-        return [rows[s] for s in cut(len(rows), max(1, BLOCK // self.design.n_samples))] if len(rows) else []
+    def descended(self, which: Array, rows: Array, allowed: Array) -> Array:
+        """The predictions of some rows at the optima without them, from Newton's step on."""
+        points = np.ascontiguousarray(self.rows.made(rows).T)
+        weight = np.repeat(self.weight[None], len(rows), axis=0)
+        weight[np.arange(len(rows)), rows] = 0.0
+        towards = -applied(self.inverse[which], points)  # H⁻¹x
+        without = (self.second / self.kept)[which, rows, None] * towards
+        inverse = self.inverse[which] + towards[:, :, None] * without[:, None]
+        out = np.empty(len(rows))
 
-    def correction(self, rows: Array) -> Array:
-        """What the change of the Hessian along Newton's step changes the predictions by, to the next order."""
-        predictors = self.design.forward(-self.metric.direction(self.rows(rows))).astype(np.float64)
-        step = predictors * (self.weight * self.slope / self.kept)[rows]
-        third = self.weight * self.second * (1 - 2 * scipy.special.expit(self.raw))
-        cubes = third[:, None] * step**2 * predictors
-        cubes[rows, np.arange(len(rows))] = 0.0
-        out: Array = -0.5 * cubes.sum(axis=0) / self.kept[rows]
+        def excess(fits: Array, coef: Array, gradient: Array, direction: Array, left: Array) -> Array:
+            at = points[fits]
+            step = along(at, direction)
+            out[fits] = along(at, coef) + step
+            # this step and those behind it, where each leaves as much as the last one; which are better than what they are judged by
+            ratio: Array = self.weight[rows[fits]] * np.abs(step) / (1 - left) / allowed[fits]
+            return ratio
+
+        _, _, ended = minimised(
+            self.rows, self.y, weight, self.penalty[which], self.coef[which], inverse, excess, TOGETHER
+        )
+        for k in np.flatnonzero(~ended):
+            out[k] = alone(self.problems[which[k]], int(rows[k]))
         return out
 
-    def descended(self, rows: Array, total: float) -> Array:
-        """The predictions of some rows at the optima without them: descents side by side, by conjugate gradients in the metric H⁻¹.
 
-        A column of what follows is a descent, which has its own row left out.
-        """
-        p, alpha, out = self.design.n_features, self.problem.alpha, np.empty(len(rows))
-        under_way = np.arange(len(rows))
-        coef = np.repeat(self.coef[:, None], len(rows), axis=1)
-        raw = np.repeat(self.raw[:, None], len(rows), axis=1)
-        points = self.rows(rows)
-        towards = -self.metric.direction(points)  # H⁻¹x
-        share, reach = (self.weight * self.second / self.kept)[rows], (self.leverage / self.kept)[rows]
-        gradient = -points * (self.weight * self.slope)[rows]
-        direction = last = np.zeros_like(coef)
-        before = np.ones(len(rows))
-        for _ in range(SHARED):
-            scaled = -self.metric.direction(gradient)
-            scaled += towards * (share * along(towards, gradient))
-            size = along(gradient, scaled)
-            # Newton's decrement bounds what is left to come in the row's own prediction
-            change = self.weight[rows[under_way]] * np.sqrt(np.maximum(size, 0.0) * reach)
-            going = change > LEFT * total / len(rows)
-            direction = np.maximum((size - along(last, scaled)) / before, 0.0) * direction - scaled
-            if not going.all():
-                arrived = ~going
-                out[under_way[arrived]] = raw[rows[under_way], np.arange(len(under_way))][arrived]
-                under_way, share, reach, size = under_way[going], share[going], reach[going], size[going]
-                raw, coef, towards = raw[:, going], coef[:, going], towards[:, going]
-                gradient, direction = gradient[:, going], direction[:, going]
-            if not len(under_way):
-                return out
-            penalty = alpha * along(coef[:p], direction[:p]), alpha * along(direction[:p], direction[:p])
-            rate, raw, slope = self.searched(rows[under_way], raw, direction, along(gradient, direction), penalty)
-            coef = coef + rate * direction
-            last, before = gradient, size
-            gradient = self.design.sweep(Slopes(slope))[1]
-            gradient[:p] += alpha * coef[:p]
-        for k, column in zip(under_way, coef.T, strict=True):
-            out[k] = self.alone(int(rows[k]), column)
-        return out
-
-    def searched(
-        self, rows: Array, raw: Array, direction: Array, first: Array, penalty: tuple[Array, Array]
-    ) -> tuple[Array, Array, Array]:
-        """A learning rate for each column, at which its slope has flattened; the predictions there, and the samples' weighted slopes.
-
-        By Newton's method between bounds. `first` is the slope at the beginning, `penalty` the first two derivatives of the penalty there.
-        """
-        columns = np.arange(len(rows))
-        predictor = self.design.forward(direction).astype(np.float64)
-        rate, low, high = np.ones(len(rows)), np.zeros(len(rows)), np.full(len(rows), np.inf)
-        for trial in range(TRIALS):
-            here = raw + rate * predictor
-            slope, second = self.derivatives(here)
-            slope *= self.weight[:, None]
-            slope[rows, columns] = second[rows, columns] = 0.0
-            down = along(slope, predictor) + penalty[0] + rate * penalty[1]
-            steep = np.abs(down) > FLAT * np.abs(first)
-            if not steep.any() or trial == TRIALS - 1:
-                break
-            low, high = np.where(down < 0, rate, low), np.where(down >= 0, rate, high)
-            curved = along(second * self.weight[:, None] * predictor, predictor) + penalty[1]
-            to = rate - down / np.where(curved > 0, curved, np.inf)
-            most = np.minimum(high, FURTHER * rate)
-            to = np.where((to > low) & (to < most), to, np.where(most < high, most, 0.5 * (low + high)))
-            rate = np.where(steep, to, rate)
-        return rate, here, slope
-
-
-def along(a: Array, b: Array) -> Array:
-    """The inner product of each column of one matrix with that of another."""
-    out: Array = np.einsum("ij,ij->j", a, b)
-    return out
-
-
-class Several(LeftOut):
+class Several:
     """More classes: as many predictions a row, and in place of its leverage a matrix of them, X_i H⁻¹ X_iᵀ."""
 
-    def predictions(self) -> Array:
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.design, self.weight = problem, problem.design, weights(problem)
+        self.coef = problem.start
+
+    def predictions(self) -> list[Array]:
         """By Newton's step, or by a descent where that is doubtful."""
         loss, y = self.problem.loss, self.problem.y
         start = self.design.forward(self.coef).astype(np.float64)
@@ -376,8 +321,8 @@ class Several(LeftOut):
         total = float(self.weight @ loss.derivatives(y, raw, 0)[0])
         far = move.max(axis=1) - move.min(axis=1)
         for row in most(risk * np.minimum(SECOND * far**2, far), UNSEEN * total):
-            raw[row] = self.alone(int(row), self.coef)
-        return raw
+            raw[row] = alone(self.problem, int(row))
+        return [raw]
 
     def leverages(self, p: Array) -> Array:
         """X_i H⁻¹ X_iᵀ of each row, of shape (n_samples, n_classes, n_classes)."""
@@ -390,7 +335,7 @@ class Several(LeftOut):
         inverse = (half @ half.T).reshape(k, size, k, size)
         out = np.empty((design.n_samples, k, k))
         for s in cut(design.n_samples, max(1, BLOCK // (size * k))):
-            rows = self.rows(s)
+            rows = ones_behind(design, s)
             rows[: len(centre)] -= centre[:, None]
             for a in range(k):
                 for b in range(a + 1):

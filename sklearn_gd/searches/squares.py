@@ -20,17 +20,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 
 from ..descent import Stopping
 from ..designs.rows import Curvature
 from ..plan.least_squares import DIGITS_LOST
-from ..preconditioners import EPS, Diagonal, potrf, potrs
+from ..preconditioners import EPS, Diagonal
 from ..progress import RISES
 from ..protocols import Array
 from ..steps import Constant, Schedule
 from .moments import Moments
 
 __all__ = ["Descent", "Fit", "Part", "optima", "solved"]
+
+(posv,) = scipy.linalg.get_lapack_funcs(("posv",), dtype=np.float64)
 
 # A column whose spread is within so many rounding errors of its mean is constant: moments that are put together have a few of them.
 NEAR = 100 * EPS
@@ -102,34 +105,30 @@ def optima(part: Part, alphas: Sequence[float], fit_intercept: bool) -> list[Arr
         Coefficients, the intercept last (0 without one); None where the second moments have lost too many digits.
     """
     matrix, cross, _ = part.about(fit_intercept)
-    p = len(matrix)
-    found: list[Array | None] = []
-    for alpha in alphas:
-        slopes = solved(matrix, alpha, cross)
-        if slopes is None:
-            found.append(None)
-            continue
-        coef = np.empty((p + 1, cross.shape[1]))
-        coef[:p] = slopes
-        coef[p] = part.target - part.centre @ slopes if fit_intercept else 0.0
-        found.append(coef)
-    return found
+    slopes, lost = solved(matrix, alphas, cross)
+    coefs = np.zeros((len(alphas), len(matrix) + 1, cross.shape[1]))
+    coefs[:, :-1] = slopes
+    if fit_intercept:
+        coefs[:, -1] = part.target - part.centre @ slopes
+    return [None if without else coef for coef, without in zip(coefs, lost, strict=True)]
 
 
-def solved(matrix: Array, alpha: float, right: Array) -> Array | None:
-    """(matrix + alpha)⁻¹ right by Cholesky's factorisation; None where it has lost too many digits."""
-    entries = matrix.diagonal() + alpha
+def solved(matrix: Array, alphas: Sequence[float], right: Array) -> tuple[Array, Array]:
+    """(matrix + alpha)⁻¹ right for each penalty, by Cholesky's factorisation; and for which of them it has lost too many digits."""
+    entries = matrix.diagonal() + np.asarray(alphas, dtype=np.float64)[:, None]
     entries[entries == 0.0] = 1.0  # a column of zeros, or a row without weight
-    shifted = matrix.copy()
-    shifted.flat[:: len(matrix) + 1] = entries
-    # symmetric, so its transpose is it in LAPACK's order
-    factor, failed = potrf(shifted.T, lower=1, overwrite_a=1, clean=0)
+    solutions, pivots, failed = np.empty((len(entries), *right.shape)), np.empty_like(entries), np.empty(len(entries))
+    shifted = np.empty_like(matrix, order="C")
+    for k, diagonal in enumerate(entries):
+        shifted[...] = matrix
+        shifted.flat[:: len(matrix) + 1] = diagonal
+        # symmetric, so its transpose is it in LAPACK's order
+        factor, solutions[k], failed[k] = posv(shifted.T, right, lower=1, overwrite_a=1)
+        pivots[k] = factor.diagonal()
     # What a column varies by beside those before it, of what it varies by, bounds the condition number from below, whatever the units; as
     # a rule it is about that.
-    if failed or float((factor.diagonal() ** 2 / entries).min(initial=1.0)) * DIGITS_LOST < EPS:
-        return None
-    solution: Array = potrs(factor, right, lower=1)[0]
-    return solution
+    least = (pivots**2 / entries).min(axis=1, initial=1.0)
+    return solutions, (failed != 0) | (least * DIGITS_LOST < EPS)
 
 
 class Fit(NamedTuple):
