@@ -309,6 +309,7 @@ def beside_huber(data: Data, cap: float) -> dict[str, list[Fit]]:
 
 
 def beside_rlm(data: Data, cap: float) -> dict[str, list[Fit]]:
+    assert data.scale is not None
     mine = partial(sklearn_gd.GDHuberRegression, epsilon=EPSILON, scale=data.scale)
     theirs = ladder(rivals.statsmodels_rlm, epsilon=EPSILON, scale=data.scale)
     return {OURS: ours(mine), "statsmodels RLM": theirs}

@@ -82,7 +82,9 @@ def test_every_solver_reaches_the_same_objective(curves, name):
         assert solver in best.index.get_level_values("solver_name")
     files = {path.stem for path in (BENCHMARKS / name / "solvers").glob("*.py")}
     assert {Path(file).stem for file in curves[name]["file_solver"]} <= files
-    allowed = [LOOSER.get(solver.split("[")[0], GAP) for solver in best.index.get_level_values("solver_name")]
+    # Huber's scale is renewed between minimisations, of which each has its share of the iterations
+    looser = LOOSER | ({"GD-rule": 1e-5} if name == "huber" else {})
+    allowed = [looser.get(solver.split("[")[0], GAP) for solver in best.index.get_level_values("solver_name")]
     assert (best <= allowed).all(), best[best > allowed]
 
 
