@@ -95,7 +95,7 @@ def test_our_solvers_are_all_there(curves):
 
     for benchmark, rows in curves.items():
         solvers = set(rows["solver_name"])
-        if benchmark == "quantile":  # where what is of the first order does not come near
+        if benchmark == "quantile":  # the others are left out: benchmarks/README.md says why
             assert {f"GD[preconditioner={name}]" for name in ("auto", "full")} <= solvers
             continue
         assert {f"GD[preconditioner={name}]" for name in ("auto", *PRECONDITIONERS)} <= solvers
