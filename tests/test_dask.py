@@ -79,7 +79,16 @@ def test_only_the_front_doors_import_the_wing():
     imported = {
         path.relative_to(package).parts[0] for path in outside if re.search(r"from \.+workers\b", path.read_text())
     }
-    assert imported == {"base.py", "huber.py", "linear_model.py", "poisson.py", "regressors.py", "searches"}
+    assert imported == {
+        "base.py",
+        "explanation.py",
+        "huber.py",
+        "linear_model.py",
+        "poisson.py",
+        "quantile.py",
+        "regressors.py",
+        "searches",
+    }
 
 
 # ---------------------------------------------------------------------------------------------- the threads scheduler

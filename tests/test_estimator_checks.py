@@ -47,6 +47,7 @@ def _configurations(**short):
     yield {"warm_start": True}
 
 
+STEPS_OF_ONE_SIZE = ("adagrad", "adam", "amsgrad")
 SCHEDULES = ("inverse-time", "exponential", "step", "cosine")
 ESTIMATORS = [
     *(GDLinearRegression(**params) for params in _configurations()),
@@ -63,8 +64,14 @@ ESTIMATORS = [
     GDHuberRegression(scale=1.0),
     *(GDLogisticRegression(**params) for params in _configurations()),
     GDLogisticRegression(class_weight="balanced"),
-    # of the schedules, which see nothing of the loss, one
-    *(GDPoissonRegression(**params) for params in _configurations() if params.get("learning_rate") not in SCHEDULES),
+    # Of the schedules, which see nothing of the loss, one; and Adam and its kin, whose steps know no size of a gradient, from a rate with which
+    # their way from zero is no longer than the others'.
+    *(
+        GDPoissonRegression(**params)
+        for params in _configurations()
+        if params.get("learning_rate") not in (*SCHEDULES, *STEPS_OF_ONE_SIZE)
+    ),
+    *(GDPoissonRegression(learning_rate=steps.RULES[rule](0.3), max_iter=100) for rule in STEPS_OF_ONE_SIZE),
     GDPoissonRegression(alpha=0.1),
 ]
 
