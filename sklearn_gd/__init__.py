@@ -16,6 +16,7 @@ from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, Se
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
+from .quantile import GDQuantileRegression
 
 if TYPE_CHECKING:
     from .searches import GDLinearRegressionCV, GDLogisticRegressionCV, GDSearchCV
@@ -29,6 +30,7 @@ __all__ = [
     "GDLinearRegressionCV",
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
+    "GDQuantileRegression",
     "GDSearchCV",
     "LearningRateDisplay",
     "LossCurveDisplay",

@@ -506,6 +506,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
+        if self._report_own(problem, run, rule):
+            return
         ended = run.reason in ("gradient", "precision")
         unpenalised = problem.loss.separable and not problem.alpha and problem.design.where == "memory"
         if unpenalised and run.reason in ("gradient", "precision", "max_iter") and separated(run):
@@ -525,6 +527,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             largest = run.smoothness() if rule.scheduled else 0.0  # none where the loss is straight
             limit = 2 / largest if largest > 0 else None
             warnings.warn(messages.unconverged(run, rule, limit, self.tol), ConvergenceWarning, stacklevel=5)
+
+    def _report_own(self, problem: Problem, run: Run, rule: StepRule) -> bool:
+        """Say it in words of the estimator's own; whether nothing is left to say."""
+        return False
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""

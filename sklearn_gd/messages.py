@@ -234,6 +234,50 @@ def no_events() -> str:
     return "y is zero in every sample that has a weight: the best mean is 0, whose logarithm no coefficients have. At least one must be positive."
 
 
+def no_quantiles(value: object) -> str:
+    """The text for quantiles that are none."""
+    return f"quantile must be a number between 0 and 1, or a list of at least one such, got {value!r}."
+
+
+def not_proved(run: Run, rule: StepRule, gap: float, tol: float) -> str:
+    """The text for a fit of quantiles whose end no dual point shows to be the optimum.
+
+    Parameters
+    ----------
+    run : Run
+    rule : rule
+    gap, tol : float
+        The largest of the relative gaps, infinite where nothing was proved, and what it was to be.
+    """
+    proved = f"the dual proves a gap of {gap:.2g}" if np.isfinite(gap) else "no dual point proves anything of the loss"
+    where = f"after max_iter={run.max_iter} iterations {proved}, tol={tol:.2g}"
+    if run.reason == "diverged":
+        text = (
+            f"Gradient descent diverged: with learning_rate={run.last.rate:.3g} the loss rose without end at iteration {run.iteration}. The "
+            "gradients of a quantile's loss are no larger far from the optimum than near it: it is the learning rates that grow. Use smaller "
+            "ones"
+        )
+        return text + ", or leave the choice to learning_rate='auto'. The coefficients are those of the best iterate."
+    if run.reason != "max_iter":
+        return (
+            f"The fit ended at rounding errors, and there {proved}, tol={tol:.2g}. Raise tol, pass X in float64, subtract a constant from "
+            "columns far from zero, or use learning_rate='auto' if this was not the choice already."
+        )
+    if rule.scheduled:
+        return (
+            f"Gradient descent did not converge: {where}. The loss of a quantile has a kink at every sample, and its gradients do not shrink "
+            "towards the optimum: steps of a constant rate go on for ever, at a distance in proportion to the rate. Use one that falls, as "
+            "'inverse-time' does, and filter this warning, because no such run proves where it ends; or learning_rate='auto', which does."
+        )
+    text = f"Gradient descent did not converge: {where}. Raise max_iter, or tol if this is close enough"
+    if rule.plane:
+        return text + "."
+    return text + (
+        ", or use learning_rate='auto': other rules descend on a loss with its kinks rounded off, less from round to round, and take more "
+        "iterations the less it is."
+    )
+
+
 def cluster_lost(error: BaseException) -> str:
     """The text for a Dask cluster that has gone."""
     return (

@@ -161,15 +161,16 @@ class SmoothingRounds:
         self, loss: Huber, quantile: Any, width: Any, tol: float, penalty: Any, null: Array, sharp: bool
     ) -> None:
         self.loss, self.quantile, self.tol, self.penalty, self.null = loss, quantile, tol, penalty, null
-        self.gap: Any = math.inf
+        self.gap: Any = np.full(np.shape(quantile), math.inf)[()]
         self.sharp = sharp
-        self.become(SHARP * width if sharp else width)
+        self.least = SHARP * width
+        self.become(self.least if sharp else width)
 
     def become(self, width: Any) -> None:
-        self.width = width
-        self.loss.become(width, 0.5 / width, 0.5 - self.quantile)
+        self.width = width if np.ndim(width) else float(width)
+        self.loss.become(self.width, 0.5 / self.width, 0.5 - self.quantile)
         if self.penalty is not None:
-            self.penalty.threshold = np.min(width)
+            self.penalty.threshold = float(np.min(width))
 
     def renew(self, run: Run) -> bool:
         if np.max(self.gap) <= self.tol:
@@ -186,10 +187,12 @@ class SmoothingRounds:
         unit = math.sqrt(2 * run.base.value) * criterion.metric.size(coef) / float(losses.sum())
         slack, gap = run.history.norm * unit, (losses - duals) / losses
         self.gap = np.squeeze(gap + slack)[()]
-        if self.sharp or np.max(self.gap) <= self.tol:
+        if np.max(self.gap) <= self.tol:
             return False
-        if slack <= gap.max():
+        if not self.sharp and slack <= gap.max() and np.all(self.width > self.least):
             self.become(np.where(np.squeeze(gap)[()] > UNFINISHED * self.tol, SHRINK, 1.0)[()] * self.width)
+        elif run.reason == "precision":
+            return False  # neither a sharper kink nor a smaller gradient
         criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
         return True
 
