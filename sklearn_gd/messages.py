@@ -264,10 +264,21 @@ def not_proved(run: Run, rule: StepRule, gap: float, tol: float) -> str:
             "columns far from zero, or use learning_rate='auto' if this was not the choice already."
         )
     if rule.scheduled:
-        return (
-            f"Gradient descent did not converge: {where}. The loss of a quantile has a kink at every sample, and its gradients do not shrink "
-            "towards the optimum: steps of a constant rate go on for ever, at a distance in proportion to the rate. Use one that falls, as "
-            "'inverse-time' does, and filter this warning, because no such run proves where it ends; or learning_rate='auto', which does."
+        text = f"Gradient descent did not converge: {where}. "
+        rates, losses = run.history["learning_rate"][1:], np.array(run.history["loss"][-50:])
+        if (np.diff(losses) < 0).all():
+            text += (
+                "The loss was still falling: the learning rates are too small. They are in units of y (with standardised columns a step "
+                "changes predictions by about the rate): raise them, or max_iter. "
+            )
+        elif rates and rates[-1] == rates[0]:
+            text += (
+                "The loss of a quantile has a kink at every sample, and its gradients do not shrink towards the optimum: steps of a constant "
+                "rate go on for ever, at a distance in proportion to it. Use one that falls, as sklearn_gd.steps.InverseTime does. "
+            )
+        return text + (
+            "No run with rates of one's own proves where it ends: filter this warning, or use learning_rate='auto', which ends at the optimum "
+            "and proves it."
         )
     text = f"Gradient descent did not converge: {where}. Raise max_iter, or tol if this is close enough"
     if rule.plane:
@@ -517,6 +528,14 @@ def nothing_to_choose(name: str, value: object, estimator: str) -> str:
 def no_runs() -> str:
     """The text for an empty list of estimators."""
     return "There is nothing to draw: give an estimator, or a list or dict of at least one."
+
+
+def no_curvature(display: str) -> str:
+    """The text for a loss with kinks."""
+    return (
+        f"{display} draws learning rates in units of 1/L, and the loss of a quantile has kinks, where L is infinite: compare its runs in a "
+        "LossCurveDisplay."
+    )
 
 
 def no_subplot(display: str) -> str:

@@ -283,15 +283,15 @@ class GDQuantileRegression(Regressor):
         gap = float(np.max(rounds.gap))
         if run.reason == "callback" or (run.reason == "diverged" and not rule.scheduled):
             return False
-        if run.reason in ("gradient", "precision") and (gap <= self.tol or run.rounding.left_out > 0):
+        if run.reason in ("gradient", "precision") and gap <= self.tol:
             return False
         text = messages.not_proved(run, rule, gap, self.tol)
         if run.reason != "diverged":
-            warnings.warn(text, ConvergenceWarning, stacklevel=6)
+            warnings.warn(text, ConvergenceWarning, stacklevel=7)
         elif self.on_divergence == "raise":
             raise DivergenceError(text)
         else:
-            warnings.warn(text, DivergenceWarning, stacklevel=6)
+            warnings.warn(text, DivergenceWarning, stacklevel=7)
         return True
 
     def predict(self, X: Any) -> Array:

@@ -189,10 +189,12 @@ class SmoothingRounds:
         self.gap = np.squeeze(gap + slack)[()]
         if np.max(self.gap) <= self.tol:
             return False
-        if not self.sharp and slack <= gap.max() and np.all(self.width > self.least):
-            self.become(np.where(np.squeeze(gap)[()] > UNFINISHED * self.tol, SHRINK, 1.0)[()] * self.width)
-        elif run.reason == "precision":
-            return False  # neither a sharper kink nor a smaller gradient
+        stuck = run.reason == "precision"  # no smaller gradient is to be had at this width
+        if not self.sharp and (stuck or slack <= gap.max()) and np.all(self.width > self.least):
+            shrinks = self.gap > self.tol if stuck else np.squeeze(gap)[()] > UNFINISHED * self.tol
+            self.become(np.where(shrinks, SHRINK, 1.0)[()] * self.width)
+        elif stuck:
+            return False
         criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
         return True
 
