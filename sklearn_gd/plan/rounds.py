@@ -196,6 +196,8 @@ class SmoothingRounds:
         elif stuck:
             return False
         criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
+        # whether the gradient has stopped shrinking is asked of the next loss anew
+        run.history.flattest_norm, run.history.improved = math.inf, run.iteration
         return True
 
 
