@@ -20,7 +20,7 @@ from .exceptions import DivergenceError, DivergenceWarning
 from .losses import Huber
 from .penalties import L1
 from .plan import Constant, Problem, SmoothingRounds, as_stored
-from .protocols import Array, Momentum, StepRule
+from .protocols import Array, Moments, Momentum, StepRule
 from .regressors import Regressor, average
 from .steps import rule_for
 from .workers import gathered, is_dask
@@ -265,8 +265,12 @@ class GDQuantileRegression(Regressor):
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         rounds: Any = problem.rounds
         fitted = {**super()._results(run, problem), "dual_gap_": rounds.gap}
-        if run.reason is not None:  # it takes a product with X
+        if run.reason is not None:  # these take products with X
             fitted["crossings_"] = self._crossings(run, problem, float(np.mean(rounds.null)))
+            if self.alpha:
+                fitted |= without_rounding_errors(
+                    fitted["coef_"], fitted["intercept_"], problem.moments, rounds.null, bool(self.fit_intercept)
+                )
         return fitted
 
     def _crossings(self, run: Run, problem: Problem, loss: float) -> int:
@@ -354,6 +358,20 @@ class GDQuantileRegression(Regressor):
             for q, column in zip(self._quantiles.tolist(), columns, strict=True)
         ]
         return float(np.mean(scores))
+
+
+# Of the loss of a constant what a coefficient may move predictions by, in the mean, and is nothing but rounding errors.
+NOTHING = 1e-12
+
+
+def without_rounding_errors(
+    coef: Array, intercept: Any, moments: Moments, loss: Array, located: bool
+) -> dict[str, Any]:
+    """Coefficients that a penalty has set to zero, zero to the last bit; the intercept has what they said at the centre."""
+    nothing = np.abs(coef) * np.sqrt(moments.matrix) <= NOTHING * (loss[:, None] if coef.ndim == 2 else loss)
+    if located:
+        intercept = (intercept + np.where(nothing, coef, 0) @ moments.centre).astype(coef.dtype)[()]
+    return {"coef_": np.where(nothing, 0, coef), "intercept_": intercept}
 
 
 def pinball(y: Array, quantile: float, level: float) -> Array:

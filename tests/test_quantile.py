@@ -164,8 +164,20 @@ def test_the_penalty_is_that_of_the_linear_program(case, alpha):
 def test_a_strong_penalty_leaves_the_constant_quantile():
     X, y = _normal()
     model = GDQuantileRegression(quantile=0.3, alpha=10.0).fit(X, y)
-    np.testing.assert_allclose(model.coef_, 0, atol=1e-12)
+    np.testing.assert_array_equal(model.coef_, 0)
     assert np.mean(y < model.intercept_ - 1e-9) <= 0.3 <= np.mean(y <= model.intercept_ + 1e-9)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_what_the_penalty_sets_to_zero_is_zero_to_the_last_bit(fit_intercept):
+    X, y = _normal()
+    X = np.column_stack([X, np.random.default_rng(1).normal(size=(len(X), 5))]) * [1, 1, 1, 1, 1e6, 1e-6, 1, 1, 1] + 5
+    model = GDQuantileRegression(quantile=[0.3, 0.6], alpha=0.1, fit_intercept=fit_intercept).fit(X, y)
+    for k, quantile in enumerate(model.quantile):
+        theirs = QuantileRegressor(quantile=quantile, alpha=0.1, fit_intercept=fit_intercept).fit(X, y)
+        np.testing.assert_array_equal(model.coef_[k] == 0, theirs.coef_ == 0)
+        least = objective(X, y, theirs.coef_, theirs.intercept_, quantile, 0.1)
+        assert of(model, X, y, alpha=0.1)[k] == pytest.approx(least, rel=1e-6)
 
 
 def test_without_an_intercept():
