@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, momentum, preconditioners, steps
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, GDQuantileRegression, momentum, preconditioners, steps
 
 # The checks fit unscaled data, often a handful of rows. A textbook rate need not converge there in the iterations
 # it is given; warning of that, and of divergence, is what it should do.
@@ -44,6 +44,9 @@ ESTIMATORS = [
     GDLinearRegression(alpha=0.1),
     *(GDLogisticRegression(**params) for params in _configurations()),
     GDLogisticRegression(class_weight="balanced"),
+    *(GDQuantileRegression(**params) for params in _configurations()),
+    GDQuantileRegression(quantile=0.8, alpha=0.1),
+    GDQuantileRegression(quantile=[0.2, 0.5, 0.8], rearrange=True),
 ]
 
 

@@ -187,18 +187,17 @@ class SmoothingRounds:
         unit = math.sqrt(2 * run.base.value) * criterion.metric.size(coef) / float(losses.sum())
         slack, gap = run.history.norm * unit, (losses - duals) / losses
         self.gap = np.squeeze(gap + slack)[()]
-        if np.max(self.gap) <= self.tol:
+        if not np.max(self.gap) > self.tol:
             return False
         stuck = run.reason == "precision"  # no smaller gradient is to be had at this width
-        if not self.sharp and (stuck or slack <= gap.max()) and np.all(self.width > self.least):
+        narrower = not self.sharp and (stuck or slack <= gap.max()) and bool(np.all(self.width > self.least))
+        if narrower:
             shrinks = self.gap > self.tol if stuck else np.squeeze(gap)[()] > UNFINISHED * self.tol
             self.become(np.where(shrinks, SHRINK, 1.0)[()] * self.width)
-        elif stuck:
-            return False
         criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
         # whether the gradient has stopped shrinking is asked of the next loss anew
         run.history.flattest_norm, run.history.improved = math.inf, run.iteration
-        return True
+        return narrower or (not stuck and run.history.norm > criterion.tol)
 
 
 def primal_and_dual(loss: Huber, y: Array, raw: Array) -> tuple[Array, ...]:
