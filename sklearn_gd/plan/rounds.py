@@ -129,6 +129,8 @@ SHRINK = 0.25
 SHARP = 1e-12
 # The part of the gap that may be left of a round's loss: less would be lost beside what the rounding costs.
 UNFINISHED = 0.1
+# The part of the loss of a constant that is nothing but rounding errors: an exact fit has no gap that is relative to its loss.
+NOTHING = 1e-13
 
 
 class SmoothingRounds:
@@ -182,11 +184,12 @@ class SmoothingRounds:
         if self.penalty is not None:
             kink, rounded = self.penalty.primal_and_dual(coef)
             losses, duals = losses + kink, duals + rounded
-        losses = np.where(losses > 0, losses, 1.0)
+        nothing = losses <= NOTHING * np.ravel(self.null)  # no loss is negative
+        losses = np.where(nothing, 1.0, losses)
         # what the gradient that is left may take from the dual, of coefficients about as large as these
         unit = math.sqrt(2 * run.base.value) * criterion.metric.size(coef) / float(losses.sum())
-        slack, gap = run.history.norm * unit, (losses - duals) / losses
-        self.gap = np.squeeze(gap + slack)[()]
+        slack, gap = run.history.norm * unit, np.where(nothing, 0.0, (losses - duals) / losses)
+        self.gap = np.squeeze(np.where(nothing, 0.0, gap + slack))[()]
         if not np.max(self.gap) > self.tol:
             return False
         stuck = run.reason == "precision"  # no smaller gradient is to be had at this width
