@@ -9,16 +9,21 @@
 
 __version__ = "0.1.0"
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
+from .huber import GDHuberRegression
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
+from .poisson import GDPoissonRegression
 from .quantile import GDQuantileRegression
 
 if TYPE_CHECKING:
+    from .conventions import book_rate
+    from .explanation import explain
     from .searches import GDLinearRegressionCV, GDLogisticRegressionCV, GDSearchCV
 
 __all__ = [
@@ -26,10 +31,12 @@ __all__ = [
     "DivergenceError",
     "DivergenceWarning",
     "FitDisplay",
+    "GDHuberRegression",
     "GDLinearRegression",
     "GDLinearRegressionCV",
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
+    "GDPoissonRegression",
     "GDQuantileRegression",
     "GDSearchCV",
     "LearningRateDisplay",
@@ -37,15 +44,25 @@ __all__ = [
     "PrecisionWarning",
     "SeparationWarning",
     "ValidationDisplay",
+    "book_rate",
+    "explain",
     "gradient_descent",
     "show_versions",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """A search, when it is asked for: `sklearn.model_selection` and `sklearn.metrics` are imported for these alone."""
-    if name in ("GDLinearRegressionCV", "GDLogisticRegressionCV", "GDSearchCV"):
-        from . import searches
+# What is imported when it is asked for: the searches alone need `sklearn.model_selection` and `sklearn.metrics`.
+LATER = {
+    "GDLinearRegressionCV": "searches",
+    "GDLogisticRegressionCV": "searches",
+    "GDSearchCV": "searches",
+    "book_rate": "conventions",
+    "explain": "explanation",
+}
 
-        return getattr(searches, name)
+
+def __getattr__(name: str) -> Any:
+    """A search, or a teacher's tool, when it is asked for."""
+    if name in LATER:
+        return getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -61,6 +61,8 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
         - ``"adgd"``: from the local curvature, without a search and without a value of the loss.
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
+        - ``"adagrad"``, ``"rmsprop"``, ``"adam"``, ``"amsgrad"``: a rate for each coefficient, from the gradients seen, step for
+          step as in PyTorch; they never look at the loss, and not all of them converge.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
         searches reach its parameters, and those of a name, which becomes its rule.
@@ -82,7 +84,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         needed, never the optimum: the penalty stays on the user's coefficients.
 
         - ``"auto"``: with ``learning_rate="auto"`` by the problem, see Notes; none with a number, a callable or a
-          schedule; ``"diagonal"`` with the other rules.
+          schedule, or with ``"adam"`` and its kin, which bring their own; ``"diagonal"`` with the other rules.
         - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
           sparse.
         - ``"full"``: the Gram matrix. With ``learning_rate=1`` one step is the normal equation.
@@ -102,12 +104,18 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         When the gradient counts as zero, at least 0; its square estimates the relative gap between the objective and
         its minimum. The exact criterion is in Notes; it is the same for every learning rate.
 
+    batch_size : int or None, default=None
+        None is batch gradient descent: each iteration is a step along the gradient of all samples. A number, at least 1, makes
+        each iteration a pass over the samples in a new order, in steps along the gradients of so many of them, as in
+        scikit-learn's SGD; 1 is a step for each sample. For numbers, callables, schedules and ``"adam"`` and its kin, on
+        data in memory or in a file, without weights; see Notes.
+
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients: zeros; standard normal numbers; an array of the shape of ``coef_``; or a pair of arrays
         (coef, intercept). With an array alone the intercept starts at 0.
 
     random_state : int, RandomState instance or None, default=None
-        Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.
+        Of ``init="random"`` and `batch_size`. Nothing else is random: same data and same parameters give the same result.
 
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit rather than from `init`.
@@ -130,7 +138,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         The intercept; 0 with ``fit_intercept=False``.
 
     n_iter_ : int
-        Steps taken.
+        Steps taken; with `batch_size` passes over the samples.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -180,6 +188,14 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
     -----
     **Weights.** A sample weight of 2 is the same as the row twice, a weight of 0 the same as the row removed; only the
     ratios of weights count. The intercept is never penalised.
+
+    **Batches.** With `batch_size` an iteration draws ``order = random.permutation(n_samples)`` from
+    ``random = sklearn.utils.check_random_state(random_state)``, cuts it into batches of that size, of which the last has what is left,
+    and takes a step along the gradient of each batch's objective: the mean loss of its samples, and the whole penalty. A callable and
+    a schedule count these steps, over all passes, and momentum goes from one pass to the next. `max_iter`, ``n_iter_`` and
+    ``history_`` count the passes: the objective and the gradient of all samples are looked at after each, at the price of one
+    more read of X, and the fit ends by them. Batches are a lesson rather than a fast way here: at a constant rate the noise of their
+    gradients does not fall. A weight of 2 would not be the row twice, so weights are refused.
 
     **The end of a fit.** With ∇F taken with respect to the coefficients of the centred columns, the fit ends when
 
@@ -291,6 +307,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        batch_size: int | None = None,
         init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -304,6 +321,7 @@ class GDLinearRegression(MultiOutputMixin, RegressorMixin, BaseGD):
             fit_intercept=fit_intercept,
             max_iter=max_iter,
             tol=tol,
+            batch_size=batch_size,
             init=init,
             random_state=random_state,
             warm_start=warm_start,
@@ -412,6 +430,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         - ``"polyak"``: (F − F*)/‖∇F‖² with F* guessed, or given by ``sklearn_gd.steps.Polyak(optimum=...)``.
         - ``"adgd"``: from the local curvature, without a search and without a value of the loss.
         - ``"silver"``: the silver schedule, long steps among short ones, in units of 1/L.
+        - ``"adagrad"``, ``"rmsprop"``, ``"adam"``, ``"amsgrad"``: a rate for each coefficient, from the gradients seen, step for
+          step as in PyTorch; they never look at the loss, and not all of them converge.
 
         A rule may also be passed as an object of `sklearn_gd.steps`; ``set_params(learning_rate__decay=0.1)`` and
         searches reach its parameters, and those of a name, which becomes its rule.
@@ -433,7 +453,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         needed, never the optimum: the penalty stays on the user's coefficients.
 
         - ``"auto"``: with ``learning_rate="auto"`` by the problem, see Notes; none with a number, a callable or a
-          schedule; ``"diagonal"`` with the other rules.
+          schedule, or with ``"adam"`` and its kin, which bring their own; ``"diagonal"`` with the other rules.
         - ``"diagonal"``: columns as if standardised, their centring included and implicit, so that sparse data stay
           sparse.
         - ``"full"``: the bound of the Hessian by Böhning and Lindsay [1]_; with ``learning_rate="auto"`` the Hessian
@@ -454,13 +474,19 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         When the gradient counts as zero, at least 0; its square estimates the relative gap between the objective and
         its minimum. The exact criterion is in Notes; it is the same for every learning rate.
 
+    batch_size : int or None, default=None
+        None is batch gradient descent: each iteration is a step along the gradient of all samples. A number, at least 1, makes
+        each iteration a pass over the samples in a new order, in steps along the gradients of so many of them, as in
+        scikit-learn's SGD; 1 is a step for each sample. For numbers, callables, schedules and ``"adam"`` and its kin, on
+        data in memory or in a file, without weights; see Notes.
+
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients: zeros; standard normal numbers; an array of the shape of ``coef_``; or a pair of arrays
         (coef, intercept). With an array alone the intercept starts at 0. ``learning_rate="auto"``
         may begin at a better place.
 
     random_state : int, RandomState instance or None, default=None
-        Of ``init="random"``. Nothing else is random: same data and same parameters give the same result.
+        Of ``init="random"`` and `batch_size`. Nothing else is random: same data and same parameters give the same result.
 
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit rather than from `init`.
@@ -486,7 +512,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         The classes, sorted.
 
     n_iter_ : int
-        Steps taken.
+        Steps taken; with `batch_size` passes over the samples.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -535,6 +561,14 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
     -----
     **Weights.** A sample weight of 2 is the same as the row twice, a weight of 0 the same as the row removed. Since S
     grows with the weights, doubling all of them is the same as doubling C. The intercept is never penalised.
+
+    **Batches.** With `batch_size` an iteration draws ``order = random.permutation(n_samples)`` from
+    ``random = sklearn.utils.check_random_state(random_state)``, cuts it into batches of that size, of which the last has what is left,
+    and takes a step along the gradient of each batch's objective: the mean loss of its samples, and the whole penalty. A callable and
+    a schedule count these steps, over all passes, and momentum goes from one pass to the next. `max_iter`, ``n_iter_`` and
+    ``history_`` count the passes: the objective and the gradient of all samples are looked at after each, at the price of one
+    more read of X, and the fit ends by them. Batches are a lesson rather than a fast way here: at a constant rate the noise of their
+    gradients does not fall. A weight of 2 would not be the row twice, so weights are refused.
 
     **The end of a fit.** With ∇F taken with respect to the coefficients of the centred columns, the fit ends when
 
@@ -657,6 +691,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        batch_size: int | None = None,
         init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -670,6 +705,7 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
             fit_intercept=fit_intercept,
             max_iter=max_iter,
             tol=tol,
+            batch_size=batch_size,
             init=init,
             random_state=random_state,
             warm_start=warm_start,

@@ -64,7 +64,7 @@ ELSEWHERE = {
     "early_stopping": "a fit ends by tol and max_iter",
     "n_iter_no_change": "a fit ends by tol and max_iter",
     "batch_size": "every iteration sees all samples",
-    "shuffle": "every iteration sees all samples",
+    "shuffle": "with batch_size rows are drawn in a new order for each pass, and without every iteration sees all of them",
 }
 
 
@@ -91,6 +91,54 @@ def momentum_switched(value: bool) -> str:
     return f"momentum must be a number in [0, 1), a name, an object of sklearn_gd.momentum or None, got {value!r}: write {way}."
 
 
+def metric_of_its_own(name: str, rate: object) -> str:
+    """The text for a preconditioner beside a rule that is one."""
+    return (
+        f"preconditioner must be 'auto' or None with learning_rate={rate!r}, whose metric is its own, a rate for each coordinate; got "
+        f"preconditioner={name!r}. Use a number, a schedule or a rule that looks at the loss with it."
+    )
+
+
+#: what no batches are drawn for -> its name where it is no parameter, and why, and what to do
+WITHOUT_BATCHES = {
+    "learning_rate": (
+        "",
+        "it looks at the loss of all samples, or at a bound of its curvature. Use a number, a callable or a schedule with it, or "
+        "batch_size=None",
+    ),
+    "momentum": (
+        "",
+        "it grows towards 1, and adds up the noise of batches. Use a number below 1, or batch_size=None",
+    ),
+    "weights": (
+        "sample_weight or class_weight",
+        "a weight of 2 would not be the same as the row twice, which may be in two batches. Repeat rows, or use batch_size=None",
+    ),
+    "offset": (
+        "offset",
+        "exposures are weights of the rows, of which a batch has none. Use batch_size=None, or a number as learning_rate on all samples",
+    ),
+    "data elsewhere": (
+        "data of Dask or on a device",
+        "rows are drawn one by one, from memory or a file. Use NumPy's arrays or SciPy's sparse ones, or batch_size=None",
+    ),
+}
+
+
+def not_of_batches(what: str, value: object = None) -> str:
+    """The text for what does not go with mini-batches.
+
+    Parameters
+    ----------
+    what : str
+        A name of `WITHOUT_BATCHES`.
+    value : object
+        The parameter's, where it is one.
+    """
+    name, why = WITHOUT_BATCHES[what]
+    return f"batch_size does not go with {name or f'{what}={value!r}'}: {why}."
+
+
 def none_given(name: str, meaning: str, instead: str) -> str:
     """The text for None where other packages have a meaning for it."""
     return f"{name} must be a number, got None: {meaning} is {instead}."
@@ -111,39 +159,68 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
-def diverged(run: Run, rule: StepRule, limit: float) -> str:
+def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | None = None, bounded: bool = True) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
     Parameters
     ----------
     run : Run
     rule : rule
-    limit : float
-        2/L of the run's metric.
+    limit : float or None
+        2/L of the run's metric; None where a rule's rates are in none.
+    batch_size : int or None
+    bounded : bool
+        Whether L is a bound; else it is what the loss has where it was lowest, or the best constant prediction, if that is more.
     """
     rate = run.last.rate
     where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
-    text = (
-        f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
-        f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
-    )
-    if rule.scheduled:
+    text = f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
+    if limit is not None and bounded:
+        text += f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
+    elif limit is not None:
         text += (
-            f"Use a smaller one ({limit / 2:.3g} never rises), standardise the features, which allows a larger one, or "
-            "leave the choice to learning_rate='auto'."
+            f"The largest that converges near the optimum is about {limit:.3g} (2/L there, as far as this run tells), and none is safe "
+            "everywhere: the curvature of this loss has no bound. "
+        )
+    if limit is not None and batch_size is not None:
+        text += f"Batches of {batch_size} may be steeper than all samples together, and need smaller ones. "
+    if limit is None:
+        text += (
+            f"{type(rule).__name__} takes steps of about its rate in each coefficient: use one much smaller than these are at the optimum, "
+            "or learning_rate='auto'."
+        )
+    elif rule.scheduled:
+        text += (
+            f"Use a smaller one ({f'{limit / 2:.3g} never rises' if bounded else f'below {limit / 2:.3g}'}), standardise the features, "
+            "which allows a larger one, or leave the choice to learning_rate='auto'."
         )
     else:
         text += f"{type(rule).__name__} should not do this: use learning_rate='auto'."
     return text + " The coefficients are those of the best iterate."
 
 
-def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> str:
-    """The text for a run that ended at ``max_iter``."""
+def unconverged(
+    run: Run, rule: StepRule, limit: float | None, tol: float, batch_size: int | None = None, bounded: bool = True
+) -> str:
+    """The text for a run that ended at ``max_iter``; `bounded` as `diverged` has it."""
+    these = "for these data" if bounded else "where the run ended"
     norm = run.history["gradient_norm"][-1]
     text = f"Gradient descent did not converge: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, tol={tol:.2g}. "
     losses = np.array(run.history["loss"][-50:])
     rises = int((np.diff(losses) > 0).sum())
     rate = run.last.rate
+    if batch_size is not None:
+        return text + (
+            f"Gradients of batch_size={batch_size} have noise that does not fall: at a constant rate, {rate:.3g} here, the loss levels off "
+            "above the least. Let the rate fall, as by lambda k: 0.1 / (1 + 0.01 * k), k counting the batches; larger batches have less "
+            "of it, and batch_size=None has none."
+        )
+    if not rule.metric:
+        return text + (
+            f"{type(rule).__name__} takes steps of about learning_rate={rate:.3g} in each coefficient: raise it or max_iter where the optimum "
+            "is further away, let it fall, as by learning_rate=lambda k: 0.1 / (k + 1) ** 0.5 of the rule, where the loss goes up and down, "
+            "or use learning_rate='auto'."
+        )
     if not rule.scheduled or limit is None:
         return text + (
             "Raise max_iter, or tol if this is close enough, or use a stronger preconditioner "
@@ -157,15 +234,16 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float) -> st
     if rises > len(losses) // 4:
         return text + (
             f"The loss oscillates: the learning rate {rate:.3g} bounces across the minimum. "
-            f"Try {limit / 2:.3g} (1/L for these data), or learning_rate='auto'."
+            f"Try {limit / 2:.3g} (1/L {these}), or learning_rate='auto'."
         )
     if rate < 0.1 * limit:
         return text + (
-            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L for "
-            "these data) never rise. Raise it, raise max_iter, or use learning_rate='auto'."
+            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L {these}) "
+            f"{'never rise' if bounded else 'do not rise there'}. Raise it, raise max_iter, or use learning_rate='auto'."
         )
+    known = f"1/L is {limit / 2:.3g}" + ("" if bounded else " where the run ended")
     return text + (
-        f"The learning rate {rate:.3g} is about right for these data (1/L is {limit / 2:.3g}), but they are badly conditioned: "
+        f"The learning rate {rate:.3g} is about right for these data ({known}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
     )
 
@@ -224,9 +302,37 @@ def separated() -> str:
     )
 
 
+def empty_rows() -> str:
+    """The text for samples without an event that a direction moves by themselves, without a penalty."""
+    return (
+        "There is no finite optimum: a linear function is lower in some samples, in all of which y is 0, and the same in all others (a value "
+        "of a feature without an event), so that without a penalty the mean there falls, and the coefficients grow, for ever. The fit ended "
+        "where the deviance hardly changed; its predictions are right, its coefficients are not meaningful. Use a penalty (alpha=1e-6 is "
+        "one), merge or drop the values without an event, or collect more data."
+    )
+
+
+def offset_out_of_range(low: float, high: float, most: float, dtype: np.dtype[Any]) -> str:
+    """The text for offsets whose exponentials an arithmetic does not hold."""
+    return (
+        f"offset has numbers from {low:.3g} to {high:.3g}, and beyond ±{most:.3g} {dtype} does not hold products of their exponentials: it "
+        "is the logarithm of an exposure. Choose another unit of the exposure, which subtracts a constant."
+    )
+
+
 def negative_counts(low: float) -> str:
     """The text for a target of Poisson regression that is below zero."""
     return f"y must not be negative: it is counts or rates, and its smallest value is {low:.3g}."
+
+
+def no_scale(epsilon: float, scale: float) -> str:
+    """The text for a scale of errors that is none."""
+    fitted = 1 - 1 / epsilon**2
+    return (
+        f"The best scale is 0: more than {fitted:.0%} of the samples (1 - 1/epsilon**2) can be fitted exactly, so that no threshold of "
+        f"epsilon={epsilon:g} tells outliers. The coefficients are those of least absolute errors, to scale_={scale:.2g}. Give a number as "
+        "scale, in units of y, a larger epsilon, or a penalty alpha."
+    )
 
 
 def no_events() -> str:
@@ -546,7 +652,7 @@ def no_subplot(display: str) -> str:
 def not_gradient_descent(display: str, estimator: object) -> str:
     """The text for an estimator of another kind."""
     return (
-        f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
+        f"{display} shows runs of the estimators of sklearn_gd, alone or as the last step of a pipeline, "
         f"got {type(estimator).__name__}."
     )
 
@@ -673,3 +779,93 @@ def nothing_to_store(cv: object) -> str:
     return (
         f"store_cv_results=True goes with leave-one-out, cv=None, got cv={cv!r}: a fold has one score, not one a row."
     )
+
+
+# ------------------------------------------------------------------------------------------- one iteration with its numbers
+
+SHARES = "Share: a sample's weight over the sum of weights."
+NO_PANDAS = (
+    "to_frame() makes a pandas.DataFrame, and pandas is not installed: pip install pandas, or print the explanation."
+)
+
+
+def no_samples_for_a_sum(loss: str) -> str:
+    """The text for the rate of a sum of unknown length."""
+    return f"loss={loss!r} needs n_samples: the gradient of a sum is n_samples times that of the mean; write n_samples=len(X)."
+
+
+def only_numbers_in_memory(X: object) -> str:
+    """The text for data whose numbers are not at hand."""
+    return (
+        f"explain shows the numbers of X in memory, got {type(X).__name__}: convert some rows of it to a NumPy array."
+    )
+
+
+def not_explained(rate: object) -> str:
+    """The text for the rule that chooses the form of the problem."""
+    return (
+        f"learning_rate={rate!r} has no textbook iteration to explain: it chooses the form of the problem, its metric, rate and momentum, so "
+        "that a step may be the solution of the normal equation. Give a number, a callable, a schedule of sklearn_gd.steps or the name of "
+        "another rule, such as 'lipschitz'."
+    )
+
+
+def many_steps(batch_size: int) -> str:
+    """The text for iterations of several steps."""
+    return (
+        f"with batch_size={batch_size} an iteration is a pass, a step for each batch, and explain shows one step of all samples: use "
+        "batch_size=None."
+    )
+
+
+def no_such_iteration(iteration: int, taken: int, reason: str, tol: float) -> str:
+    """The text for an iteration after the end of a run."""
+    ends = {
+        "gradient": f"the gradient is within tol={tol:.3g}" + ("; tol=0 goes on" if tol else ""),
+        "max_iter": "that is max_iter; raise it to go on",
+        "precision": "nothing is left but rounding errors",
+        "diverged": "the loss grows without end; a smaller learning_rate does not",
+    }
+    there = f"its last iteration is {taken - 1}" if taken else "it takes no step at all"
+    return f"iteration={iteration} is after the end of the run: {there} ({ends.get(reason, reason)})."
+
+
+def step_title(estimator: str, iteration: int, rate: float, momentum: float) -> str:
+    """The line above the numbers of an iteration."""
+    place = f"after {iteration} step{'s' if iteration > 1 else ''}" if iteration else "from the start"
+    repeated = f", momentum = {momentum:.6g}" if momentum else ""
+    return f"{estimator}, iteration {iteration}, {place}: learning_rate = {rate:.6g}{repeated}"
+
+
+def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
+    """What the sums over the samples are, a line each.
+
+    Parameters
+    ----------
+    slope : str
+        The name of the slopes' column.
+    weighted : bool
+    fit_intercept : bool
+    """
+    mean = "Weighted mean" if weighted else "Mean"
+    text = f"{mean} of {slope}·x: the loss's partial derivative by the coefficient of x."
+    if fit_intercept:
+        text += f"\n{mean} of {slope}: by the intercept."
+    return text
+
+
+def more_features(count: int) -> str:
+    """What is left out of a line of samples."""
+    return f"{count} more feature{'s' if count > 1 else ''}: to_frame('samples') has all."
+
+
+def loss_told(loss: float, penalty: float, after: float) -> str:
+    """The objective before and after a step."""
+    parts = f" = {loss - penalty:.6g} of the samples + {penalty:.6g} of the penalty" if penalty else ""
+    return f"Loss: {loss:.6g}{parts}; after the step {after:.6g}."
+
+
+def check_told(deviation: float, checked: int, size: int) -> str:
+    """What the comparison of a gradient with differences found."""
+    which = "Checked" if checked == size else f"The {checked} largest of {size} partial derivatives checked"
+    return f"{which} by central differences of the loss: largest relative deviation {deviation:.1g}."

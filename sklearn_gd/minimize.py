@@ -306,6 +306,8 @@ def _parts(learning_rate: Any, momentum: Any, preconditioner: Any) -> tuple[Step
         preconditioner = "lbfgs" if automatic else None
     if preconditioner not in list(METRICS):
         raise ValueError(f"preconditioner must be None, 'auto' or 'lbfgs', got {preconditioner!r}.")
+    if preconditioner is not None and not rule.metric:
+        raise ValueError(messages.metric_of_its_own(preconditioner, learning_rate))
     return rule, momentum_for(momentum, rule, learning_rate), METRICS[preconditioner]
 
 
@@ -519,7 +521,7 @@ class Method:
         with contextlib.suppress(EvaluationsSpentError):
             if run.reason in ("max_iter", "precision", "diverged"):
                 differs = self._disagreement(function, place)
-            if rule.scheduled and run.reason in ("diverged", "max_iter"):
+            if rule.scheduled and rule.metric and run.reason in ("diverged", "max_iter"):
                 largest = run.smoothness()
                 limit = 2 / largest if largest > 0 else None
         message = messages.function_end(run, rule, limit)

@@ -23,7 +23,7 @@ from .plan import Constant, Problem, SmoothingRounds, as_stored
 from .protocols import Array, Moments, Momentum, StepRule
 from .regressors import Regressor, average
 from .steps import rule_for
-from .workers import gathered, is_dask
+from .workers import compute, is_dask, paired
 
 __all__ = ["GDQuantileRegression"]
 
@@ -198,6 +198,7 @@ class GDQuantileRegression(Regressor):
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        batch_size: int | None = None,
         init: str | ArrayLike | tuple[ArrayLike, ArrayLike] = "zeros",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -212,6 +213,7 @@ class GDQuantileRegression(Regressor):
             fit_intercept=fit_intercept,
             max_iter=max_iter,
             tol=tol,
+            batch_size=batch_size,
             init=init,
             random_state=random_state,
             warm_start=warm_start,
@@ -348,7 +350,7 @@ class GDQuantileRegression(Regressor):
 
         predicted: Any = self.predict(X)
         if is_dask(predicted):
-            predicted, y, sample_weight = gathered(predicted, y, sample_weight)
+            predicted, y, sample_weight = compute(*paired(predicted, y, sample_weight))
         # the labels and weights of a device come home: a score is a number there
         predicted, y = on_host(predicted), on_host(y) if is_elsewhere(y) else y
         sample_weight = on_host(sample_weight) if is_elsewhere(sample_weight) else sample_weight

@@ -191,5 +191,17 @@ def test_a_search_over_rates_and_iterations(scenario):
     ] == np.nanmin(errors)
 
 
+@of(12)
+def test_batches_mini_batches_and_single_samples(scenario):
+    whole, few, single, falling = (gap[1:] for gap in scenario["gaps"].values())
+    assert single[0] < 0.5 * few[0] < 0.5 * whole[0]  # after one pass
+    # a constant rate of single samples levels off: its last half is no lower than what came before, and the others' are
+    assert np.median(single[50:]) > 0.8 * np.median(single[10:50])
+    for gap in (few, falling):
+        assert gap[-10:].max() < 0.75 * gap[49] < 0.75 * np.median(single[50:])
+    assert (np.diff(whole) < 0).all()
+    assert whole[-1] > 10 * few[-1]
+
+
 def test_the_gallery_has_all_of_them():
-    assert [int(path.name.split("_")[1]) for path in SCENARIOS] == list(range(1, 12))
+    assert [int(path.name.split("_")[1]) for path in SCENARIOS] == list(range(1, 13))

@@ -37,6 +37,7 @@ SHARED = {
     "fit_intercept": ["yes", None, 2, []],
     "max_iter": [-1, 1.5, "many", None, np.nan, np.inf, [], True],
     "tol": [-1e-6, np.nan, "small", None, [], 1j, True],
+    "batch_size": [0, -1, 0.5, "auto", np.nan, [], True],
     "init": ["no such start", 1.5, None, {}, np.nan, np.inf],
     "random_state": ["seed", -1, 0.5, []],
     "warm_start": ["yes", None, 2, []],
@@ -84,6 +85,7 @@ def test_the_tables_above_leave_no_parameter_out():
         ("fit_intercept", [True, False, np.bool_(True)]),
         ("max_iter", [1, np.int64(5)]),
         ("tol", [0, 0.0, 1, np.float32(1e-3)]),
+        ("batch_size", [None, 1, np.int64(5), 10_000]),
         ("random_state", [None, 0, np.int64(3), np.random.RandomState(0)]),
         ("verbose", [0, False, np.int64(0)]),
     ],
@@ -92,8 +94,8 @@ def test_the_tables_above_leave_no_parameter_out():
 def test_good_parameters_of_unusual_type_are_taken(data, estimator_class, name, values):
     X, y = scale(data[0]), data[1]
     for value in values:
-        # A momentum goes with a rate that does not choose its own.
-        params = {"learning_rate": 0.1} if name == "momentum" else {}
+        # A momentum and batches go with a rate that does not choose its own.
+        params = {"learning_rate": 0.1} if name in ("momentum", "batch_size") else {}
         model = estimator_class(**{"max_iter": 5, **params, name: value}).fit(X, y)
         assert np.all(np.isfinite(model.coef_)), value
 

@@ -13,6 +13,7 @@ what a product with X costs, and neither tower may know both.
 
 from __future__ import annotations
 
+from .batches import MiniBatches
 from .ending import NOTICED, as_stored, note_rounding, separated
 from .planning import Plan, Stage, plan_for
 from .problem import Constant, Prepared, Problem, Rounds, explicit
@@ -22,6 +23,7 @@ from .stages import follow
 __all__ = [
     "NOTICED",
     "Constant",
+    "MiniBatches",
     "Plan",
     "Prepared",
     "Problem",

@@ -12,16 +12,19 @@ it does not leave their range. A penalty alpha Σ|wⱼ| is p rows more, eⱼ wit
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
 
+from ..compiled import trials
 from ..descent import Run, ended
+from ..losses import Huber
 from ..objectives.points import Point
 from ..objectives.samples import Slopes
-from ..preconditioners import Identity, constant, potrf, potrs
+from ..preconditioners import EPS, Identity, constant, potrf, potrs
 from ..protocols import Array, Design, Moments
 from .dual import RowSpan
 from .ending import as_stored
@@ -48,6 +51,11 @@ FAINT, REFINED = 1e-7, 2
 DEPENDENT = 1e-11
 # The gradient of a dual point whose slopes' mean square is about one, and of a loss that is nothing but rounding errors.
 FEASIBLE, NOTHING = 1e-9, 1e-13
+# That of one whose slopes move by as much as they have room, which is not brought back.
+EXACT = 1e-12
+# The part of the slope that is left by a search along a step.
+STRAIGHT = 1e-3
+TINY = 1e-300
 
 
 class Columns:
@@ -83,6 +91,8 @@ class Columns:
         weights = np.full(self.n, 1 / self.n) if weight is None else np.asarray(weight).astype(np.float64)
         self.penalised = self.m if alpha else 0
         self.weight = np.concatenate([weights, 2 * alpha * root]) if alpha else weights
+        # of a search: zeros, and what is not looked at
+        self.room = np.zeros((3, self.n))
 
     def out(self, v: Array) -> Array:
         """The user's coefficients."""
@@ -102,12 +112,15 @@ class Columns:
 
     def forward(self, v: Array) -> Array:
         """Predictions, by outputs: those of the penalty behind those of X."""
-        raw = self.design.forward(self.out(v)).T.astype(np.float64)
-        return np.concatenate([raw, v[: self.m].T], axis=1) if self.penalised else np.ascontiguousarray(raw)
+        coef = self.out(v)
+        raw = self.design.forward(coef[:, 0])[None] if coef.shape[1] == 1 else self.design.forward(coef).T
+        raw = np.ascontiguousarray(raw, dtype=np.float64)
+        return np.concatenate([raw, v[: self.m].T], axis=1) if self.penalised else raw
 
     def adjoint(self, u: Array) -> Array:
         """Its adjoint, of an array by outputs."""
-        found = self.design.sweep(Slopes(np.ascontiguousarray(u[:, : self.n].T)))[1].astype(np.float64)
+        slopes = u[0, : self.n] if len(u) == 1 else np.ascontiguousarray(u[:, : self.n].T)
+        found = self.design.sweep(Slopes(slopes))[1].reshape(-1, len(u))
         out = np.empty((self.size, len(u)))
         sums = u[:, : self.n].sum(axis=1)
         features = found[: self.p] - np.multiply.outer(self.centre, sums) if self.intercept else found[: self.p]
@@ -170,33 +183,49 @@ class Quantile:
 
     Attributes
     ----------
+    quantile : float
     q : float or ndarray
-        The quantile; of the penalty's rows ½.
+        The same, and ½ of the penalty's rows.
+    tilt : ndarray
+        The weights times q − ½.
     v : ndarray
         The coefficients.
     residual : ndarray
     width : float
+    nothing : float
+        A loss that is rounding errors.
     best, primal : ndarray, float
         The coefficients of the least loss so far, and that.
     dual : float
         What no loss is below.
-    nothing : float
-        A loss that is rounding errors.
     done : bool
-    step : (ndarray, ndarray)
-        The next one, and what it takes from the residuals.
+    loss, rounding : float
+        The loss where it is, and what it is above the product of residuals and slopes.
+    band, slopes : ndarray
+        The rows within the width, and their slopes.
+    metric : Newton
+    step, change : ndarray
+        The next step, and what it takes from the residuals.
     """
 
+    quantile: float
     q: Any
+    tilt: Array
     v: Array
     residual: Array
     width: float
+    nothing: float
     best: Array = field(init=False)
     primal: float = math.inf
     dual: float = 0.0
-    nothing: float = 0.0
     done: bool = False
-    step: Any = None
+    loss: float = field(init=False)
+    rounding: float = field(init=False)
+    band: Array = field(init=False)
+    slopes: Array = field(init=False)
+    metric: Newton = field(init=False)
+    step: Array = field(init=False)
+    change: Array = field(init=False)
 
     @property
     def gap(self) -> float:
@@ -216,6 +245,32 @@ class Place(Point):
         return self
 
 
+class Standing(Identity):
+    """What stands for the metrics of the bands in what is told of a run."""
+
+    name = "full"
+
+
+class Losses:
+    """The losses as an objective, of which only the place is asked where the bands are."""
+
+    coupled, least, reference = False, 0.0, False
+
+    def __init__(self, design: Design, place: Callable[[], Any]) -> None:
+        self.design, self.place = design, place
+
+    @property
+    def passes(self) -> float:
+        return self.design.passes
+
+    def at(self, coef: Array) -> Any:
+        return self.place()
+
+    def curvature_product(self, coef: Array, at: Any = None) -> Array:
+        """Of a loss that is straight nearly everywhere."""
+        return np.zeros_like(coef)
+
+
 class DualGap:
     """The criterion: how far the loss may be above the least one, in units of itself, as a dual point shows."""
 
@@ -231,6 +286,41 @@ class DualGap:
         return 0.0
 
 
+class Line:
+    """The slope and the second derivative of a rounded loss along a step.
+
+    Parameters
+    ----------
+    columns : Columns
+    fit : Quantile
+    change : ndarray
+        What the step takes from the residuals.
+    """
+
+    def __init__(self, columns: Columns, fit: Quantile, change: Array) -> None:
+        self.fit, self.change, self.n = fit, change, columns.n
+        self.heavy = columns.weight * change
+        loss = Huber(fit.width, 0.5 / fit.width, 0.5 - fit.quantile)
+        self.trials = trials(loss, fit.residual[: self.n], columns.weight[: self.n], fit.residual.dtype)
+        self.base, *self.arrays = columns.room
+
+    def __call__(self, t: float) -> tuple[float, float]:
+        first = 0
+        slope = curvature = 0.0
+        if self.trials is not None:
+            arrays, first = [None, *self.arrays], self.n
+            _, g, h = self.trials(slice(0, first), self.base, [t], [self.change[:first]], arrays)
+            slope, curvature = float(g[0]), float(h[0, 0])
+        if first < len(self.change):
+            change, heavy, fit = self.change[first:], self.heavy[first:], self.fit
+            z = (fit.residual[first:] - t * change) / (2 * fit.width)
+            within = np.abs(z) <= 0.5
+            q = fit.q[first:] if np.ndim(fit.q) else fit.q
+            slope -= float(heavy @ (np.clip(z, -0.5, 0.5) + (q - 0.5)))
+            curvature += float(heavy[within] @ change[within]) / (2 * fit.width)
+        return slope, curvature
+
+
 class Bands:
     """The descent of some quantiles side by side.
 
@@ -241,146 +331,154 @@ class Bands:
     quantiles : sequence of float
     start : ndarray of shape (size, n_outputs)
         In the coordinates of the columns.
+    null : ndarray of shape (n_outputs,)
+        The losses of the best constant predictions.
     tol : float
     """
 
     def __init__(self, columns: Columns, y: Array, quantiles: Any, start: Array, null: Array, tol: float) -> None:
-        self.columns, self.tol = columns, tol
+        self.columns, self.tol, n, weight = columns, tol, columns.n, columns.weight
         y = np.concatenate([y, np.zeros(columns.penalised)])
         residuals = y - columns.forward(start)
-        penalty = np.full(columns.penalised, 0.5)
         self.fits = []
         for k, quantile in enumerate(quantiles):
-            q = np.concatenate([np.full(columns.n, quantile), penalty]) if columns.penalised else float(quantile)
-            share = max(2 * FIRST_SHARE * min(quantile, 1 - quantile), 4 * columns.size / columns.n)
-            width = sized(np.abs(residuals[k, : columns.n]), columns.weight[: columns.n], min(share, 1.0))
-            fit = Quantile(q, start[:, k], residuals[k], width or float(np.abs(residuals[k]).mean()))
-            fit.nothing = NOTHING * null[k]
-            self.note(fit, fit.v, fit.residual)
+            share = min(max(2 * FIRST_SHARE * min(quantile, 1 - quantile), 4 * columns.size / n), 1.0)
+            width = sized(np.abs(residuals[k, :n]), weight[:n], share) or float(np.abs(residuals[k]).mean())
+            q = (
+                np.concatenate([np.full(n, quantile), np.full(columns.penalised, 0.5)])
+                if columns.penalised
+                else quantile
+            )
+            fit = Quantile(float(quantile), q, weight * (q - 0.5), start[:, k], residuals[k], width, NOTHING * null[k])
+            self.arrive(fit)
             self.fits.append(fit)
 
-    def note(self, fit: Quantile, v: Array, residual: Array) -> None:
+    def loss(self, fit: Quantile, residual: Array) -> float:
+        """The loss itself."""
+        return 0.5 * float(self.columns.weight @ np.abs(residual)) + float(fit.tilt @ residual)
+
+    def arrive(self, fit: Quantile) -> None:
+        """Find out what is known of a fit where it is."""
+        fit.loss = self.loss(fit, fit.residual)
+        self.note(fit, fit.v, fit.loss)
+
+    def note(self, fit: Quantile, v: Array, loss: float) -> None:
         """Note a place, if it is better than the best."""
-        loss = float(self.columns.weight @ np.maximum(fit.q * residual, (fit.q - 1) * residual))
         if loss < fit.primal:
             fit.best, fit.primal = v, loss
         if fit.primal <= fit.nothing or not fit.width > 0:
             fit.dual = fit.primal  # no loss is negative, and this one is rounding errors
         fit.done = fit.gap <= self.tol
 
-    def prove(self, fit: Quantile, d: Array) -> None:
-        """Note a dual point, if it proves more than the last: one that has left its range is brought back to it."""
-        out = max(float((d / fit.q).max()), float((d / (fit.q - 1)).max()), 1.0)
-        fit.dual = max(fit.dual, float(self.columns.weight @ (fit.residual * d)) / out)
+    def prove(self, fit: Quantile, moved: Array) -> None:
+        """Note the dual point that slopes in the band are when they have moved, if it proves more than the last.
 
-    def advance(self) -> bool:
-        """One iteration of those that are not done: two reads of X, or four where a width is left."""
+        One that has left its range is brought back to it.
+        """
+        d, q = fit.slopes - moved, fit.q[fit.band] if np.ndim(fit.q) else fit.q
+        out = max(float((d / q).max(initial=1.0)), float((d / (q - 1)).max(initial=1.0)))
+        product = fit.loss - fit.rounding - float((self.columns.weight[fit.band] * fit.residual[fit.band]) @ moved)
+        fit.dual = max(fit.dual, product / out)
+        fit.done = fit.gap <= self.tol
+
+    def advance(self) -> None:
+        """One iteration of those that are not done: two reads of X, or three where a width is left."""
         columns = self.columns
         fits = [fit for fit in self.fits if not fit.done]
-        slopes = np.stack([np.clip(fit.residual / (2 * fit.width), -0.5, 0.5) + (fit.q - 0.5) for fit in fits])
-        bands = [np.flatnonzero(np.abs(fit.residual) < fit.width) for fit in fits]
-        gradients = columns.adjoint(columns.weight * slopes)
-        metrics = [self.newton(fit, band) for fit, band in zip(fits, bands, strict=True)]
-        steps = np.stack([metric.solve(g) for metric, g in zip(metrics, gradients.T, strict=True)], axis=1)
-        predictions = columns.forward(steps)
+        pulls = np.empty((len(fits), len(columns.weight)))
+        for fit, pull in zip(fits, pulls, strict=True):
+            np.multiply(fit.residual, 0.5 / fit.width, out=pull)
+            fit.band = np.flatnonzero(np.abs(pull) < 0.5)
+            fit.slopes = pull[fit.band] + ((fit.q[fit.band] if np.ndim(fit.q) else fit.q) - 0.5)
+            np.clip(pull, -0.5, 0.5, out=pull)
+            pull *= columns.weight
+            pull += fit.tilt
+            fit.rounding = fit.loss - float(pull @ fit.residual)
+        gradients = columns.adjoint(pulls)
+        del pulls
+        for fit, gradient in zip(fits, gradients.T, strict=True):
+            fit.metric = self.newton(fit)
+            fit.step = fit.metric.solve(gradient)
         leaving = []
-        for k, (fit, band, z, metric) in enumerate(zip(fits, bands, slopes, metrics, strict=True)):
-            g, change = gradients[:, k], predictions[k]
-            fit.step = steps[:, k], change
-            left = self.judge(fit, band, z, g, metric)
-            if not fit.done and left:
-                leaving.append(k)
+        for fit, gradient, change in zip(
+            fits, gradients.T, columns.forward(np.stack([fit.step for fit in fits], axis=1)), strict=True
+        ):
+            fit.change = change
+            if self.judge(fit, gradient) and not fit.done:
+                leaving.append(fit)
         if leaving:
-            self.leave([(fits[k], bands[k], metrics[k]) for k in leaving])
+            self.leave(leaving)
         for fit in fits:
-            if fit.done:
-                continue
-            v, change = fit.step
-            t = self.search(fit, change)
-            fit.v, fit.residual = fit.v + t * v, fit.residual - t * change
-            self.note(fit, fit.v, fit.residual)
-        return not all(fit.done for fit in self.fits)
+            if not fit.done:
+                t = self.search(fit)
+                fit.v = fit.v + t * fit.step
+                fit.residual -= t * fit.change
+                self.arrive(fit)
 
-    def newton(self, fit: Quantile, band: Array) -> Newton:
-        weight = self.columns.weight[band]
-        columns = self.columns
-        share = max(float(weight[band < columns.n].sum()), 1 / columns.n)
+    def newton(self, fit: Quantile) -> Newton:
+        columns, weight = self.columns, self.columns.weight[fit.band]
+        share = max(float(weight[fit.band < columns.n].sum()), 1 / columns.n)
         faint = (FAINT * share / (2 * fit.width)) * columns.products
-        return Newton(columns.gram(band, weight / (2 * fit.width)), faint)
+        return Newton(columns.gram(fit.band, weight / (2 * fit.width)), faint)
 
-    def judge(self, fit: Quantile, band: Array, z: Array, g: Array, metric: Newton) -> bool:
+    def judge(self, fit: Quantile, gradient: Array) -> bool:
         """Prove what can be proved at a place; whether its width has served."""
-        columns, residual = self.columns, fit.residual
-        v, change = fit.step
-        weight, q = columns.weight, fit.q
-        rounding = float(weight @ (np.maximum(q * residual, (q - 1) * residual) - residual * z))
-        d = z.copy()
-        d[band] -= change[band] / (2 * fit.width)
-        lost = np.abs(g - metric.matrix @ v).max()
+        lost = np.abs(gradient - fit.metric.matrix @ fit.step).max()
         if lost <= FEASIBLE:
-            self.prove(fit, d)
-        if fit.gap > self.tol and rounding <= self.tol * fit.primal:
-            self.correct(fit, band, z, g)
-        fit.done = fit.gap <= self.tol
-        decrement, size = float(g @ v), float(weight @ np.abs(residual))
-        small = decrement <= 1e-15 * size
-        if rounding <= AIM * self.tol * fit.primal:
+            self.prove(fit, fit.change[fit.band] / (2 * fit.width))
+        if not fit.done and fit.rounding <= self.tol * fit.primal:
+            self.correct(fit, gradient)
+        decrement = float(gradient @ fit.step)
+        small = decrement <= EPS * fit.loss
+        if fit.rounding <= AIM * self.tol * fit.primal:
             return small and lost <= FEASIBLE
-        return small or decrement <= SETTLED * rounding
+        return small or decrement <= SETTLED * fit.rounding
 
-    def correct(self, fit: Quantile, band: Array, z: Array, g: Array) -> None:
+    def correct(self, fit: Quantile, gradient: Array) -> None:
         """A dual point from the slopes, each of which moves by as much as it has room."""
         columns = self.columns
-        q = fit.q[band] if np.ndim(fit.q) else fit.q
-        room = np.minimum(z[band] - (q - 1), q - z[band]) ** 2
-        matrix = columns.gram(band, columns.weight[band] * room)
+        q = fit.q[fit.band] if np.ndim(fit.q) else fit.q
+        room = np.minimum(fit.slopes - (q - 1), q - fit.slopes) ** 2
+        matrix = columns.gram(fit.band, columns.weight[fit.band] * room)
         if not matrix.diagonal().min(initial=1.0) > 0:
             return
         metric = Newton(matrix, np.diag(1e-12 * matrix.diagonal()))
-        u = metric.solve(g)
-        if np.abs(g - matrix @ u).max() > FEASIBLE * 1e-3:
-            return
-        d = z.copy()
-        d[band] -= room * columns.forward(u[:, None])[0, band]
-        self.prove(fit, d)
+        u = metric.solve(gradient)
+        if np.abs(gradient - matrix @ u).max() <= EXACT:
+            self.prove(fit, room * columns.forward(u[:, None])[0, fit.band])
 
-    def leave(self, leaving: list[Any]) -> None:
+    def leave(self, fits: list[Quantile]) -> None:
         """Take the next width, and with Newton's step the one along the path to where that leads."""
         columns = self.columns
-        pulls = np.zeros((len(leaving), len(columns.weight)))
-        for pull, (fit, band, _) in zip(pulls, leaving, strict=True):
-            pull[band] = columns.weight[band] * (fit.residual - fit.step[1])[band] / (2 * fit.width)
-        paths = np.stack([m.solve(g) for (_, _, m), g in zip(leaving, columns.adjoint(pulls).T, strict=True)], axis=1)
-        for (fit, _, _), path, along in zip(leaving, paths.T, columns.forward(paths), strict=True):
-            v, change = fit.step
-            there = fit.residual - change
+        pulls = np.zeros((len(fits), len(columns.weight)))
+        for pull, fit in zip(pulls, fits, strict=True):
+            pull[fit.band] = columns.weight[fit.band] * (fit.residual - fit.change)[fit.band] / (2 * fit.width)
+        paths = np.stack([f.metric.solve(g) for f, g in zip(fits, columns.adjoint(pulls).T, strict=True)], axis=1)
+        for fit, path, along in zip(fits, paths.T, columns.forward(paths), strict=True):
+            there = fit.residual - fit.change
             # where the width is zero, all of the band is on the plane
-            self.note(fit, fit.v + v + path, there - along)
-            q = fit.q
-            z = np.clip(fit.residual / (2 * fit.width), -0.5, 0.5) + (q - 0.5)
-            rounding = float(columns.weight @ (np.maximum(q * fit.residual, (q - 1) * fit.residual) - fit.residual * z))
-            shrink = max(SHRINK, min(LEAST_SHRINK, math.sqrt(AIM * self.tol * fit.primal / max(rounding, 1e-300))))
+            self.note(fit, fit.v + fit.step + path, self.loss(fit, there - along))
+            shrink = max(SHRINK, min(LEAST_SHRINK, math.sqrt(AIM * self.tol * fit.primal / max(fit.rounding, TINY))))
             rows = min(int(BAND_ROWS * columns.size), columns.n - 1)
-            ahead = np.abs(there - (1 - SHRINK) * along)[: columns.n]
-            shrink = max(shrink, min(LEAST_SHRINK, float(np.partition(ahead, rows)[rows]) / fit.width))
+            there -= (1 - SHRINK) * along
+            ahead = np.partition(np.abs(there[: columns.n], out=there[: columns.n]), rows)[rows]
+            shrink = max(shrink, min(LEAST_SHRINK, float(ahead) / fit.width))
             fit.width *= shrink
-            fit.step = v + (1 - shrink) * path, change + (1 - shrink) * along
+            fit.step = fit.step + (1 - shrink) * path
+            fit.change += (1 - shrink) * along
 
-    def search(self, fit: Quantile, change: Array) -> float:
+    def search(self, fit: Quantile) -> float:
         """The best length of a step: the slope along it, a broken line that rises, is zero there."""
-        heavy = self.columns.weight * change
+        line = Line(self.columns, fit, fit.change)
         low, high, t = 0.0, math.inf, 1.0
-        first = float(heavy @ (np.clip(fit.residual / (2 * fit.width), -0.5, 0.5) + (fit.q - 0.5)))
-        if not first > 0:
+        first, _ = line(0.0)
+        if not first < 0:
             return 0.0
         for _ in range(40):
-            z = (fit.residual - t * change) / (2 * fit.width)
-            within = np.abs(z) < 0.5
-            slope = -float(heavy @ (np.clip(z, -0.5, 0.5) + (fit.q - 0.5)))
-            if abs(slope) <= 1e-3 * first:
+            slope, curvature = line(t)
+            if abs(slope) <= -STRAIGHT * first:
                 break
             low, high = (low, t) if slope > 0 else (t, high)
-            curvature = float(heavy[within] @ change[within]) / (2 * fit.width)
             new = t - slope / curvature if curvature > 0 else math.nan
             if not low < new < high:
                 new = 2 * t if high == math.inf else 0.5 * (low + high)
@@ -413,25 +511,18 @@ def quantiles(problem: Problem, run: Run | None, until: Until) -> Run:
     y = np.asarray(inner.y if inner.y.ndim == 1 else inner.y[:, 0]).astype(np.float64)
     start = begun(columns, y, each, inner)
     bands = Bands(columns, y, each, start, rounds.null, problem.tol)
-    stopping: Any = DualGap(problem.tol, problem.constant.loss)
+    null_loss = float(rounds.null.sum())
+    stopping: Any = DualGap(problem.tol, null_loss)
     many = problem.start.ndim == 2
 
-    def place() -> Place:
+    def place() -> Any:
         coef = columns.out(np.stack([fit.best for fit in bands.fits], axis=1))
         gaps = [fit.gap for fit in bands.fits]
         stopping.gap = max(gaps)
         return Place(coef if many else coef[:, 0], math.fsum(fit.primal for fit in bands.fits), stopping.gap)
 
-    class Objective:
-        coupled, least = False, 0.0
-        passes = property(lambda self: design.passes)
-
-        def at(self, coef: Array) -> Place:
-            return place()
-
-    run = Run(Objective(), problem.start, stopping, problem.max_iter, problem.eps, problem.verbose)
-    run.form, run.metric = inner.form, Identity()
-    run.metric.name = "full"
+    run = Run(Losses(design, place), problem.start, stopping, problem.max_iter, problem.eps, problem.verbose)
+    run.form, run.metric = inner.form, Standing()
     while True:
         run.base = run.point
         if ended(run, problem.callback, until):
@@ -443,10 +534,21 @@ def quantiles(problem: Problem, run: Run | None, until: Until) -> Run:
     rounds.become(SHARP * np.maximum(rounds.null, 1e-300) if many else SHARP * max(rounds.null[0], 1e-300))
     rounds.gap = np.array([fit.gap for fit in bands.fits]) if many else bands.fits[0].gap
     if run.reason == "gradient":  # what coefficients that are rounded to the precision of X have
-        value = problem.model.value_and_gradient(as_stored(problem, run.coef).astype(np.float64))[0]
-        dual = math.fsum(fit.dual for fit in bands.fits)
-        run.rounding.left_out = max(value - dual, 0.0) / value if value > NOTHING * problem.constant.loss else 0.0
+        coef = as_stored(problem, run.coef).astype(np.float64).reshape(len(run.coef), -1)
+        value, dual = float(lost(problem, rounds, coef).sum()), math.fsum(fit.dual for fit in bands.fits)
+        run.rounding.left_out = max(value - dual, 0.0) / value if value > NOTHING * null_loss else 0.0
     return run
+
+
+def lost(problem: Problem, rounds: SmoothingRounds, coef: Array) -> Array:
+    """The losses of the user's coefficients, penalty included, an output each."""
+    y = np.asarray(problem.y if problem.y.ndim == 1 else problem.y[:, 0])
+    weight = None if problem.weight is None else np.asarray(problem.weight)
+    residual = y[:, None] - problem.design.forward(coef)
+    each = 0.5 * np.abs(residual) + (np.ravel(rounds.quantile) - 0.5) * residual
+    penalty = 0.0 if rounds.penalty is None else rounds.penalty.primal_and_dual(coef)[0]
+    found: Array = np.average(each, axis=0, weights=weight) + penalty
+    return found
 
 
 def begun(columns: Columns, y: Array, each: Array, problem: Problem) -> Array:

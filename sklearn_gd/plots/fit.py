@@ -11,8 +11,8 @@ from sklearn.utils import check_array
 
 from .. import messages
 from .._checks import check_integer
-from ..losses import Multinomial
-from ..protocols import Array
+from ..losses import Binomial, HalfPoisson, Multinomial
+from ..protocols import Array, Loss
 from ..trace import split, trace
 from .style import Style, animated, axes_for, look, make_room, name_curves, plain, require_matplotlib, snapshots
 
@@ -28,8 +28,8 @@ class FitDisplay:
     """The data of one feature and the model as it moves, from the start to the end of the descent.
 
     Lines for `GDLinearRegression`, one a target; for `GDLogisticRegression` the probability of the second of two classes, or
-    of each of more; for `GDQuantileRegression` a line a quantile. Behind a pipeline the curve may bend: the feature is the pipeline's,
-    whatever the steps make of it.
+    of each of more; for `GDPoissonRegression` the mean, for `GDQuantileRegression` a line a quantile. Behind a pipeline the curve may
+    bend: the feature is the pipeline's, whatever the steps make of it.
 
     It is recommended to use `from_estimator` to create a `FitDisplay`. All parameters are stored as attributes.
 
@@ -157,7 +157,7 @@ class FitDisplay:
         n = len(run.kept)
         iterations = list(range(min(n, n_curves))) if model.stop_reason_ == "diverged" else snapshots(n, n_curves)
         with np.errstate(all="ignore"):
-            curves = np.stack([_predicted(run.kept[k], inputs, hasattr(model, "classes_")) for k in iterations])
+            curves = np.stack([_predicted(run.kept[k], inputs, run.problem.loss) for k in iterations])
         values, outputs = _shown(model, y)
         display = cls(
             x=data[:, 0],
@@ -306,11 +306,14 @@ class FitDisplay:
         return f"{self.iterations[k]} iterations" + ("\n(max_iter)" if self.reason == "max_iter" else "")
 
 
-def _predicted(coef: Array, inputs: Any, probability: bool) -> Array:
+def _predicted(coef: Array, inputs: Any, loss: Loss) -> Array:
     """What a model of these coefficients, the intercept last if there is one, predicts; not for the first of two classes."""
     coef, p = coef.reshape(len(coef), -1), inputs.shape[1]
     raw = inputs @ coef[:p] + coef[p:].sum(axis=0)
-    if not probability:
+    if isinstance(loss, HalfPoisson):
+        mean: Array = np.exp(raw)
+        return mean
+    if not isinstance(loss, (Binomial, Multinomial)):
         return raw
     if raw.shape[1] > 1:
         return Multinomial.probabilities(raw)[0]

@@ -217,6 +217,8 @@ def _of_model(model: Any, own: dict[str, Any], scaling: tuple[Any, ...]) -> Sett
         return f"{type(model).__name__} {REFUSED}: {error}"
     if probe.verbose:
         return "verbose prints the iterations of every fit"
+    if probe.batch_size is not None:
+        return f"batch_size={probe.batch_size} draws the batches of every fit"
     if isinstance(probe.init, str) and probe.init != "zeros":
         return f"init={probe.init!r} draws another start for every fit"
     at_optimum = type(rule) is PlaneSearch

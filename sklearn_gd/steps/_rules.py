@@ -28,6 +28,7 @@ class Rule(Documented, BaseEstimator):
     plane = False
     momentum = True
     scheduled = False
+    metric = True
 
     def check(self) -> None:
         """Raise a TypeError or ValueError that names a parameter out of its range."""

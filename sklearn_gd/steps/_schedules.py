@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._checks import check_number
 from ..protocols import Array, Choose, Point, Subspace
@@ -16,7 +16,7 @@ from ._rules import Rule, coordinates
 if TYPE_CHECKING:
     from ..descent import Run
 
-__all__ = ["Constant", "Cosine", "Custom", "Exponential", "InverseTime", "Schedule", "StepDecay"]
+__all__ = ["Constant", "Cosine", "Custom", "Exponential", "InverseTime", "Schedule", "StepDecay", "schedule_for"]
 
 
 class Schedule(Rule):
@@ -198,3 +198,15 @@ class Custom(Schedule):
         rate = self.function(k)
         check_number(f"learning_rate({k})", rate, 0, right=False)
         return float(rate)
+
+
+def schedule_for(rate: Any) -> Schedule:
+    """A number, a callable or a schedule as a schedule, checked.
+
+    Parameters
+    ----------
+    rate : float, callable or schedule
+    """
+    schedule = rate if isinstance(rate, Schedule) else Custom(rate) if callable(rate) else Constant(rate)
+    schedule.check()
+    return schedule

@@ -14,7 +14,7 @@ from ..protocols import Array
 from .graphs import compute
 from .inputs import as_array, as_rows, cut_as, sized
 
-__all__ = ["accuracy", "gathered", "over_blocks", "r2"]
+__all__ = ["accuracy", "over_blocks", "paired", "r2"]
 
 
 def over_blocks(estimator: Any, method: str, X: Any, dtypes: Sequence[Any], attributes: Sequence[str]) -> Any:
@@ -60,12 +60,6 @@ def paired(predicted: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {lengths}")
     predicted, y, *weight = (cut_as(given[0], values) for values in given)
     return predicted, y, weight[0] if weight else da.ones(lengths[0], chunks=predicted.chunks[:1])
-
-
-def gathered(predicted: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array]:
-    """Predictions, targets and weights at home, for a score that takes sorting."""
-    predicted, y, weight = compute(*paired(predicted, y, sample_weight))
-    return predicted, y, weight
 
 
 def accuracy(predicted: Any, y: Any, sample_weight: Any) -> float:
