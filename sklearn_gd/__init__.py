@@ -19,6 +19,7 @@ from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
 from .poisson import GDPoissonRegression
+from .quantile import GDQuantileRegression
 
 if TYPE_CHECKING:
     from .conventions import book_rate
@@ -36,6 +37,7 @@ __all__ = [
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
     "GDPoissonRegression",
+    "GDQuantileRegression",
     "GDSearchCV",
     "LearningRateDisplay",
     "LossCurveDisplay",

@@ -551,6 +551,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
+        if self._report_own(problem, run, rule):
+            return
         ended = run.reason in ("gradient", "precision")
         unpenalised = problem.loss.separable and not problem.alpha and problem.design.where == "memory"
         if unpenalised and run.reason in ("gradient", "precision", "max_iter") and separated(run):
@@ -576,6 +578,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """The largest safe learning rate, 2/L; None of a rule with a metric of its own, and where the loss is straight."""
         largest = run.smoothness() if rule.metric else 0.0
         return 2 / largest if largest > 0 else None
+
+    def _report_own(self, problem: Problem, run: Run, rule: StepRule) -> bool:
+        """Say it in words of the estimator's own; whether nothing is left to say."""
+        return False
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""

@@ -340,6 +340,61 @@ def no_events() -> str:
     return "y is zero in every sample that has a weight: the best mean is 0, whose logarithm no coefficients have. At least one must be positive."
 
 
+def no_quantiles(value: object) -> str:
+    """The text for quantiles that are none."""
+    return f"quantile must be a number between 0 and 1, or a list of at least one such, got {value!r}."
+
+
+def not_proved(run: Run, rule: StepRule, gap: float, tol: float) -> str:
+    """The text for a fit of quantiles whose end no dual point shows to be the optimum.
+
+    Parameters
+    ----------
+    run : Run
+    rule : rule
+    gap, tol : float
+        The largest of the relative gaps, infinite where nothing was proved, and what it was to be.
+    """
+    proved = f"the dual proves a gap of {gap:.2g}" if np.isfinite(gap) else "no dual point proves anything of the loss"
+    where = f"after max_iter={run.max_iter} iterations {proved}, tol={tol:.2g}"
+    if run.reason == "diverged":
+        text = (
+            f"Gradient descent diverged: with learning_rate={run.last.rate:.3g} the loss rose without end at iteration {run.iteration}. The "
+            "gradients of a quantile's loss are no larger far from the optimum than near it: it is the learning rates that grow. Use smaller "
+            "ones"
+        )
+        return text + ", or leave the choice to learning_rate='auto'. The coefficients are those of the best iterate."
+    if run.reason != "max_iter":
+        return (
+            f"The fit ended at rounding errors, and there {proved}, tol={tol:.2g}. Raise tol, pass X in float64, subtract a constant from "
+            "columns far from zero, or use learning_rate='auto' if this was not the choice already."
+        )
+    if rule.scheduled:
+        text = f"Gradient descent did not converge: {where}. "
+        rates, losses = run.history["learning_rate"][1:], np.array(run.history["loss"][-50:])
+        if (np.diff(losses) < 0).all():
+            text += (
+                "The loss was still falling: the learning rates are too small. They are in units of y (with standardised columns a step "
+                "changes predictions by about the rate): raise them, or max_iter. "
+            )
+        elif rates and rates[-1] == rates[0]:
+            text += (
+                "The loss of a quantile has a kink at every sample, and its gradients do not shrink towards the optimum: steps of a constant "
+                "rate go on for ever, at a distance in proportion to it. Use one that falls, as sklearn_gd.steps.InverseTime does. "
+            )
+        return text + (
+            "No run with rates of one's own proves where it ends: filter this warning, or use learning_rate='auto', which ends at the optimum "
+            "and proves it."
+        )
+    text = f"Gradient descent did not converge: {where}. Raise max_iter, or tol if this is close enough"
+    if rule.plane:
+        return text + "."
+    return text + (
+        ", or use learning_rate='auto': other rules descend on a loss with its kinks rounded off, less from round to round, and take more "
+        "iterations the less it is."
+    )
+
+
 def cluster_lost(error: BaseException) -> str:
     """The text for a Dask cluster that has gone."""
     return (
@@ -579,6 +634,14 @@ def nothing_to_choose(name: str, value: object, estimator: str) -> str:
 def no_runs() -> str:
     """The text for an empty list of estimators."""
     return "There is nothing to draw: give an estimator, or a list or dict of at least one."
+
+
+def no_curvature(display: str) -> str:
+    """The text for a loss with kinks."""
+    return (
+        f"{display} draws learning rates in units of 1/L, and the loss of a quantile has kinks, where L is infinite: compare its runs in a "
+        "LossCurveDisplay."
+    )
 
 
 def no_subplot(display: str) -> str:

@@ -15,6 +15,7 @@ from sklearn_gd import (
     GDLinearRegression,
     GDLogisticRegression,
     GDPoissonRegression,
+    GDQuantileRegression,
     momentum,
     preconditioners,
     steps,
@@ -71,6 +72,14 @@ ESTIMATORS = [
     # Of the schedules, which see nothing of the loss, one.
     *(GDPoissonRegression(**params) for params in _configurations() if params.get("learning_rate") not in SCHEDULES),
     GDPoissonRegression(alpha=0.1),
+    # Of the schedules none: a number stands for what never looks at the loss, and Adam and its kin.
+    *(
+        GDQuantileRegression(**params)
+        for params in _configurations()
+        if params.get("learning_rate") not in SCHEDULES
+    ),
+    GDQuantileRegression(quantile=0.8, alpha=0.1),
+    GDQuantileRegression(quantile=[0.2, 0.5, 0.8], rearrange=True),
 ]
 
 

@@ -285,7 +285,7 @@ class Sample:
         if self.fine:
             return finer_metric(self.problem, share, 1.0)
         total = None if self.whole else share.sum(dtype=np.float64)
-        if self.problem.loss.straight and sample is design:
+        if self.problem.loss.straight and sample is design and isinstance(share, np.ndarray):
             curved = np.flatnonzero(share)
             if 2 * len(curved) < len(share):
                 sample, share = design.take(curved), share[curved]

@@ -168,6 +168,8 @@ SHRINK = 0.25
 SHARP = 1e-12
 # The part of the gap that may be left of a round's loss: less would be lost beside what the rounding costs.
 UNFINISHED = 0.1
+# The part of the loss of a constant that is nothing but rounding errors: an exact fit has no gap that is relative to its loss.
+NOTHING = 1e-13
 
 
 class SmoothingRounds:
@@ -202,15 +204,16 @@ class SmoothingRounds:
         self, loss: Huber, quantile: Any, width: Any, tol: float, penalty: Any, null: Array, sharp: bool
     ) -> None:
         self.loss, self.quantile, self.tol, self.penalty, self.null = loss, quantile, tol, penalty, null
-        self.gap: Any = math.inf
+        self.gap: Any = np.full(np.shape(quantile), math.inf)[()]
         self.sharp = sharp
-        self.become(SHARP * width if sharp else width)
+        self.least = SHARP * width
+        self.become(self.least if sharp else width)
 
     def become(self, width: Any) -> None:
-        self.width = width
-        self.loss.become(width, 0.5 / width, 0.5 - self.quantile)
+        self.width = width if np.ndim(width) else float(width)
+        self.loss.become(self.width, 0.5 / self.width, 0.5 - self.quantile)
         if self.penalty is not None:
-            self.penalty.threshold = np.min(width)
+            self.penalty.threshold = float(np.min(width))
 
     def renew(self, run: Run) -> bool:
         if np.max(self.gap) <= self.tol:
@@ -222,17 +225,23 @@ class SmoothingRounds:
         if self.penalty is not None:
             kink, rounded = self.penalty.primal_and_dual(coef)
             losses, duals = losses + kink, duals + rounded
-        losses = np.where(losses > 0, losses, 1.0)
+        nothing = losses <= NOTHING * np.ravel(self.null)  # no loss is negative
+        losses = np.where(nothing, 1.0, losses)
         # what the gradient that is left may take from the dual, of coefficients about as large as these
         unit = math.sqrt(2 * run.base.value) * criterion.metric.size(coef) / float(losses.sum())
-        slack, gap = run.history.norm * unit, (losses - duals) / losses
-        self.gap = np.squeeze(gap + slack)[()]
-        if self.sharp or np.max(self.gap) <= self.tol:
+        slack, gap = run.history.norm * unit, np.where(nothing, 0.0, (losses - duals) / losses)
+        self.gap = np.squeeze(np.where(nothing, 0.0, gap + slack))[()]
+        if not np.max(self.gap) > self.tol:
             return False
-        if slack <= gap.max():
-            self.become(np.where(np.squeeze(gap)[()] > UNFINISHED * self.tol, SHRINK, 1.0)[()] * self.width)
+        stuck = run.reason == "precision"  # no smaller gradient is to be had at this width
+        narrower = not self.sharp and (stuck or slack <= gap.max()) and bool(np.all(self.width > self.least))
+        if narrower:
+            shrinks = self.gap > self.tol if stuck else np.squeeze(gap)[()] > UNFINISHED * self.tol
+            self.become(np.where(shrinks, SHRINK, 1.0)[()] * self.width)
         criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
-        return True
+        # whether the gradient has stopped shrinking is asked of the next loss anew
+        run.history.flattest_norm, run.history.improved = math.inf, run.iteration
+        return narrower or (not stuck and run.history.norm > criterion.tol)
 
 
 def primal_and_dual(loss: Huber, y: Array, raw: Array) -> tuple[Array, ...]:

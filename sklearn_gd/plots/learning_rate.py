@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from .. import messages
 from .._checks import check_number
+from ..plan import SmoothingRounds
 from ..protocols import Array
 from ..trace import ARRIVED, optimal, split, steepest, trace
 from .loss_curve import gap_to, shown_range
@@ -202,6 +204,11 @@ class LearningRateDisplay:
         -------
         display : LearningRateDisplay
             Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the loss has kinks, as that of a quantile: it has no L.
         """
         require_matplotlib(cls.__name__)
         for rate in () if learning_rates is None else learning_rates:
@@ -209,6 +216,8 @@ class LearningRateDisplay:
         last, _, X = split(cls.__name__, estimator, X, y)
         # a run of one step knows the metric and the objective
         first = trace(clone(last).set_params(learning_rate=1.0, max_iter=1), X, y, sample_weight)
+        if isinstance(first.problem.rounds, SmoothingRounds):
+            raise ValueError(messages.no_curvature(cls.__name__))
         best = optimal(last, X, y, sample_weight)
         smoothness, direction = steepest(first, best.run.coef)
         if learning_rates is None:

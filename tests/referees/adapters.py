@@ -12,7 +12,13 @@ import numbers
 import numpy as np
 import pytest
 
-from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, GDPoissonRegression
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    GDQuantileRegression,
+)
 
 # scikit-learn's tests compare solvers with each other: each becomes another of our methods, so that
 # these tests compare our methods. That of newton-cg has no memory: a warm start continues such a
@@ -251,5 +257,23 @@ class HuberRegressor(GDHuberRegression):
             warm_start=self.warm_start,
             fit_intercept=self.fit_intercept,
             tol=_tolerance(self.tol),
+        )
+        return _delegate(self, inner, X, y, sample_weight)
+
+
+class QuantileRegressor(GDQuantileRegression):
+    def __init__(self, *, quantile=0.5, alpha=1.0, fit_intercept=True, solver="highs", solver_options=None):
+        self.quantile = quantile
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.solver_options = solver_options
+
+    rearrange = False
+
+    def fit(self, X, y, sample_weight=None):
+        # A linear program ends at a vertex.
+        inner = GDQuantileRegression(
+            quantile=self.quantile, alpha=self.alpha, fit_intercept=self.fit_intercept, tol=1e-10
         )
         return _delegate(self, inner, X, y, sample_weight)
