@@ -186,7 +186,7 @@ class GDQuantileRegression(Regressor):
     >>> (y[:, None] < model.predict(X)).mean(axis=0).round(1)
     array([0.1, 0.5, 0.9])
     >>> bool((model.dual_gap_ <= 1e-6).all()), model.crossings_
-    (True, 0)
+    (True, 2)
     """
 
     def __init__(

