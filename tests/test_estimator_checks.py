@@ -26,11 +26,18 @@ from sklearn_gd import (
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+# They know no size of a gradient: from a rate with which their way from zero is no longer than the others'.
+STEPS_OF_ONE_SIZE = ("adagrad", "adam", "amsgrad")
+
+
 def _configurations(**short):
     for rule, rule_class in steps.RULES.items():
         # Polyak's rate is a difference of values, (F - level)/|gradient|^2: near the minimum nothing but their rounding
         # errors, which differ between weights and repetitions. The check of these compares to 1e-7.
         max_iter = {"polyak": 30, **short}.get(rule, 100)
+        if rule in STEPS_OF_ONE_SIZE and rule not in short:
+            yield {"learning_rate": rule_class(0.3), "max_iter": max_iter}
+            continue
         yield {"learning_rate": rule} if rule == "auto" else {"learning_rate": rule, "max_iter": max_iter}
         if rule == "lipschitz":
             # A rule may be an object with parameters of its own.
@@ -48,7 +55,6 @@ def _configurations(**short):
     yield {"warm_start": True}
 
 
-STEPS_OF_ONE_SIZE = ("adagrad", "adam", "amsgrad")
 SCHEDULES = ("inverse-time", "exponential", "step", "cosine")
 ESTIMATORS = [
     *(GDLinearRegression(**params) for params in _configurations()),
@@ -57,22 +63,14 @@ ESTIMATORS = [
     # longer where the first scale is not the last.
     *(
         GDHuberRegression(**params)
-        for params in _configurations(
-            **{"barzilai-borwein": 10, "adgd": 30}, **dict.fromkeys(("adagrad", "adam", "amsgrad"), 1000)
-        )
+        for params in _configurations(**{"barzilai-borwein": 10, "adgd": 30}, **dict.fromkeys(STEPS_OF_ONE_SIZE, 1000))
     ),
     GDHuberRegression(alpha=0.1),
     GDHuberRegression(scale=1.0),
     *(GDLogisticRegression(**params) for params in _configurations()),
     GDLogisticRegression(class_weight="balanced"),
-    # Of the schedules, which see nothing of the loss, one; and Adam and its kin, whose steps know no size of a gradient, from a rate with which
-    # their way from zero is no longer than the others'.
-    *(
-        GDPoissonRegression(**params)
-        for params in _configurations()
-        if params.get("learning_rate") not in (*SCHEDULES, *STEPS_OF_ONE_SIZE)
-    ),
-    *(GDPoissonRegression(learning_rate=steps.RULES[rule](0.3), max_iter=100) for rule in STEPS_OF_ONE_SIZE),
+    # Of the schedules, which see nothing of the loss, one.
+    *(GDPoissonRegression(**params) for params in _configurations() if params.get("learning_rate") not in SCHEDULES),
     GDPoissonRegression(alpha=0.1),
     # Of the schedules none, for which a number stands; Adam and its kin as there.
     *(
@@ -180,8 +178,11 @@ def test_every_part_is_among_the_configurations():
         (momentum.MOMENTA, "momentum"),
         (preconditioners.PRECONDITIONERS, "preconditioner"),
     ):
-        values = [params[parameter] for params in checked if isinstance(params[parameter], str)]
-        for name in registry:
-            assert values.count(name) >= 2 or name == "auto", name
+        values = [params[parameter] for params in checked]
+        for name, part in registry.items():
+            assert (
+                sum(value == name or type(value) is part for value in values if not callable(value)) >= 2
+                or name == "auto"
+            ), name
     assert len(ESTIMATORS) >= 24
     assert np.any([isinstance(params["learning_rate"], float) for params in checked])
