@@ -254,7 +254,7 @@ class Standing(Identity):
 class Losses:
     """The losses as an objective, of which only the place is asked where the bands are."""
 
-    coupled, least = False, 0.0
+    coupled, least, reference = False, 0.0, False
 
     def __init__(self, design: Design, place: Callable[[], Any]) -> None:
         self.design, self.place = design, place
