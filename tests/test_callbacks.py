@@ -10,11 +10,17 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
-from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression, GDPoissonRegression
+from sklearn_gd import (
+    DivergenceError,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    GDQuantileRegression,
+)
 
 HAVE_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 needs_callbacks = pytest.mark.skipif(not HAVE_CALLBACKS, reason="callbacks are new in scikit-learn 1.9")
-ALL = [GDLinearRegression, GDLogisticRegression, GDPoissonRegression]
+ALL = [GDLinearRegression, GDLogisticRegression, GDPoissonRegression, GDQuantileRegression]
 
 
 class Recorder:

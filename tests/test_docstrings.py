@@ -15,6 +15,7 @@ from sklearn_gd import (
     GDLinearRegression,
     GDLogisticRegression,
     GDPoissonRegression,
+    GDQuantileRegression,
     gradient_descent,
 )
 from sklearn_gd.momentum import MOMENTA
@@ -23,7 +24,7 @@ from sklearn_gd.steps import RULES
 
 ESTIMATORS = [GDLinearRegression, GDLogisticRegression]
 # those whose shared parameters are described there
-SHORT = [GDHuberRegression, GDPoissonRegression]
+SHORT = [GDHuberRegression, GDPoissonRegression, GDQuantileRegression]
 PUBLIC = [f"sklearn_gd.{name}" for name in sklearn_gd.__all__]
 METHODS = [
     f"sklearn_gd.{estimator.__name__}.{name}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import row_sums
+from ..arrays import nonzero, row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut, whole_blas
@@ -278,7 +278,7 @@ class Sample:
     def _block(self, second_derivatives: Array, penalty: Any) -> Full | Composed:
         """The metric of one output."""
         design, loss = self.problem.design, self.problem.loss
-        if loss.straight and np.count_nonzero(second_derivatives) < FEW_CURVED * design.size:
+        if loss.straight and nonzero(second_derivatives) < FEW_CURVED * design.size:
             second_derivatives = second_derivatives + BOUND_PART * loss.curvature
         sample, part, weight = self._part(second_derivatives, second_derivatives)
         share = part * weight
