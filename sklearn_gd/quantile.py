@@ -33,7 +33,7 @@ class GDQuantileRegression(Regressor):
 
     Minimises the mean pinball loss, plus an L1 penalty if one is asked for:
 
-        F(w, b) = 1/S · Σᵢ sᵢ ρ_q(yᵢ − xᵢ·w − b) + alpha Σⱼ |wⱼ|,    S = Σᵢ sᵢ,
+        F(w, b) = 1/S · Σᵢ sᵢ ρ_q(yᵢ − xᵢ·w − b) + alpha ‖w‖₁,    S = Σᵢ sᵢ,
 
     with sᵢ the sample weights and ρ_q(r) = max(q·r, (q − 1)·r): a line below which a share q of the samples lies, with
     q = 0.5 that of least absolute errors. The optimum is that of the linear program which scikit-learn's
