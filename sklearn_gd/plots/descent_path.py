@@ -527,7 +527,7 @@ class DescentPathDisplay:
         """Where points are in the picture, in the coordinates of its axes; of three dimensions, as they are projected."""
         if not self._solid:
             return at
-        from mpl_toolkits.mplot3d.proj3d import proj_transform
+        from mpl_toolkits.mplot3d.proj3d import proj_transform  # type: ignore[import-untyped]  # it has no types
 
         ax: Any = self.ax_
         return np.column_stack(proj_transform(*at.T, ax.get_proj())[:2])
@@ -633,10 +633,9 @@ class DescentPathDisplay:
         """Of the k-th path: that of the basin in which it ends, where they are coloured."""
         if self.minima is None or not len(at):
             return look(k)["color"]
-        size = [np.ptp(axis) for axis in self.axes]
-        away = np.linalg.norm((self.minima - at[-1, : len(size)]) / size, axis=1)
-        nearest = int(away.argmin())
-        return ink(COLOURS[nearest % len(COLOURS)]) if away[nearest] < 5 * SAME_END else "#444444"
+        away = np.linalg.norm((self.minima - at[-1, : len(self.axes)]) / [np.ptp(axis) for axis in self.axes], axis=1)
+        near = np.flatnonzero(away <= 5 * SAME_END)  # a run that has not arrived is on its way to somewhere
+        return ink(COLOURS[near[away[near].argmin()] % len(COLOURS)]) if len(near) else "#444444"
 
     def _tints(self, basins: Array) -> Array:
         from matplotlib.colors import to_rgb
@@ -652,11 +651,9 @@ class DescentPathDisplay:
 
     def _name_points(self, points: Sequence[Array]) -> None:
         names: list[tuple[Any, Any, str, str]] = []
-        marks = [
-            *([] if self.optimum is None else [self.optimum[None]]),
-            *([] if self.minima is None else [self.minima]),
-        ]
-        curves = [self._flat(at) for at in points] + [self._flat(self._lifted(at)) for at in marks]
+        marks = [] if self.optimum is None else [self.optimum]
+        marks += [] if self.minima is None else list(self.minima)
+        curves = [self._flat(at) for at in points] + [self._flat(self._lifted(at[None])) for at in marks]
         for (name, whole), at, flat, line in zip(self.paths.items(), points, curves, self.lines_, strict=False):
             inside = self._inside(at)
             if not inside.any():
