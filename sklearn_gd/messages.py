@@ -689,6 +689,24 @@ def no_such_coefficient(coef: object, features: list[str], shape: tuple[int, ...
     )
 
 
+def unknown_projection(projection: object) -> str:
+    """The text for a projection that no picture has."""
+    return f'projection must be "3d" or None, got {projection!r}.'
+
+
+def one_coordinate(option: str) -> str:
+    """The text for what a curve cannot have."""
+    return f"{option} needs a surface over two coordinates, and this loss has one coordinate; leave it out to see the curve."
+
+
+def flat_axes(display: str) -> str:
+    """The text for axes of the wrong projection."""
+    return (
+        f'{display} with projection="3d" needs axes of that projection, such as '
+        'plt.subplot(projection="3d"), and the ones given are flat.'
+    )
+
+
 def not_one_feature(n_features: int) -> str:
     """The text for data that have no line to draw."""
     return (

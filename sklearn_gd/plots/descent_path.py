@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,19 @@ from .. import messages
 from ..objectives import Direction
 from ..protocols import Array
 from ..trace import ARRIVED, Trace, optimal, split, trace
-from .style import Style, animated, axes_for, look, name_curves, named, named_results, require_matplotlib, snapshots
+from .style import (
+    COLOURS,
+    Style,
+    animated,
+    axes_for,
+    ink,
+    look,
+    name_curves,
+    named,
+    named_results,
+    require_matplotlib,
+    snapshots,
+)
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -34,6 +46,16 @@ MARGIN = 0.12
 # Levels have equal distances in the root of the share of the view that lies below them: on a quadratic these are equally
 # spaced ellipses, and no function, however steep its walls, has all its lines there.
 LEVELS = np.linspace(0.07, 1, 13) ** 2
+# Ends of runs within this part of the view's diagonal of each other are one minimum: half the width of the mark there.
+SAME_END = 0.01
+# The lines of equal height.
+THIN: dict[str, Any] = {"colors": "#8f99a3", "linewidths": 0.6, "linestyles": "solid"}
+# Arrows across the picture: so few that each is seen by itself.
+ARROWS = 17
+# The length of an arrow is this power of the slope: between a plateau and a wall slopes differ by thousands, and both are to be seen.
+COMPRESSED = 0.3
+# In three dimensions, the part of the height between the lowest point and the highest start that a surface rises above the latter.
+ABOVE_START = 0.1
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -60,6 +82,12 @@ class DescentPathDisplay:
         The minimum, where it is known.
     heights : dict of str to ndarray of shape (n_points,), default=None
         The loss of each iterate; needed where there is one coordinate.
+    basins : ndarray of int of shape (n_starts,) or (n_starts, n_starts), default=None
+        Which of `minima` a run from there ends in, and -1 where in none; the starts are evenly spaced over `axes`.
+    minima : ndarray of shape (n_minima, 1) or (n_minima, 2), default=None
+        Where the runs from there end.
+    minimum_heights : ndarray of shape (n_minima,), default=None
+        The loss there.
 
     Attributes
     ----------
@@ -67,12 +95,16 @@ class DescentPathDisplay:
         Where it is drawn.
     figure_ : matplotlib Figure
         The figure.
-    surface_ : matplotlib QuadContourSet or Line2D
-        The contours; the curve, with one coordinate.
+    surface_ : matplotlib QuadContourSet, Line2D or Poly3DCollection
+        The contours; the curve, with one coordinate; the surface in three dimensions.
     lines_ : list of matplotlib Line2D
         The path of each run.
     optimum_ : matplotlib Line2D or None
         The mark at the optimum.
+    minima_ : list of matplotlib Line2D
+        The marks at the minima that basins belong to.
+    arrows_ : matplotlib Quiver or None
+        The downhill directions.
 
     See Also
     --------
@@ -97,6 +129,25 @@ class DescentPathDisplay:
     >>> iterates = [[-1.0, 1.0], [-0.6, 0.5], [0.2, 0.1], [0.9, 0.8], [1.0, 1.0]]
     >>> display = DescentPathDisplay.from_result(valley, np.array(iterates))
 
+    Several starts of a function with several minima, and where every other start would end:
+
+    >>> from sklearn_gd import gradient_descent
+    >>> def valleys(x):
+    ...     slope = np.array([x[0] ** 3 - 4 * x[0] + 0.8, 2 * x[1]])
+    ...     return x[0] ** 4 / 4 - 2 * x[0] ** 2 + 0.8 * x[0] + x[1] ** 2, slope
+    >>> def descend(start):
+    ...     return gradient_descent(valleys, start, jac=True, learning_rate=0.1)
+    >>> runs = {"left": descend([-0.5, 2.0]), "right": descend([0.8, 2.0])}
+    >>> both = DescentPathDisplay.from_result(valleys, runs, basins=descend, basin_resolution=9)
+    >>> both.minima.round(1) + 0.0
+    array([[-2.1,  0. ],
+           [ 1.9,  0. ]])
+
+    The same surface in three dimensions, and with arrows that point downhill:
+
+    >>> display = both.plot(projection="3d")
+    >>> display = both.plot(arrows=True)
+
     As an animation, which ``Animation.to_jshtml`` shows in a notebook:
 
     >>> from tempfile import TemporaryDirectory
@@ -111,6 +162,9 @@ class DescentPathDisplay:
     labels: Sequence[str]
     optimum: Array | None = None
     heights: Mapping[str, Array] | None = None
+    basins: Array | None = None
+    minima: Array | None = None
+    minimum_heights: Array | None = None
 
     @classmethod
     def from_estimator(
@@ -122,6 +176,8 @@ class DescentPathDisplay:
         coefs: Sequence[Any] | None = None,
         sample_weight: Any = None,
         grid_resolution: int = 100,
+        projection: Literal["3d"] | None = None,
+        arrows: bool = False,
         ax: Axes | None = None,
         line_kw: Style = None,
         contour_kw: Style = None,
@@ -147,10 +203,14 @@ class DescentPathDisplay:
             As in ``fit``.
         grid_resolution : int, default=100
             Points along each coordinate. For log losses each point of the grid costs O(n_samples).
+        projection : {"3d"} or None, default=None
+            "3d" for the surface in three dimensions; None for its contours.
+        arrows : bool, default=False
+            Whether arrows show the direction of the next step: against the gradient, longer where it is steeper.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Where to draw, axes of that projection; None for a new figure.
         line_kw, contour_kw : dict, default=None
-            Passed to ``Axes.plot`` for the paths, and to ``Axes.contourf``.
+            Passed to ``Axes.plot`` for the paths, and to ``Axes.contourf`` (``Axes3D.plot_surface`` in three dimensions).
 
         Returns
         -------
@@ -182,7 +242,7 @@ class DescentPathDisplay:
             grid_resolution,
             known=best.estimator.stop_reason_ in ARRIVED,
         )
-        return display.plot(ax=ax, line_kw=line_kw, contour_kw=contour_kw)
+        return display.plot(ax=ax, projection=projection, arrows=arrows, line_kw=line_kw, contour_kw=contour_kw)
 
     @classmethod
     def from_result(
@@ -195,6 +255,10 @@ class DescentPathDisplay:
         coefs: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
         grid_resolution: int = 200,
+        basins: Callable[[Array], Any] | None = None,
+        basin_resolution: int = 48,
+        projection: Literal["3d"] | None = None,
+        arrows: bool = False,
         ax: Axes | None = None,
         line_kw: Style = None,
         contour_kw: Style = None,
@@ -219,10 +283,20 @@ class DescentPathDisplay:
             Of the coordinates; None for x0, x1, ...
         grid_resolution : int, default=200
             Points along each coordinate: `fun` is called for each point of the grid.
+        basins : callable ``basins(x0) -> OptimizeResult, dict or ndarray of shape (n,)``, default=None
+            A descent from a start, such as ``lambda x0: gradient_descent(fun, x0, learning_rate=0.1)``: it runs from every point of
+            a grid, and the picture is coloured by where each ends. Runs that end nowhere (``success`` is False) stay without colour.
+        basin_resolution : int, default=48
+            Starts along each coordinate. With two coordinates the default is 2,304 runs, of some milliseconds each
+            where the gradient is given.
+        projection : {"3d"} or None, default=None
+            "3d" for the surface in three dimensions; None for its contours.
+        arrows : bool, default=False
+            Whether arrows show the direction of the next step: against the gradient, longer where it is steeper.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Where to draw, axes of that projection; None for a new figure.
         line_kw, contour_kw : dict, default=None
-            Passed to ``Axes.plot`` for the paths, and to ``Axes.contourf``.
+            Passed to ``Axes.plot`` for the paths, and to ``Axes.contourf`` (``Axes3D.plot_surface`` in three dimensions).
 
         Returns
         -------
@@ -250,9 +324,18 @@ class DescentPathDisplay:
         labels = [f"x{k}" for k in range(n)] if names is None else list(names)
         chosen = _chosen(coefs, lambda k: int(k) % n)
         display = cls._on_a_plane(
-            paths, heights, lowest, losses, labels, chosen, grid_resolution, known=optimum is not None
+            paths,
+            heights,
+            lowest,
+            losses,
+            labels,
+            chosen,
+            grid_resolution,
+            known=optimum is not None,
+            descend=basins,
+            n_starts=basin_resolution,
         )
-        return display.plot(ax=ax, line_kw=line_kw, contour_kw=contour_kw)
+        return display.plot(ax=ax, projection=projection, arrows=arrows, line_kw=line_kw, contour_kw=contour_kw)
 
     @classmethod
     def _on_a_plane(
@@ -266,10 +349,12 @@ class DescentPathDisplay:
         resolution: int,
         *,
         known: bool,
+        descend: Callable[[Array], Any] | None = None,
+        n_starts: int = 0,
     ) -> Self:
         """The display of paths in the space of all coefficients: the plane, the view and the loss there.
 
-        `lowest` is the optimum where it is `known`.
+        `lowest` is the optimum where it is `known`; `descend` runs from as many starts along each coordinate.
         """
         n = len(lowest)
         base = losses(lowest, np.eye(1, n))(np.zeros((1, 1)))[0]
@@ -293,7 +378,14 @@ class DescentPathDisplay:
             low, high = min(seen[:, k].min(), -back), max(seen[:, k].max(), ahead)
             room = MARGIN * (high - low) or 1.0
             axes.append(np.linspace(low - room, high + room, resolution))
-        points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, len(axes))
+        points = _nodes(axes)
+        labelled = minima = depths = None
+        if descend is not None:
+            starts = lowest + _nodes([np.linspace(axis[0], axis[-1], n_starts) for axis in axes]) @ directions
+            same = SAME_END * float(np.linalg.norm([np.ptp(axis) for axis in axes]))
+            found, ends = _basins([descend(start) for start in starts], same)
+            labelled, minima = found.reshape((n_starts,) * len(axes)), (ends - origin) @ directions.T
+            depths = along((ends - lowest) @ directions.T)
         return cls(
             paths={name: (path - origin) @ directions.T for name, path in paths.items()},
             axes=[axis + shift for axis, shift in zip(axes, zero, strict=True)],
@@ -301,31 +393,55 @@ class DescentPathDisplay:
             labels=labels,
             optimum=zero if known else None,
             heights=heights,
+            basins=labelled,
+            minima=minima,
+            minimum_heights=depths,
         )
 
-    def plot(self, ax: Axes | None = None, *, line_kw: Style = None, contour_kw: Style = None) -> Self:
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        projection: Literal["3d"] | None = None,
+        arrows: bool = False,
+        line_kw: Style = None,
+        contour_kw: Style = None,
+    ) -> Self:
         """Draw.
 
         Parameters
         ----------
+        projection : {"3d"} or None, default=None
+            "3d" for the surface in three dimensions; None for its contours.
+        arrows : bool, default=False
+            Whether arrows show the direction of the next step: against the gradient, longer where it is steeper.
         ax : matplotlib Axes, default=None
-            Where to draw; None for a new figure.
+            Where to draw, axes of that projection; None for a new figure.
         line_kw, contour_kw : dict, default=None
-            Passed to ``Axes.plot`` for the paths, and to ``Axes.contourf``.
+            Passed to ``Axes.plot`` for the paths, and to ``Axes.contourf`` (``Axes3D.plot_surface`` in three dimensions).
 
         Returns
         -------
         display : DescentPathDisplay
             Itself.
         """
-        self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.6))
+        if projection not in (None, "3d"):
+            raise ValueError(messages.unknown_projection(projection))
+        if len(self.axes) == 1 and (projection or arrows):
+            raise ValueError(messages.one_coordinate('projection="3d"' if projection else "arrows=True"))
+        if ax is not None and projection and ax.name != "3d":
+            raise ValueError(messages.flat_axes(type(self).__name__))
+        self._solid = projection == "3d"
+        self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.6), projection)
         self.figure_: Any = ax.figure
         self._draw_surface(contour_kw or {})
+        self.arrows_: Any = self._draw_arrows() if arrows else None
         self.lines_: list[Any] = []
         points = [self._points(name) for name in self.paths]
         for k, at in enumerate(points):
             style = {
                 **look(k),
+                "color": self._colour(k, at),
                 "linestyle": "-",
                 "markersize": 4.5,
                 "linewidth": 1.6,
@@ -335,14 +451,15 @@ class DescentPathDisplay:
                 "zorder": 4 + k,
                 **(line_kw or {}),
             }
-            self.lines_ += ax.plot(at[:, 0], at[:, 1], **style)
+            self.lines_ += ax.plot(*at.T, **style)
+        star: dict[str, Any] = {"linestyle": "", "marker": "*", "markersize": 13, "markeredgecolor": "white"}
         self.optimum_: Any = None
         if self.optimum is not None:
-            x = float(self.optimum[0])
-            y = float(self.optimum[1] if len(self.axes) == 2 else np.interp(x, self.axes[0], self.surface))
-            (self.optimum_,) = ax.plot(
-                [x], [y], linestyle="", marker="*", markersize=13, color="black", markeredgecolor="white", zorder=20
-            )
+            (self.optimum_,) = ax.plot(*self._lifted(self.optimum[None]).T, color="black", zorder=20, **star)
+        self.minima_: list[Any] = []
+        for k, at in enumerate(self._lifted(self.minima) if self.minima is not None else ()):
+            colour = ink(COLOURS[k % len(COLOURS)])
+            self.minima_ += ax.plot(*at[:, None], **{**star, "color": colour, "markersize": 15, "zorder": 19})
         self._name_points(points)
         return self
 
@@ -367,13 +484,16 @@ class DescentPathDisplay:
             Keep it: what nobody keeps is not drawn.
         """
         self.plot(**plot_kw)
-        paths = [(line, line.get_xydata(), self._apart(line.get_xydata())) for line in self.lines_]
+        paths = [
+            (line, at, self._apart(at))
+            for line, at in zip(self.lines_, (self._points(name) for name in self.paths), strict=True)
+        ]
         iterations = snapshots(max(len(at) for _, at, _ in paths), max_frames)
 
         def show(frame: int) -> None:
             k = iterations[frame]
             for line, at, marked in paths:
-                line.set_data(at[: k + 1, 0], at[: k + 1, 1])
+                (line.set_data_3d if self._solid else line.set_data)(*at[: k + 1].T)
                 line.set_markevery([i for i in marked if i <= k])
 
         return animated(self.ax_, show, iterations, interval)
@@ -386,15 +506,35 @@ class DescentPathDisplay:
             at = np.column_stack([at[:, 0], heights[name]])
         inside = self._inside(at)
         last = int(np.flatnonzero(inside)[-1]) if inside.any() else -1
-        return at[: last + 2]
+        return self._lifted(at[: last + 1]) if self._solid else at[: last + 2]
+
+    def _lifted(self, at: Array) -> Array:
+        """Points with one coordinate more, the height of the surface there, where the picture has that."""
+        if len(self.axes) == 1:
+            return np.column_stack([at, np.interp(at[:, 0], self.axes[0], self.surface)])
+        if not self._solid:
+            return at
+        from scipy.interpolate import RegularGridInterpolator
+
+        height = RegularGridInterpolator(tuple(self.axes), self.surface.T, bounds_error=False)
+        return np.column_stack([at, height(at)])
 
     def _inside(self, at: Array) -> Array:
         low, high = np.transpose([self.ax_.get_xlim(), self.ax_.get_ylim()])
-        return np.all((at >= low) & (at <= high), axis=1)
+        return np.all((at[:, :2] >= low) & (at[:, :2] <= high), axis=1)
+
+    def _flat(self, at: Array) -> Array:
+        """Where points are in the picture, in the coordinates of its axes; of three dimensions, as they are projected."""
+        if not self._solid:
+            return at
+        from mpl_toolkits.mplot3d.proj3d import proj_transform  # type: ignore[import-untyped]  # it has no types
+
+        ax: Any = self.ax_
+        return np.column_stack(proj_transform(*at.T, ax.get_proj())[:2])
 
     def _apart(self, at: Array) -> list[int]:
         """Which iterates are marked: those that do not cover the mark before."""
-        pixels = self.ax_.transData.transform(at) * 72 / self.figure_.dpi
+        pixels = self.ax_.transData.transform(self._flat(at)) * 72 / self.figure_.dpi
         chosen: list[int] = []
         for k, place in enumerate(pixels):
             if not chosen or np.linalg.norm(place - pixels[chosen[-1]]) >= APART:
@@ -409,22 +549,100 @@ class DescentPathDisplay:
             low, high = np.nanmin(self.surface), np.nanmax(self.surface)
             ax.set_ylim(low - 0.08 * (high - low), high + 0.05 * (high - low))
             ax.set_ylabel("loss")
+        elif self._solid:
+            self._draw_solid(contour_kw)
         else:
             style: dict[str, Any] = {"levels": self._levels(), "extend": "max", "zorder": 0}
             if not {"cmap", "colors"} & contour_kw.keys():
-                from matplotlib.colors import LinearSegmentedColormap
-
-                # from white at the bottom to a grey that prints, and on which every colour of a path stands out
-                style["cmap"] = LinearSegmentedColormap.from_list("height", ["#ffffff", "#b9c3cc"])
+                style["cmap"] = _heights_map()
+            if self.basins is not None:
+                style["alpha"] = 0.0  # their colours are the ground, and the lines alone tell the height
             self.surface_ = ax.contourf(*self.axes, self.surface, **{**style, **contour_kw})
-            ax.contour(
-                *self.axes, self.surface, levels=self.surface_.levels, colors="#8f99a3", linewidths=0.6, zorder=1
-            )
+            ax.contour(*self.axes, self.surface, levels=self.surface_.levels, zorder=1, **THIN)
             ax.set_ylim(self.axes[1][0], self.axes[1][-1])
             ax.set_ylabel(self.labels[1])
+        if self.basins is not None and not self._solid:
+            self._draw_basins(self.basins)
         ax.set_xlim(self.axes[0][0], self.axes[0][-1])
         ax.set_xlabel(self.labels[0])
         ax.locator_params(nbins=5)
+
+    def _draw_basins(self, basins: Array) -> None:
+        """The ground in the colours of the minima, with lines between them."""
+        ax = self.ax_
+        limits = ax.get_ylim()
+        sides = [np.linspace(axis[0], axis[-1], len(basins)) for axis in self.axes]
+        extent = (sides[0][0], sides[0][-1], *(limits if len(sides) == 1 else (sides[1][0], sides[1][-1])))
+        # a start is the middle of its patch, so that those at the border reach beyond it by half a patch
+        half = [0.5 * (axis[1] - axis[0]) for axis in sides] + [0.0]
+        extent = (extent[0] - half[0], extent[1] + half[0], extent[2] - half[1], extent[3] + half[1])
+        tints = self._tints(np.atleast_2d(basins))
+        ax.imshow(tints, extent=extent, origin="lower", aspect="auto", zorder=-1, interpolation="nearest")
+        for k in range(int(basins.max()) + 1 if len(sides) == 2 else 0):
+            ax.contour(*sides, basins == k, levels=[0.5], colors="white", linewidths=1.2, zorder=0)
+        ax.set_ylim(limits)
+
+    def _draw_solid(self, surface_kw: Mapping[str, Any]) -> None:
+        """The surface in three dimensions, up to a little above the highest start: walls would make everything else flat."""
+        ax: Any = self.ax_
+        low, top = float(np.nanmin(self.surface)), float(np.nanmax(self.surface))
+        starts = self._lifted(np.array([path[0] for path in self.paths.values()]))[:, 2]
+        highest = float(np.max(starts, initial=low, where=np.isfinite(starts)))
+        high = min(top, highest + ABOVE_START * (highest - low)) if highest > low else top
+        shown = np.where(self.surface <= high, self.surface, np.nan)
+        style: dict[str, Any] = {"rcount": 60, "ccount": 60, "edgecolor": "#8f99a3", "linewidth": 0.25, "alpha": 0.85}
+        if self.basins is not None:
+            near = [np.linspace(0, len(self.basins) - 1, len(axis)).round().astype(int) for axis in self.axes]
+            style["facecolors"] = self._tints(self.basins[np.ix_(near[1], near[0])])
+            style["shade"] = False
+        elif not {"cmap", "color", "facecolors"} & surface_kw.keys():
+            style["cmap"] = _heights_map()
+        ax.computed_zorder = False  # paths lie on the surface, and are seen wherever they are
+        self.surface_ = ax.plot_surface(*np.meshgrid(*self.axes), shown, **{**style, **surface_kw})
+        ax.set_ylim(self.axes[1][0], self.axes[1][-1])
+        ax.set_xlim(self.axes[0][0], self.axes[0][-1])
+        ax.set_zlim(low, high)
+        ax.set_ylabel(self.labels[1])
+        ax.set_zlabel("loss")
+        ax.view_init(elev=38, azim=-60)
+
+    def _draw_arrows(self) -> Any:
+        """Of the direction in which the loss falls: the way of the next step in these coordinates."""
+        ax: Any = self.ax_
+        down = np.stack([-part for part in np.gradient(self.surface, *self.axes[::-1])][::-1], axis=-1)
+        # the arrows' feet: nodes of the grid, evenly spaced, with a margin of half a space
+        across, up = (
+            np.unique(np.linspace(0, len(axis) - 1, 2 * n + 1)[1::2].round().astype(int))
+            for axis, n in zip(self.axes, (ARROWS, round(0.75 * ARROWS)), strict=True)
+        )
+        down = down[np.ix_(up, across)]
+        x, y = np.meshgrid(self.axes[0][across], self.axes[1][up])
+        # in parts of the picture, so that all directions count alike
+        size = np.hypot(*(down / [np.ptp(axis) for axis in self.axes]).T).T
+        with np.errstate(all="ignore"):
+            length = (np.linalg.norm(down, axis=-1) / np.nanmax(np.linalg.norm(down, axis=-1))) ** COMPRESSED / ARROWS
+            u, v = (down * (length / size)[..., None]).transpose(2, 0, 1)
+        style = {"color": "#4d5761", "zorder": 2}
+        if self._solid:
+            feet, tips = (self._lifted(np.column_stack([a.ravel(), b.ravel()])) for a, b in ((x, y), (x + u, y + v)))
+            seen = (feet[:, 2] <= ax.get_zlim()[1]) & np.isfinite(tips).all(axis=1)
+            return ax.quiver(*feet[seen].T, *(tips - feet)[seen].T, arrow_length_ratio=0.35, linewidth=0.9, **style)
+        return ax.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1.0, width=0.0032, headwidth=4, **style)
+
+    def _colour(self, k: int, at: Array) -> Any:
+        """Of the k-th path: that of the basin in which it ends, where they are coloured."""
+        if self.minima is None or not len(at):
+            return look(k)["color"]
+        away = np.linalg.norm((self.minima - at[-1, : len(self.axes)]) / [np.ptp(axis) for axis in self.axes], axis=1)
+        near = np.flatnonzero(away <= 5 * SAME_END)  # a run that has not arrived is on its way to somewhere
+        return ink(COLOURS[near[away[near].argmin()] % len(COLOURS)]) if len(near) else "#444444"
+
+    def _tints(self, basins: Array) -> Array:
+        from matplotlib.colors import to_rgb
+
+        n = max(int(basins.max()) + 1, 1)
+        tints = [0.62 + 0.38 * np.array(to_rgb(COLOURS[k % len(COLOURS)])) for k in range(n)]
+        return np.array([*tints, np.ones(3)])[basins]  # −1 is the last one, white
 
     def _levels(self) -> Array:
         finite = self.surface[np.isfinite(self.surface)]
@@ -433,18 +651,31 @@ class DescentPathDisplay:
 
     def _name_points(self, points: Sequence[Array]) -> None:
         names: list[tuple[Any, Any, str, str]] = []
-        curves = [*points] + ([] if self.optimum_ is None else [self.optimum_.get_xydata()])
-        for (name, whole), at, line in zip(self.paths.items(), points, self.lines_, strict=True):
+        marks = [] if self.optimum is None else [self.optimum]
+        marks += [] if self.minima is None else list(self.minima)
+        curves = [self._flat(at) for at in points] + [self._flat(self._lifted(at[None])) for at in marks]
+        for (name, whole), at, flat, line in zip(self.paths.items(), points, curves, self.lines_, strict=False):
             inside = self._inside(at)
             if not inside.any():
                 continue
-            if inside[0] and not any((x, y) == tuple(at[0]) for x, y, *_ in names):
-                names.append((*at[0], "start", "black"))
             left = len(at) < len(whole) or not inside[-1]
             several = len(self.paths) > 1
+            if self.minima is not None:  # several runs end in one place, and it has a name of its own
+                if inside[0]:
+                    names.append((*flat[0], f"{name} leaves" if left else name, line.get_color()))
+                continue
+            if inside[0] and not any((x, y) == tuple(flat[0]) for x, y, *_ in names):
+                names.append((*flat[0], "start", "black"))
             text = (f"{name} leaves" if several else "leaves") if left else (name if several else "end")
             if len(at) > 1:
-                names.append((*at[inside][-1], text, line.get_color()))
+                names.append((*flat[inside][-1], text, line.get_color()))
+        if self.minima is not None and self.minimum_heights is not None:
+            nothing = 1e-9 * float(np.ptp(self.surface[np.isfinite(self.surface)]))
+            flat = self._flat(self._lifted(self.minima))
+            for mark, at, height in zip(self.minima_, flat, self.minimum_heights, strict=True):
+                told = f"{height if abs(height) > nothing else 0.0:.3g}".replace("-", "−")
+                # in three dimensions short: names stand beside the numbers of the axes there
+                names.append((*at, told if self._solid else f"minimum {told}", mark.get_color()))
         self.names_ = name_curves(self.ax_, names, curves)
 
 
@@ -482,6 +713,44 @@ def _losses(run: Trace, shape: tuple[int, ...]) -> Losses:
         return along
 
     return losses
+
+
+def _nodes(axes: Sequence[Array]) -> Array:
+    """The points of a grid, of shape (n, 1 or 2), in the order of the surface."""
+    return np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, len(axes))
+
+
+def _basins(results: Sequence[Any], same: float) -> tuple[Array, Array]:
+    """Which minimum each run has ended in, -1 for none, and the minima, the most frequent first.
+
+    Ends closer than `same` are one; a run that has not arrived makes none, but may have come close to one.
+    """
+    ends = np.array([_end(result) for result in results])
+    arrived = np.array([not isinstance(each, Mapping) or bool(each.get("success", True)) for each in results])
+    arrived &= np.isfinite(ends).all(axis=1)
+    minima: list[Array] = []
+    for end in ends[arrived]:
+        if not minima or np.linalg.norm(np.array(minima) - end, axis=1).min() > same:
+            minima.append(end)
+    if not minima:
+        return np.full(len(ends), -1), np.empty((0, ends.shape[1]))
+    with np.errstate(all="ignore"):
+        away = np.linalg.norm(ends[:, None] - np.array(minima), axis=2)
+    nearest = np.where((away <= same).any(axis=1), np.where(np.isfinite(away), away, np.inf).argmin(axis=1), -1)
+    frequent = np.argsort(-np.bincount(nearest[nearest >= 0], minlength=len(minima)), kind="stable")
+    renamed = np.append(np.argsort(frequent), -1)
+    return renamed[nearest], np.array(minima)[frequent]
+
+
+def _end(result: Any) -> Array:
+    return np.asarray(result["x"] if isinstance(result, Mapping) else result, dtype=float).ravel()
+
+
+def _heights_map() -> Any:
+    """From white at the bottom to a grey that prints, and on which every colour of a path stands out."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("height", ["#ffffff", "#b9c3cc"])
 
 
 def _principal(offsets: Array) -> tuple[Array, Array]:

@@ -52,14 +52,14 @@ def ink(colour: Any) -> Any:
     return tuple(0.75 * part for part in to_rgb(colour))
 
 
-def axes_for(display: str, ax: Axes | None, figsize: tuple[float, float]) -> Axes:
+def axes_for(display: str, ax: Axes | None, figsize: tuple[float, float], projection: str | None = None) -> Axes:
     """The axes that were given, or those of a new figure."""
     require_matplotlib(display)
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=figsize, layout="constrained")[1]
+    return plt.subplots(figsize=figsize, layout="constrained", subplot_kw={"projection": projection})[1]
 
 
 def plain(ax: Axes) -> None:
