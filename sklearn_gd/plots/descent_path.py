@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
@@ -173,6 +173,9 @@ class DescentPathDisplay:
     basins: Array | None = None
     minima: Array | None = None
     minimum_heights: Array | None = None
+    # For `interactive`, where `from_estimator` or `from_result` knows it: what makes the descents, and the plane's origin and directions.
+    descents_: Callable[[], tuple[Descend, float]] = field(init=False)
+    plane_: tuple[Array, Array] = field(init=False)
 
     @classmethod
     def from_estimator(
@@ -549,7 +552,7 @@ class DescentPathDisplay:
         """Where points are in the picture, in the coordinates of its axes; of three dimensions, as they are projected."""
         if not self._solid:
             return at
-        from mpl_toolkits.mplot3d.proj3d import proj_transform  # type: ignore[import-untyped]  # it has no types
+        from mpl_toolkits.mplot3d.proj3d import proj_transform
 
         ax: Any = self.ax_
         return np.column_stack(proj_transform(*at.T, ax.get_proj())[:2])
