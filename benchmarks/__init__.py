@@ -13,5 +13,6 @@
 
 Beside it ``python -m benchmarks.time_to_accuracy --help``: the automatic rule against scikit-learn's solvers, on the problems of
 `benchmarks.problems`; ``TIME_TO_ACCURACY.md`` holds its table. ``python -m benchmarks.shapes --help``: the same over grids of
-shapes. ``python -m benchmarks.search --help``: cross-validated searches. ``python -m benchmarks.cost_model``: the machine's ratios, which plans are priced by.
+shapes. ``python -m benchmarks.search --help``: cross-validated searches. ``python -m benchmarks.losses --help``: quantile, Poisson
+and Huber regression beside other packages. ``python -m benchmarks.cost_model``: the machine's ratios, which plans are priced by.
 """

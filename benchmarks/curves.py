@@ -1,8 +1,8 @@
-"""What both benchopt benchmarks share: how a curve is sampled, and where their data come from.
+"""What the benchopt benchmarks share: how a curve is sampled, and where their data come from.
 
 Two uses: the base class of a benchmark's solvers, and its data by name::
 
-    class LeastSquares(Contestant): ...        # benchmarks/least_squares/benchmark_utils
+    class LeastSquares(Regression): ...        # benchmarks/least_squares/benchmark_utils
     data("breast_cancer-raw")                  # {"X": ..., "y": ..., "missing": ""}
 
 A point of a curve is a whole fit from the start: stopped after a number of iterations that grows by a third
@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from .problems import PROBLEMS, Unavailable, load_npz
 
-__all__ = ["Contestant", "Fit", "data", "npz", "once", "scores", "simulated"]
+__all__ = ["Contestant", "Fit", "Regression", "bundled", "data", "npz", "once", "scores", "simulated"]
 
 #: A curve ends at this relative gap.
 CLOSE = 1e-10
@@ -136,6 +136,25 @@ class Contestant(BaseSolver):
         return vars(self.result)
 
 
+class Regression(Contestant):
+    """A solver of a problem with one output: a coefficient a column, and one intercept."""
+
+    def nothing(self) -> Fit:
+        return Fit(np.zeros(self.X.shape[1]), 0.0, 0.0)
+
+    def estimated(self, model: Any, passes: float = float("nan")) -> Fit:
+        """The fit of an estimator with scikit-learn's attributes."""
+        return Fit(np.ravel(model.coef_), float(np.ravel(model.intercept_)[0]), passes)
+
+    # -- what a solver may not be able to express --------------------------------------------------------------
+
+    def penalised(self) -> str:
+        return "has no such penalty" if self.alpha else ""
+
+    def sparse(self) -> str:
+        return "takes no sparse matrix" if scipy.sparse.issparse(self.X) else ""
+
+
 def scores(value: float, best: float, passes: float, X: Any) -> dict[str, float]:
     """What a result is told by: the objective, its relative gap, the passes, and the size of the problem."""
     gap = value / best - 1
@@ -172,6 +191,11 @@ def npz(name: str, scaling: str = "raw") -> dict[str, Any]:
         return (StandardScaler().fit_transform(X) if scaling == "standardised" else X), y
 
     return _made(make)
+
+
+def bundled(load: Callable[..., Any]) -> dict[str, Any]:
+    """X and y of one of scikit-learn's loaders, in their own units."""
+    return _made(lambda: load(return_X_y=True))
 
 
 def _made(make: Callable[[], tuple[Any, np.ndarray]]) -> dict[str, Any]:

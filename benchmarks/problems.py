@@ -32,6 +32,7 @@ __all__ = [
     "PROBLEMS",
     "Problem",
     "Unavailable",
+    "coordinates",
     "largest_eigenvalue",
     "load_npz",
     "load_problem",
@@ -358,7 +359,7 @@ def optimum(X, y, strength, kind):
     return (_least_squares if kind == "squared" else _newton)(X, y, strength)
 
 
-def _coordinates(X):
+def coordinates(X):
     """``Z`` and a map back: columns centred and scaled, and no more of them than rows."""
     mean = np.asarray(X.mean(axis=0)).ravel()
     X = X.toarray() if sp.issparse(X) else np.asarray(X, dtype=np.float64)
@@ -383,7 +384,7 @@ def _coordinates(X):
 
 def _least_squares(X, y, alpha):
     n_samples, n_features = X.shape
-    Z, inverse_squares, back = _coordinates(X)
+    Z, inverse_squares, back = coordinates(X)
     target = y - y.mean()
     if alpha == 0 and n_features >= 1000:
         factor = scipy.linalg.cho_factor(Z.T @ Z)
@@ -418,7 +419,7 @@ def _newton(X, y, C):
     if sp.issparse(X) and X.shape[0] * X.shape[1] > 2e8:
         Z, inverse_squares, back = X, np.ones(X.shape[1]), lambda coef, intercept: (coef, intercept)
     else:
-        Z, inverse_squares, back = _coordinates(X)
+        Z, inverse_squares, back = coordinates(X)
     size = Z.shape[1] * n_outputs
     dense = size <= 3000
     hot = codes[:, None] if n_outputs == 1 else np.eye(n_outputs)[codes]

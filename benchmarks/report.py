@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import breakdown, growth, shapes
+from . import breakdown, growth, losses, shapes
 from .measure import described
 from .pictures import convergence, pictures
 
@@ -37,7 +37,13 @@ DEFAULT = "GD[preconditioner=auto]"
 #: The README's picture.
 CROSSING = "growth_features.png"
 
-TITLES = {"least_squares": "Least squares and ridge", "logistic": "Logistic regression"}
+TITLES = {
+    "least_squares": "Least squares and ridge",
+    "logistic": "Logistic regression",
+    "quantile": "Quantile regression",
+    "huber": "Huber regression",
+    "poisson": "Poisson regression",
+}
 TABLES = ("real_data", "growth", "growth_exponents", "breakdown")
 
 #: Between these lines the README has what `renewed` writes.
@@ -60,8 +66,8 @@ class Results:
         Rows of `benchmarks.time_to_accuracy`.
     shapes : dict
         Records of `benchmarks.shapes`, by their families, each with its own machine.
-    search : dict
-        The record of `benchmarks.search`, with its own machine.
+    search, losses : dict
+        The records of `benchmarks.search` and `benchmarks.losses`, each with its own machine.
     machine, peers : dict
         What the main job's seconds depend on, and the benchopt benchmarks', as `benchmarks.measure.machine` and
         `benchmarks.results` leave it.
@@ -74,6 +80,7 @@ class Results:
     peers: dict[str, Any]
     shapes: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
+    losses: dict[str, Any] = field(default_factory=dict)
 
 
 def load(folder: Path) -> Results:
@@ -91,7 +98,7 @@ def load(folder: Path) -> Results:
 
         accuracy = _read(path)
     grids = {family: record for family in shapes.FAMILIES if (record := read(f"shapes_{family}"))}
-    return Results(tables, curves, accuracy, read("machine"), read("peers"), grids, read("search"))
+    return Results(tables, curves, accuracy, read("machine"), read("peers"), grids, read("search"), read("losses"))
 
 
 # ---------------------------------------------------------------------------------------------------- curves
@@ -121,9 +128,13 @@ def _label(row: dict[str, Any]) -> str:
         words = ["simulated", f"condition {own['condition']:g}"]
         words += [f"{own['n_classes']:g} classes"] if "n_classes" in own else []
         words += [f"{own['density']:.0%} dense"] if own["density"] < 1 else []
+        words += [f"outliers {own['outliers']:.0%}"] if "outliers" in own else []
     else:
         words = [str(own[key]) for key in sorted(own, key=lambda key: key == "scaling")] or [name]
     words += ["ridge"] if row.get("p_obj_ridge", 0) else []
+    words += [f"quantile {row['p_obj_quantile']:g}"] if "p_obj_quantile" in row else []
+    words += ["scale given"] if row.get("p_obj_scale") == "optimum" else []
+    words += [f"alpha {row['p_obj_alpha']:g}"] if row.get("p_obj_alpha", 0) else []
     return ", ".join([*words, f"{row['objective_n_samples']:,.0f} × {row['objective_n_features']:,.0f}"])
 
 
@@ -243,6 +254,7 @@ def markdown(results: Results, folder: str) -> str:
         ]
     for benchmark, curves in results.curves.items():
         lines += _peers(benchmark, curves, folder)
+    lines += _losses(results.losses)
     lines += _search(results.search)
     lines += _shapes(results.shapes)
     lines += _growth(results.tables, folder)
@@ -280,7 +292,7 @@ def _machine(results: Results) -> list[str]:
     lines = [f"- {measured_on(results)}; {machine['platform']}; load {peers.get('load')}"]
     elsewhere = {described(machine)} | {row.machine for row in results.accuracy if row.machine}
     elsewhere |= {described(record["machine"]) for record in results.shapes.values()}
-    elsewhere |= {described(results.search["machine"])} if results.search else set()
+    elsewhere |= {described(record["machine"]) for record in (results.search, results.losses) if record}
     lines += [f"- in part on {told}" for told in sorted(elsewhere - {measured_on(results)})]
     lines += ["- " + " · ".join(f"{name} {machine[name]}" for name in VERSIONS)]
     if "peers" in peers:
@@ -370,10 +382,66 @@ def _peers(benchmark: str, curves: pd.DataFrame, folder: str) -> list[str]:
     return lines
 
 
+def _losses(record: dict[str, Any]) -> list[str]:
+    if not record or not record["rows"]:
+        return []
+    summary = [
+        [
+            group,
+            f"{told.races:,}",
+            f"{told.contested:,}",
+            NONE if pd.isna(told.mean) else f"{told.mean:.3g}",
+            f"{losses.MEANS[group]:.3g}" if group in losses.MEANS else NONE,
+            NONE if pd.isna(told.least) else _ratio(told.least),
+            f"{told.below:,}",
+            f"{told.failures:,}",
+        ]
+        for group, told in losses.standings(record["rows"]).items()
+    ]
+    rows = sorted(record["rows"], key=lambda row: (not losses.lost(row), row["ratio"]))
+    lines = [
+        "## Quantile, Poisson and Huber regression",
+        "",
+        "By `python -m benchmarks.losses`: the loosest of our tolerances that gets within 1e-6 of the best objective, beside the fastest",
+        "other that does. The ratio is theirs over ours; nobody there counts as the cap, and where we are not, as four caps. Means and the",
+        "least are of the contested races, in which another is there; a failure is a fit of ours that is not there, or whose dual gap at",
+        "`tol=1e-6` is above it.",
+        "",
+        *rows_of(
+            [
+                *("group", "races", "contested", "geometric mean", "to be at least", "least"),
+                *("below what it is to be", "failures"),
+            ],
+            summary,
+        ),
+        "All of them, failures and the lowest ratios first:",
+        "",
+        *rows_of(
+            ["race", "ours", "fastest other", "takes", "ratio", "to be at least", "dual gap"],
+            [
+                [
+                    *_shape({**row, "data": row["race"]}),
+                    f"{row['least']:.3g}",
+                    NONE if row["dual_gap"] is None else f"{row['dual_gap']:.0e}",
+                ]
+                for row in rows
+            ],
+        ),
+    ]
+    return [*lines, *_about(record)]
+
+
+def _about(record: dict[str, Any]) -> list[str]:
+    """Cap, machine and what is left out of a record of searches or losses."""
+    quick = "; **a quick run**" if record["options"]["quick"] else ""
+    lines = [f"cap {record['options']['cap']:g} s; {described(record['machine'])}{quick}", ""]
+    lines += [f"Left out is {name}: {reason}." for name, reason in record["missing"].items()]
+    return [*lines, ""] if record["missing"] else lines
+
+
 def _search(record: dict[str, Any]) -> list[str]:
     if not record or not record["rows"]:
         return []
-    quick = "; **a quick run**" if record["options"]["quick"] else ""
     lines = [
         "## Cross-validated searches",
         "",
@@ -385,9 +453,7 @@ def _search(record: dict[str, Any]) -> list[str]:
             [_one_search(row) for row in record["rows"]],
         ),
     ]
-    lines += [f"cap {record['options']['cap']:g} s; {described(record['machine'])}{quick}", ""]
-    lines += [f"Left out is {name}: {reason}." for name, reason in record["missing"].items()]
-    return [*lines, ""] if record["missing"] else lines
+    return [*lines, *_about(record)]
 
 
 def _one_search(row: dict[str, Any]) -> list[str]:

@@ -6,9 +6,9 @@ Two uses: the report of the raw results in ``benchmarks/measured``, and everythi
     python -m benchmarks.results --run             # some thirty-five minutes on two cores that do nothing else
     python -m benchmarks.results --run --quick     # on less data; some three minutes
 
-What is measured: the main job (``python -m benchmarks``); the benchopt benchmarks ``least_squares`` and ``logistic``, in
+What is measured: the main job (``python -m benchmarks``); the benchopt benchmarks, in
 rounds, so that a slow spell of the machine falls on all; `benchmarks.time_to_accuracy` on some problems; and
-`benchmarks.shapes`, as much of its grids as ten minutes allow; and `benchmarks.search`. Data that
+`benchmarks.shapes`, as much of its grids as ten minutes allow; `benchmarks.search`; and `benchmarks.losses`. Data that
 cannot be had (SCIKIT_LEARN_DATA, SKLEARN_GD_DATA) and solvers that are not installed (``pip install '.[peers]'``) are left
 out; the report says which.
 """
@@ -20,6 +20,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import pandas as pd
 
 from . import report
 from .__main__ import main as main_job
+from .losses import main as losses
 from .measure import machine
 from .search import main as search
 from .shapes import main as shapes
@@ -41,7 +43,7 @@ ROOT = HERE.parent
 MEASURED = HERE / "measured"
 
 #: The parts that --run measures.
-PARTS = ("job", "peers", "accuracy", "shapes", "search")
+PARTS = ("job", "peers", "accuracy", "shapes", "search", "losses")
 
 #: Seconds for each family of shapes, after which none of its problems is begun.
 SHAPES_LIMIT = 190.0
@@ -55,7 +57,7 @@ Problem = tuple[dict[str, Any], dict[str, Any], float]
 
 def problems(benchmark: str, quick: bool) -> list[Problem]:
     """What is measured."""
-    return (_least_squares if benchmark == "least_squares" else _logistic)(quick)
+    return PROBLEMS[benchmark](quick)
 
 
 def _least_squares(quick: bool) -> list[Problem]:
@@ -102,10 +104,62 @@ def _logistic(quick: bool) -> list[Problem]:
     ]
 
 
+def _quantile(quick: bool) -> list[Problem]:
+    middle, upper = ({"quantile": {"quantile": [value], "alpha": [0.0]}} for value in (0.5, 0.9))
+    small: list[Problem] = [({"diabetes": {}}, middle, 1), (_simulated(2_000, 10, 1), upper, 1)]
+    if quick:
+        return small
+    return [
+        *small,
+        ({"california": {}}, middle, 2),
+        ({"npz": {"file": ["uci_protein"]}}, middle, 2),
+        (_simulated(10_000, 10, 1e4), middle, 2),
+        (_simulated(100_000, 20, 1), middle, 5),
+    ]
+
+
+def _huber(quick: bool) -> list[Problem]:
+    joint, fixed = ({"huber": {"scale": [value], "epsilon": [1.35], "alpha": [0.0]}} for value in ("joint", "optimum"))
+    small: list[Problem] = [({"diabetes": {}}, joint, 1), (_simulated(2_000, 20, 1e4, outliers=0.1), joint, 1)]
+    if quick:
+        return small
+    return [
+        *small,
+        (_simulated(2_000, 20, 1e4, outliers=0.1), fixed, 1),
+        ({"california": {}}, joint, 1),
+        ({"npz": {"file": ["uci_protein"]}}, joint, 1),
+        (_simulated(20_000, 100, 1e4, outliers=0.3), joint, 2),
+        (_simulated(20_000, 100, 1e4, outliers=0.3), fixed, 2),
+    ]
+
+
+def _poisson(quick: bool) -> list[Problem]:
+    plain, penalised = ({"poisson": {"alpha": [value]}} for value in (0.0, 1e-3))
+    small: list[Problem] = [(_simulated(1_000, 30, 1e4), plain, 1), (_simulated(2_000, 100, 1), penalised, 1)]
+    if quick:
+        return small
+    return [
+        *small,
+        ({"claims": {"n_samples": [100_000]}}, plain, 3),
+        (_simulated(20_000, 100, 1e4), plain, 2),
+        (_simulated(2_000, 1_000, 100), penalised, 3),
+        (_simulated(20_000, 500, 1, density=0.01), penalised, 1),
+    ]
+
+
 def _simulated(n_samples: int, n_features: int, condition: float, **more: Any) -> dict[str, Any]:
     sizes = {"n_samples, n_features": [(n_samples, n_features)], "condition": [condition]}
     return {"simulated": sizes | {name: [value] for name, value in more.items()}}
 
+
+#: By benchmarks.
+PROBLEMS: dict[str, Callable[[bool], list[Problem]]] = {
+    "least_squares": _least_squares,
+    "logistic": _logistic,
+    "quantile": _quantile,
+    "huber": _huber,
+    "poisson": _poisson,
+}
 
 #: Some of `benchmarks.problems`, which has them all.
 ACCURACY = {
@@ -225,7 +279,7 @@ def run(options: argparse.Namespace) -> None:
     if {"peers", "accuracy"} & set(options.parts):  # of the main job alone the peers' figures are as old as they were
         (folder / "peers.json").write_text(json.dumps(surroundings(options), indent=2) + "\n")
     if "peers" in options.parts:
-        for benchmark in ("least_squares", "logistic"):
+        for benchmark in PROBLEMS:
             measure_peers(benchmark, folder, options.quick, options.rounds, options.timeout)
     if "accuracy" in options.parts:
         measure_accuracy(folder, options.quick)
@@ -233,6 +287,8 @@ def run(options: argparse.Namespace) -> None:
         shapes(["--output", str(folder), "--limit", str(SHAPES_LIMIT), *(["--quick"] if options.quick else [])])
     if "search" in options.parts:
         search(["--output", str(folder), *(["--quick"] if options.quick else [])])
+    if "losses" in options.parts:
+        losses(["--output", str(folder), *(["--quick"] if options.quick else [])])
 
 
 # ---------------------------------------------------------------------------------------------------- command line

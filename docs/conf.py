@@ -21,6 +21,7 @@ project_copyright = author
 version = release = sklearn_gd.__version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -59,6 +60,14 @@ sphinx_gallery_conf = {
     "thumbnail_size": (640, 450),
     "show_signature": False,
 }
+
+# ----------------------------------------------------------------------------------------- the pictures of lessons
+
+# Drawn by the code above them, which the tests run, too. Their figures are 5 inches wide, so that at a phone's width their text is as
+# large as the page's; the dots per inch are for sharp screens.
+plot_formats = [("png", 200)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
 
 # ------------------------------------------------------------------------------------------------------- the pages
 

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._versions import show_versions
 from .exceptions import DivergenceError, DivergenceWarning, PrecisionWarning, SeparationWarning
+from .huber import GDHuberRegression
 from .linear_model import GDLinearRegression, GDLogisticRegression
 from .minimize import gradient_descent
 from .plots import DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay, ValidationDisplay
+from .poisson import GDPoissonRegression
+from .quantile import GDQuantileRegression
 
 if TYPE_CHECKING:
     from .conventions import book_rate
@@ -28,10 +31,13 @@ __all__ = [
     "DivergenceError",
     "DivergenceWarning",
     "FitDisplay",
+    "GDHuberRegression",
     "GDLinearRegression",
     "GDLinearRegressionCV",
     "GDLogisticRegression",
     "GDLogisticRegressionCV",
+    "GDPoissonRegression",
+    "GDQuantileRegression",
     "GDSearchCV",
     "LearningRateDisplay",
     "LossCurveDisplay",

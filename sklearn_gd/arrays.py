@@ -234,6 +234,13 @@ def transfer(array: Any) -> Array:
     return np.asarray(module.to_device(array, host))
 
 
+def nonzero(values: Any) -> int:
+    """How many numbers of a vector are not zero."""
+    if isinstance(values, np.ndarray):
+        return int(np.count_nonzero(values))
+    return int(home(total(cast(values != 0, values.dtype)))[0])
+
+
 def rows_with(weight: Any) -> Any:
     """The numbers of the rows that have weight."""
     return np.flatnonzero(weight) if isinstance(weight, np.ndarray) else namespace(weight).nonzero(weight)[0]

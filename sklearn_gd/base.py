@@ -93,6 +93,8 @@ class Ingested(NamedTuple):
         In memory, on a device, in a file or with workers; weight may be None.
     place, labels
         The libraries and devices of X and of y, None for NumPy's.
+    offset
+        What is added to the raw predictions, where X is; None for nothing.
     """
 
     X: Any
@@ -100,6 +102,7 @@ class Ingested(NamedTuple):
     weight: Any
     place: Any = None
     labels: Any = None
+    offset: Any = None
 
 
 class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
@@ -147,6 +150,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         self.verbose = verbose
 
     _one_target = True  # whether y must have one dimension
+    _separated = messages.separated()  # what is said where there is no finite optimum
 
     # -- what an estimator adds -------------------------------------------------------------------------------------
 
@@ -292,27 +296,34 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         checked = validate_data(self, rows.stand_in(), *y, **{**accepted, "ensure_all_finite": False})
         return (rows, checked[1]) if y else rows
 
-    def _check_weight(self, sample_weight: Any, X: Any) -> Array | None:
-        if sample_weight is None:
-            return None
+    def _check_beside(self, values: Any, X: Any, name: str, what: str) -> Any:
+        """One finite number a sample, where X is."""
         n = X.shape[0]
-        if isinstance(sample_weight, Real):
-            sample_weight = np.full(n, sample_weight)
+        if isinstance(values, Real):
+            values = np.full(n, values)
         if arrays.is_elsewhere(X):
-            sample_weight = arrays.place_of(X).put(sample_weight)
-        weight = check_array(
-            sample_weight,
+            values = arrays.place_of(X).put(values)
+        values = check_array(
+            values,
             accept_sparse=False,
             ensure_2d=False,
             # in X's arithmetic once they are shares: large and small ones may have no place there
             dtype=X.dtype if arrays.is_elsewhere(X) else arrays.DTYPES,
-            input_name="sample_weight",
+            input_name=name,
             estimator=self,
         )
-        if weight.ndim != 1:
-            raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
-        if weight.shape != (n,):
-            raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight a sample.")
+        if values.ndim != 1:
+            raise ValueError(f"{what}s must be 1D array or scalar, got {values.ndim}D array.")
+        if values.shape != (n,):
+            raise ValueError(
+                f"{name}.shape == {values.shape}, expected {(n,)}: one {what.split()[-1].lower()} a sample."
+            )
+        return values
+
+    def _check_weight(self, sample_weight: Any, X: Any) -> Array | None:
+        if sample_weight is None:
+            return None
+        weight: Array = self._check_beside(sample_weight, X, "sample_weight", "Sample weight")
         xp = arrays.namespace(weight)
         low, high = float(xp.min(weight)), float(xp.max(weight))
         if low < 0:
@@ -429,9 +440,11 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """Prepare, plan, run; told to scikit-learn's callbacks or to a recorder. What was solved, and how it went."""
         rule, momentum, preconditioner = self._parts()
         if self.batch_size is not None:
-            self._check_batches(X, y, sample_weight)
-        given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
-        data = self._ingest(X, y, sample_weight)
+            self._check_batches(X, y, sample_weight, offset)
+        beside = {"sample_weight": sample_weight, "offset": offset}
+        metadata = {name: values for name, values in beside.items() if values is not None}
+        given = {"X": X, "y": y, "metadata": metadata or None}
+        data = self._ingest(X, y, **beside)
         problem, attributes = self._problem(data)
 
         def results(run: Run) -> dict[str, Any]:
@@ -468,21 +481,26 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 fitted[name] = origin.put(fitted[name])
         return fitted
 
-    def _check_batches(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _check_batches(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> None:
         """Refuse what no batch is drawn of, before any work."""
         if sample_weight is not None or getattr(self, "class_weight", None) is not None:
             raise ValueError(messages.not_of_batches("weights"))
+        if offset is not None:
+            raise ValueError(messages.not_of_batches("offset"))
         if is_dask(X) or is_dask(y) or arrays.dispatched(X):
             raise ValueError(messages.not_of_batches("data elsewhere"))
 
-    def _ingest(self, X: Any, y: Any, sample_weight: Any) -> Ingested:
+    def _ingest(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Ingested:
         """Validated data, wherever they live, without the rows that have no weight."""
-        if is_dask(X) or is_dask(y) or is_dask(sample_weight):
-            return Ingested(*collect(self, X, y, sample_weight, arrays.DTYPES, self._one_target))
+        if any(is_dask(values) for values in (X, y, sample_weight, offset)):
+            X, y, weight, offset = collect(self, X, y, sample_weight, offset, arrays.DTYPES, self._one_target)
+            return Ingested(X, y, weight, offset=offset)
         labels = arrays.place_of(y) if arrays.dispatched(y) else None
-        X, place, (y, sample_weight) = arrays.settled(X, y, sample_weight)
+        X, place, (y, sample_weight, offset) = arrays.settled(X, y, sample_weight, offset)
         X, y = self._check_X_y(X, loaded(y))
         weight = self._check_weight(loaded(sample_weight), X)
+        if offset is not None:
+            offset = self._check_beside(loaded(offset), X, "offset", "Offset")
         if weight is not None and not arrays.namespace(weight).all(weight != 0):
             # A weight of zero removes the row: also from what decides how the problem is solved.
             rows = arrays.rows_with(weight)
@@ -492,12 +510,15 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
                 check_array(X, accept_sparse=True, input_name="X", estimator=self)  # the rows that go, too
                 X = arrays.taken(X, rows)
             y, weight = arrays.taken(y, rows), arrays.taken(weight, rows)
-        return Ingested(X, y, weight, place, labels)
+            offset = None if offset is None else arrays.taken(offset, rows)
+        return Ingested(X, y, weight, place, labels, offset)
 
     def _problem(self, data: Ingested) -> tuple[Problem, dict[str, Any]]:
         """What is minimised, and the fitted attributes that the target tells."""
         X = data.X
-        loss, target, weight, alpha, constant, n_outputs, attributes, *rounds = self._target(data.y, data.weight, X)
+        beside = () if data.offset is None else (data.offset,)
+        found = self._target(data.y, data.weight, X, *beside)
+        loss, target, weight, alpha, constant, n_outputs, attributes, *rounds = found
         if weight is not None:
             total = (
                 arrays.home(arrays.total(weight))[0] if arrays.is_elsewhere(weight) else weight.sum(dtype=np.float64)
@@ -530,10 +551,12 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
 
     def _report(self, problem: Problem, run: Run, rule: StepRule) -> None:
         """Say what has to be said about the end of a run."""
+        if self._report_own(problem, run, rule):
+            return
         ended = run.reason in ("gradient", "precision")
         unpenalised = problem.loss.separable and not problem.alpha and problem.design.where == "memory"
         if unpenalised and run.reason in ("gradient", "precision", "max_iter") and separated(run):
-            warnings.warn(messages.separated(), SeparationWarning, stacklevel=5)
+            warnings.warn(self._separated, SeparationWarning, stacklevel=5)
             return
         if ended:
             note_rounding(problem, run)
@@ -541,13 +564,13 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             if left_out > max(NOTICED, self.tol):
                 warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
         elif run.reason == "diverged":
-            text = messages.diverged(run, rule, self._limit(run, rule), self.batch_size)
+            text = messages.diverged(run, rule, self._limit(run, rule), self.batch_size, problem.loss.bounded)
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
             warnings.warn(text, DivergenceWarning, stacklevel=5)
         elif run.reason == "max_iter":
             limit = self._limit(run, rule) if rule.scheduled else None
-            text = messages.unconverged(run, rule, limit, self.tol, self.batch_size)
+            text = messages.unconverged(run, rule, limit, self.tol, self.batch_size, problem.loss.bounded)
             warnings.warn(text, ConvergenceWarning, stacklevel=5)
 
     @staticmethod
@@ -555,6 +578,10 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         """The largest safe learning rate, 2/L; None of a rule with a metric of its own, and where the loss is straight."""
         largest = run.smoothness() if rule.metric else 0.0
         return 2 / largest if largest > 0 else None
+
+    def _report_own(self, problem: Problem, run: Run, rule: StepRule) -> bool:
+        """Say it in words of the estimator's own; whether nothing is left to say."""
+        return False
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         """The fitted attributes of a run, at its end or under way."""

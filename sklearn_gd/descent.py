@@ -247,11 +247,19 @@ class Run:
         return 100 * self.rounding.eps * (abs(value) + math.sqrt(abs(value) * self.stopping.null_loss))
 
     def smoothness(self) -> float:
-        """L: the largest eigenvalue of the objective's curvature bound in the run's metric; without a bound, of the Hessian where the run is."""
+        """L: the largest eigenvalue, in the run's metric, of the objective's bound of the Hessian.
+
+        Of an objective without a bound that of the Hessian where the run is, or that of what it has in its place, if that is more.
+        """
         here = self.objective.at(self.history.best_coef) if self.reason == "diverged" else self.base or self.point
-        return largest_eigenvalue(
-            lambda coef: self.objective.curvature_product(coef, here), self.metric, here.coef.shape
-        )
+        places = (here, None) if self.objective.reference else (here,)
+
+        def largest(place: Point | None) -> float:
+            return largest_eigenvalue(
+                lambda coef: self.objective.curvature_product(coef, place), self.metric, here.coef.shape
+            )
+
+        return max(map(largest, places))
 
     @property
     def coef(self) -> Array:

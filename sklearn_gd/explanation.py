@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from .arrays import is_elsewhere
 from .files import is_stored
 from .losses import Binomial, HalfSquaredError, Multinomial
 from .plan import as_stored
-from .protocols import Array
+from .protocols import Array, StepRule
 from .steps import PlaneSearch
 from .trace import split
 from .workers import is_dask
@@ -54,8 +55,8 @@ class OneStep:
     coef: Any = None
     new: Any = None
 
-    def __init__(self, iteration: int) -> None:
-        self.iteration = iteration
+    def __init__(self, iteration: int, rule: StepRule) -> None:
+        self.iteration, self.rule = iteration, rule
 
     def before(self, run: Run) -> None:
         if run.iteration != self.iteration:
@@ -63,13 +64,20 @@ class OneStep:
         before = run.last.start
         self.coef, self.gradient, self.loss = run.base.coef.copy(), run.base.gradient.copy(), run.base.value
         self.last_step = np.zeros_like(self.coef) if before is None else run.point.coef - before.coef
+        # as they are here: they may get other numbers once they have been minimised
+        objective: Any = run.objective
+        self.parts = copy.copy(objective.loss), copy.copy(objective.penalty)
 
     def after(self, run: Run) -> bool:
-        if run.iteration != self.iteration + 1:
-            return False
+        if run.iteration != self.iteration + 1 or self.new is not None:
+            return self.new is not None
         self.rate, self.factor = run.last.rate, run.last.momentum
-        self.direction = run.metric.direction(self.gradient)
-        self.step = self.rate * self.direction
+        if self.rule.metric:
+            self.direction = run.metric.direction(self.gradient)
+            self.step = self.rate * self.direction
+        else:  # a rate for each coefficient, of gradients up to this one: the rule alone knows it
+            self.step = run.point.coef - self.coef
+            self.direction = self.step / (self.rate or 1.0)
         # heavy ball repeats the last step; Nesterov's momentum looks ahead from where this one leads
         self.momentum = self.factor * self.last_step + (run.base.coef - run.point.coef)
         self.new, self.new_loss = run.base.coef.copy(), run.base.value
@@ -92,7 +100,7 @@ def explain(
     ----------
     model : GDLinearRegression or GDLogisticRegression, or a pipeline that ends with one
         Fitted or not: its parameters count, and it stays as it is. `learning_rate` is a number, a callable, a schedule or the
-        name of a rule, not ``"auto"``, which may solve another form of the problem. Of a pipeline the numbers are those of X as
+        name of a rule, not ``"auto"``, which may solve another form of the problem; `batch_size` is None. Of a pipeline the numbers are those of X as
         the steps before transform it.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data, in memory.
@@ -113,7 +121,7 @@ def explain(
     Raises
     ------
     ValueError
-        If the run ends before this iteration, if `learning_rate` is ``"auto"``, and for what `fit` refuses.
+        If the run ends before this iteration, if `learning_rate` is ``"auto"`` or there is a `batch_size`, and for what `fit` refuses.
     TypeError
         If `model` is no estimator of this package, or X is not in memory.
 
@@ -134,13 +142,14 @@ def explain(
          2   3  5           0        -5     12.5          -15
        sum                          -10       19          -23
       mean                     -3.33333  6.33333     -7.66667
-    Mean of residual·x: the loss's partial derivative by the coefficient of x. Mean of residual: by the intercept.
+    Mean of residual·x: the loss's partial derivative by the coefficient of x.
+    Mean of residual: by the intercept.
     <BLANKLINE>
     coefficient  value  partial derivative  step = -0.1·derivative  new value
              x0      0            -7.66667                0.766667   0.766667
       intercept      0            -3.33333                0.333333   0.333333
     Loss: 6.33333; after the step 1.28259.
-    Partial derivatives checked by central differences of the loss: the largest relative deviation is ...
+    Checked by central differences of the loss: largest relative deviation ...
     >>> step.new_coef
     array([0.76666667])
     """
@@ -150,9 +159,12 @@ def explain(
         raise TypeError(messages.only_numbers_in_memory(X))
     last, _, X = split("explain", model, X, y)
     estimator = clone(last).set_params(on_divergence="warn", verbose=0)
-    if isinstance(estimator._parts()[0], PlaneSearch):
+    rule = estimator._parts()[0]
+    if isinstance(rule, PlaneSearch):
         raise ValueError(messages.not_explained(last.learning_rate))
-    one = OneStep(iteration)
+    if last.batch_size is not None:
+        raise ValueError(messages.many_steps(last.batch_size))
+    one = OneStep(iteration, rule)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         problem, run = estimator._fit(X, y, sample_weight, one)
@@ -300,7 +312,7 @@ class Explanation:
                 if outputs > 1:
                     row[1] = cells[c][1]
                 cells.append(row)
-        notes = [self.notes[0], messages.SHARES] if "share" in columns else [self.notes[0]]
+        notes = self.notes[0].split("\n") + ([messages.SHARES] if "share" in columns else [])
         if p > count:
             notes.append(messages.more_features(p - count))
         return list(columns), cells, notes
@@ -343,12 +355,13 @@ def explained(estimator: Any, problem: Problem, one: OneStep, kept: Array, y: Ar
     share = None if problem.weight is None else problem.weight.astype(np.float64)
     target = problem.y.astype(np.float64) if problem.y.dtype.kind == "f" else problem.y
     raw = X @ one.coef[:p] + (one.coef[p] if fit_intercept else 0.0)
-    values, slope, _ = problem.loss.derivatives(target, raw, 1)
+    loss, penalty = one.parts
+    values, slope, _ = loss.derivatives(target, raw, 1)
     deviation, checked = compare(problem, target, share, raw, slope, one)
 
     kind = "class" if hasattr(estimator, "classes_") else "target"
     outputs = getattr(estimator, "classes_", np.arange(K))
-    told = predicted(estimator, problem.loss, raw)
+    told = predicted(estimator, loss, raw)
     samples = {
         "sample": np.repeat(kept, K),
         **({kind: np.tile(outputs, n)} if K > 1 else {}),
@@ -360,12 +373,12 @@ def explained(estimator: Any, problem: Problem, one: OneStep, kept: Array, y: Ar
     names = [str(name) for name in getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(p)])]
     features = [f"{name} of X" if name in samples else name for name in names]
 
-    penalty, penalty_of = np.zeros_like(one.coef), problem.model.penalty
-    penalty_of.add_gradient(one.coef, penalty)
-    parts = {"of the loss": one.gradient - penalty, "of the penalty": penalty} if penalty.any() else {}
+    of_penalty = np.zeros_like(one.coef)
+    penalty.add_gradient(one.coef, of_penalty)
+    parts = {"of the loss": one.gradient - of_penalty, "of the penalty": of_penalty} if of_penalty.any() else {}
     by, along = "derivative", {}
     if not np.array_equal(one.direction, -one.gradient):
-        by = "P·derivative"
+        by = "P·derivative" if one.rule.metric else "u"
         along = {by: -one.direction}
     columns = {
         "value": one.coef,
@@ -400,7 +413,7 @@ def explained(estimator: Any, problem: Problem, one: OneStep, kept: Array, y: Ar
         title=messages.step_title(type(estimator).__name__, one.iteration, one.rate, one.factor),
         notes=(
             messages.sums_told(slope_name(told), share is not None, fit_intercept),
-            messages.loss_told(one.loss, penalty_of.value(one.coef), one.new_loss),
+            messages.loss_told(one.loss, penalty.value(one.coef), one.new_loss),
             messages.check_told(deviation, checked, one.coef.size),
         ),
         rows=rows,
@@ -431,7 +444,7 @@ def compare(
     All in double precision and from X, with nothing of the run's but the gradient. A deviation is relative to the sum of the sizes of the
     terms whose sum the derivative is: these, not the sum, have the rounding errors.
     """
-    loss, penalty = problem.loss, problem.model.penalty
+    loss, penalty = one.parts
     X, scale = problem.design.X, np.broadcast_to(problem.scale, problem.outputs)  # type: ignore[attr-defined]
 
     def objective(raw: Array, coef: Array) -> float:

@@ -55,6 +55,7 @@ class Function:
 
     coupled = True
     least = -math.inf
+    reference = False  # the Hessian is asked for at a point
 
     def __init__(self, fun: Callable[..., Any], args: Any, jac: Any, low: Array, high: Array) -> None:
         self.fun, self.jac, self.low, self.high = fun, jac, low, high

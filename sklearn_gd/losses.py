@@ -213,6 +213,7 @@ class HalfPoisson(PointwiseLoss):
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> Derivatives:
         xp = namespace(raw)
         mean = xp.exp(raw)
+        y = cast(y, raw.dtype)  # its logarithm has as many digits as the predictions
         # 0 log 0 = 0
         relative = xp.where(y > 0, xp.log(xp.where(y > 0, y, 1.0)) - raw, xp.zeros_like(raw))
         value = self.factor * (mean - y + y * relative)

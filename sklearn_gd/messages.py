@@ -114,6 +114,10 @@ WITHOUT_BATCHES = {
         "sample_weight or class_weight",
         "a weight of 2 would not be the same as the row twice, which may be in two batches. Repeat rows, or use batch_size=None",
     ),
+    "offset": (
+        "offset",
+        "exposures are weights of the rows, of which a batch has none. Use batch_size=None, or a number as learning_rate on all samples",
+    ),
     "data elsewhere": (
         "data of Dask or on a device",
         "rows are drawn one by one, from memory or a file. Use NumPy's arrays or SciPy's sparse ones, or batch_size=None",
@@ -155,7 +159,7 @@ def no_such_inner_parameter(name: str, value: object, key: str, having: Sequence
     return f"{text}; {', '.join(names)} of {module} {'have' if len(names) > 1 else 'has'} it: write {name}={module}.{names[0]}({key}=...)."
 
 
-def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | None = None) -> str:
+def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | None = None, bounded: bool = True) -> str:
     """The text for a run that left the finite numbers or grew without end.
 
     Parameters
@@ -165,14 +169,21 @@ def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | No
     limit : float or None
         2/L of the run's metric; None where a rule's rates are in none.
     batch_size : int or None
+    bounded : bool
+        Whether L is a bound; else it is what the loss has where it was lowest, or the best constant prediction, if that is more.
     """
     rate = run.last.rate
     where = "became infinite" if run.history.rises < 20 else f"rose {run.history.rises} times in a row"
     text = f"Gradient descent diverged: with learning_rate={rate:.3g} the loss {where} at iteration {run.iteration}. "
-    if limit is not None:
+    if limit is not None and bounded:
         text += f"The largest safe learning rate for these data is about {limit:.3g} (2/L). "
-        if batch_size is not None:
-            text += f"Batches of {batch_size} may be steeper than all samples together, and need smaller ones. "
+    elif limit is not None:
+        text += (
+            f"The largest that converges near the optimum is about {limit:.3g} (2/L there, as far as this run tells), and none is safe "
+            "everywhere: the curvature of this loss has no bound. "
+        )
+    if limit is not None and batch_size is not None:
+        text += f"Batches of {batch_size} may be steeper than all samples together, and need smaller ones. "
     if limit is None:
         text += (
             f"{type(rule).__name__} takes steps of about its rate in each coefficient: use one much smaller than these are at the optimum, "
@@ -180,16 +191,19 @@ def diverged(run: Run, rule: StepRule, limit: float | None, batch_size: int | No
         )
     elif rule.scheduled:
         text += (
-            f"Use a smaller one ({limit / 2:.3g} never rises), standardise the features, which allows a larger one, or "
-            "leave the choice to learning_rate='auto'."
+            f"Use a smaller one ({f'{limit / 2:.3g} never rises' if bounded else f'below {limit / 2:.3g}'}), standardise the features, "
+            "which allows a larger one, or leave the choice to learning_rate='auto'."
         )
     else:
         text += f"{type(rule).__name__} should not do this: use learning_rate='auto'."
     return text + " The coefficients are those of the best iterate."
 
 
-def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float, batch_size: int | None = None) -> str:
-    """The text for a run that ended at ``max_iter``."""
+def unconverged(
+    run: Run, rule: StepRule, limit: float | None, tol: float, batch_size: int | None = None, bounded: bool = True
+) -> str:
+    """The text for a run that ended at ``max_iter``; `bounded` as `diverged` has it."""
+    these = "for these data" if bounded else "where the run ended"
     norm = run.history["gradient_norm"][-1]
     text = f"Gradient descent did not converge: after max_iter={run.max_iter} iterations the gradient's norm is {norm:.2g}, tol={tol:.2g}. "
     losses = np.array(run.history["loss"][-50:])
@@ -220,15 +234,16 @@ def unconverged(run: Run, rule: StepRule, limit: float | None, tol: float, batch
     if rises > len(losses) // 4:
         return text + (
             f"The loss oscillates: the learning rate {rate:.3g} bounces across the minimum. "
-            f"Try {limit / 2:.3g} (1/L for these data), or learning_rate='auto'."
+            f"Try {limit / 2:.3g} (1/L {these}), or learning_rate='auto'."
         )
     if rate < 0.1 * limit:
         return text + (
-            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L for "
-            "these data) never rise. Raise it, raise max_iter, or use learning_rate='auto'."
+            f"The learning rate {rate:.3g} is too small: the loss is still falling. Rates up to about {limit / 2:.3g} (1/L {these}) "
+            f"{'never rise' if bounded else 'do not rise there'}. Raise it, raise max_iter, or use learning_rate='auto'."
         )
+    known = f"1/L is {limit / 2:.3g}" + ("" if bounded else " where the run ended")
     return text + (
-        f"The learning rate {rate:.3g} is about right for these data (1/L is {limit / 2:.3g}), but they are badly conditioned: "
+        f"The learning rate {rate:.3g} is about right for these data ({known}), but they are badly conditioned: "
         "standardise the features, add momentum='nesterov', raise max_iter, or use learning_rate='auto'."
     )
 
@@ -287,14 +302,97 @@ def separated() -> str:
     )
 
 
+def empty_rows() -> str:
+    """The text for samples without an event that a direction moves by themselves, without a penalty."""
+    return (
+        "There is no finite optimum: a linear function is lower in some samples, in all of which y is 0, and the same in all others (a value "
+        "of a feature without an event), so that without a penalty the mean there falls, and the coefficients grow, for ever. The fit ended "
+        "where the deviance hardly changed; its predictions are right, its coefficients are not meaningful. Use a penalty (alpha=1e-6 is "
+        "one), merge or drop the values without an event, or collect more data."
+    )
+
+
+def offset_out_of_range(low: float, high: float, most: float, dtype: np.dtype[Any]) -> str:
+    """The text for offsets whose exponentials an arithmetic does not hold."""
+    return (
+        f"offset has numbers from {low:.3g} to {high:.3g}, and beyond ±{most:.3g} {dtype} does not hold products of their exponentials: it "
+        "is the logarithm of an exposure. Choose another unit of the exposure, which subtracts a constant."
+    )
+
+
 def negative_counts(low: float) -> str:
     """The text for a target of Poisson regression that is below zero."""
     return f"y must not be negative: it is counts or rates, and its smallest value is {low:.3g}."
 
 
+def no_scale(epsilon: float, scale: float) -> str:
+    """The text for a scale of errors that is none."""
+    fitted = 1 - 1 / epsilon**2
+    return (
+        f"The best scale is 0: more than {fitted:.0%} of the samples (1 - 1/epsilon**2) can be fitted exactly, so that no threshold of "
+        f"epsilon={epsilon:g} tells outliers. The coefficients are those of least absolute errors, to scale_={scale:.2g}. Give a number as "
+        "scale, in units of y, a larger epsilon, or a penalty alpha."
+    )
+
+
 def no_events() -> str:
     """The text for a target of Poisson regression that is zero everywhere."""
     return "y is zero in every sample that has a weight: the best mean is 0, whose logarithm no coefficients have. At least one must be positive."
+
+
+def no_quantiles(value: object) -> str:
+    """The text for quantiles that are none."""
+    return f"quantile must be a number between 0 and 1, or a list of at least one such, got {value!r}."
+
+
+def not_proved(run: Run, rule: StepRule, gap: float, tol: float) -> str:
+    """The text for a fit of quantiles whose end no dual point shows to be the optimum.
+
+    Parameters
+    ----------
+    run : Run
+    rule : rule
+    gap, tol : float
+        The largest of the relative gaps, infinite where nothing was proved, and what it was to be.
+    """
+    proved = f"the dual proves a gap of {gap:.2g}" if np.isfinite(gap) else "no dual point proves anything of the loss"
+    where = f"after max_iter={run.max_iter} iterations {proved}, tol={tol:.2g}"
+    if run.reason == "diverged":
+        text = (
+            f"Gradient descent diverged: with learning_rate={run.last.rate:.3g} the loss rose without end at iteration {run.iteration}. The "
+            "gradients of a quantile's loss are no larger far from the optimum than near it: it is the learning rates that grow. Use smaller "
+            "ones"
+        )
+        return text + ", or leave the choice to learning_rate='auto'. The coefficients are those of the best iterate."
+    if run.reason != "max_iter":
+        return (
+            f"The fit ended at rounding errors, and there {proved}, tol={tol:.2g}. Raise tol, pass X in float64, subtract a constant from "
+            "columns far from zero, or use learning_rate='auto' if this was not the choice already."
+        )
+    if rule.scheduled:
+        text = f"Gradient descent did not converge: {where}. "
+        rates, losses = run.history["learning_rate"][1:], np.array(run.history["loss"][-50:])
+        if (np.diff(losses) < 0).all():
+            text += (
+                "The loss was still falling: the learning rates are too small. They are in units of y (with standardised columns a step "
+                "changes predictions by about the rate): raise them, or max_iter. "
+            )
+        elif rates and rates[-1] == rates[0]:
+            text += (
+                "The loss of a quantile has a kink at every sample, and its gradients do not shrink towards the optimum: steps of a constant "
+                "rate go on for ever, at a distance in proportion to it. Use one that falls, as sklearn_gd.steps.InverseTime does. "
+            )
+        return text + (
+            "No run with rates of one's own proves where it ends: filter this warning, or use learning_rate='auto', which ends at the optimum "
+            "and proves it."
+        )
+    text = f"Gradient descent did not converge: {where}. Raise max_iter, or tol if this is close enough"
+    if rule.plane:
+        return text + "."
+    return text + (
+        ", or use learning_rate='auto': other rules descend on a loss with its kinks rounded off, less from round to round, and take more "
+        "iterations the less it is."
+    )
 
 
 def cluster_lost(error: BaseException) -> str:
@@ -538,6 +636,14 @@ def no_runs() -> str:
     return "There is nothing to draw: give an estimator, or a list or dict of at least one."
 
 
+def no_curvature(display: str) -> str:
+    """The text for a loss with kinks."""
+    return (
+        f"{display} draws learning rates in units of 1/L, and the loss of a quantile has kinks, where L is infinite: compare its runs in a "
+        "LossCurveDisplay."
+    )
+
+
 def no_subplot(display: str) -> str:
     """The text for axes whose place cannot be divided."""
     return f"{display} divides the axes that it is given, and can divide subplots alone: give an ax of plt.subplots(), or none."
@@ -546,7 +652,7 @@ def no_subplot(display: str) -> str:
 def not_gradient_descent(display: str, estimator: object) -> str:
     """The text for an estimator of another kind."""
     return (
-        f"{display} shows runs of GDLinearRegression and GDLogisticRegression, alone or as the last step of a pipeline, "
+        f"{display} shows runs of the estimators of sklearn_gd, alone or as the last step of a pipeline, "
         f"got {type(estimator).__name__}."
     )
 
@@ -735,6 +841,14 @@ def not_explained(rate: object) -> str:
     )
 
 
+def many_steps(batch_size: int) -> str:
+    """The text for iterations of several steps."""
+    return (
+        f"with batch_size={batch_size} an iteration is a pass, a step for each batch, and explain shows one step of all samples: use "
+        "batch_size=None."
+    )
+
+
 def no_such_iteration(iteration: int, taken: int, reason: str, tol: float) -> str:
     """The text for an iteration after the end of a run."""
     ends = {
@@ -755,7 +869,7 @@ def step_title(estimator: str, iteration: int, rate: float, momentum: float) -> 
 
 
 def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
-    """What the sums over the samples are.
+    """What the sums over the samples are, a line each.
 
     Parameters
     ----------
@@ -767,7 +881,7 @@ def sums_told(slope: str, weighted: bool, fit_intercept: bool) -> str:
     mean = "Weighted mean" if weighted else "Mean"
     text = f"{mean} of {slope}·x: the loss's partial derivative by the coefficient of x."
     if fit_intercept:
-        text += f" {mean} of {slope}: by the intercept."
+        text += f"\n{mean} of {slope}: by the intercept."
     return text
 
 
@@ -784,5 +898,5 @@ def loss_told(loss: float, penalty: float, after: float) -> str:
 
 def check_told(deviation: float, checked: int, size: int) -> str:
     """What the comparison of a gradient with differences found."""
-    which = "Partial derivatives" if checked == size else f"The {checked} largest of {size} partial derivatives"
-    return f"{which} checked by central differences of the loss: the largest relative deviation is {deviation:.1g}."
+    which = "Checked" if checked == size else f"The {checked} largest of {size} partial derivatives checked"
+    return f"{which} by central differences of the loss: largest relative deviation {deviation:.1g}."

@@ -108,6 +108,9 @@ class Objective(Protocol):
 
     coupled: bool  # whether the outputs share one loss, and so one step
     least: float  # what its value cannot fall below, as far as is known
+    reference: (
+        bool  # whether it has no bound of the Hessian, and a curvature product of its own where no point is given
+    )
 
     @property
     def passes(self) -> float: ...
@@ -116,7 +119,7 @@ class Objective(Protocol):
         """The point at some coefficients."""
 
     def curvature_product(self, coef: Array, at: Any = None) -> Array:
-        """(A bound of the Hessian, or, where there is none, the Hessian at a point) @ coef."""
+        """(A bound of the Hessian, or, where there is none, the Hessian at a point, or a reference) @ coef."""
 
 
 # ------------------------------------------------------------------------------------- the parts of the method tower

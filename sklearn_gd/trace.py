@@ -121,15 +121,15 @@ def trace(
     return Trace(model, np.stack(rows).astype(np.float64, copy=False), problem, run)
 
 
-def steepest(trace: Trace) -> tuple[float, Array]:
+def steepest(trace: Trace, coef: Array | None = None) -> tuple[float, Array]:
     """L, to rounding: the largest eigenvalue of the objective's curvature bound in the run's metric, and its eigenvector.
 
     The bound is the Hessian for squared error; for the log losses that of Böhning and Lindsay (1988), which the Hessian
-    never exceeds. Where a loss has none, it is the Hessian where the run ended.
+    never exceeds. Where a loss has none, it is the Hessian at some coefficients, or where the run ended.
     """
     shape = trace.problem.start.shape
     size = int(np.prod(shape))
-    model, here = trace.problem.model, trace.problem.model.at(trace.run.coef)
+    model, here = trace.problem.model, trace.problem.model.at(trace.run.coef if coef is None else coef)
     apply = in_metric(lambda coef: model.curvature_product(coef, here), trace.run.metric, shape)
     if size <= DENSE:
         matrix = np.stack([apply(column) for column in np.eye(size)])

@@ -20,7 +20,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_checks
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, arrays
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, GDPoissonRegression, GDQuantileRegression, arrays
 from sklearn_gd.designs import array_api, design_for
 from sklearn_gd.designs.dense import DenseDesign
 
@@ -82,6 +82,8 @@ ESTIMATORS = {
     "logistic": GDLogisticRegression(),
     "balanced": GDLogisticRegression(class_weight="balanced"),
     "textbook": GDLogisticRegression(learning_rate=0.1, max_iter=20),
+    "poisson": GDPoissonRegression(alpha=0.1),
+    "textbook quantile": GDQuantileRegression(learning_rate=0.1, max_iter=20),
 }
 
 
@@ -162,6 +164,12 @@ PROBLEMS = {
     ),
     "backtracking": (GDLogisticRegression(learning_rate="backtracking"), load_iris(return_X_y=True)),
     "barzilai-borwein": (GDLogisticRegression(learning_rate="barzilai-borwein"), load_iris(return_X_y=True)),
+    "poisson": (GDPoissonRegression(), load_iris(return_X_y=True)),
+    "wide poisson": (GDPoissonRegression(alpha=0.1), _classes(_wide(), 3)),
+    "poisson, lipschitz": (
+        GDPoissonRegression(learning_rate="lipschitz", momentum="nesterov"),
+        load_iris(return_X_y=True),
+    ),
 }
 
 
@@ -181,6 +189,36 @@ def test_the_optimum_is_that_of_numpy(name, weighted, put):
     assert type(there.predict(put(X))) is type(put(X))
     assert all(type(entry) is float for column in there.history_.values() for entry in column)
     assert there.score(put(X), put(y)) == pytest.approx(here.score(X, y), abs=1e-6)
+
+
+@pytest.mark.parametrize(("quantile", "alpha"), [(0.3, 0.0), ([0.8, 0.3], 0.0), (0.3, 0.5)])
+def test_quantiles_on_a_device_are_proved_to_be_the_optimum(quantile, alpha, put):
+    X, y = load_diabetes(return_X_y=True)
+    X, weight = X / X.std(axis=0), np.arange(len(y)) % 4.0
+    # in rounds the kinks of a penalty leave more of the gradient
+    here = GDQuantileRegression(quantile=quantile, alpha=alpha, rearrange=True, tol=1e-5 if alpha else 1e-6)
+    there = clone(here).fit(put(X), put(y), put(weight))
+    here.fit(X, y, weight)
+    assert np.max(there.dual_gap_) <= here.tol
+    assert there.crossings_ == here.crossings_
+    assert type(there.coef_) is type(there.predict(put(X))) is type(put(X))
+    score = there.score(put(X), put(y), put(weight))
+    assert score == pytest.approx(here.score(X, y, weight), abs=1e-5)
+    np.testing.assert_allclose(arrays.transfer(there.predict(put(X))), here.predict(X), rtol=1e-3)
+
+
+def test_an_offset_on_a_device(put):
+    X, y = load_iris(return_X_y=True)
+    offset, weight = np.linspace(-1, 1, len(y)), np.arange(len(y)) % 4.0
+    here = GDPoissonRegression(alpha=0.1, tol=1e-8).fit(X, y, weight, offset)
+    for given in (put(offset), offset):
+        there = GDPoissonRegression(alpha=0.1, tol=1e-8).fit(put(X), put(y), put(weight), given)
+        np.testing.assert_allclose(arrays.transfer(there.coef_), here.coef_, rtol=1e-5)
+        predicted = there.predict(put(X), given)
+        assert type(predicted) is type(put(X))
+        np.testing.assert_allclose(arrays.transfer(predicted), here.predict(X, offset), rtol=1e-5)
+        score = there.score(put(X), put(y), put(weight), given)
+        assert score == pytest.approx(here.score(X, y, weight, offset), abs=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

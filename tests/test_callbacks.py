@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
-from sklearn_gd import DivergenceError, GDLinearRegression, GDLogisticRegression
+from sklearn_gd import (
+    DivergenceError,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    GDQuantileRegression,
+)
 
 HAVE_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 needs_callbacks = pytest.mark.skipif(not HAVE_CALLBACKS, reason="callbacks are new in scikit-learn 1.9")
-BOTH = [GDLinearRegression, GDLogisticRegression]
+ALL = [GDLinearRegression, GDLogisticRegression, GDPoissonRegression, GDQuantileRegression]
 
 
 class Recorder:
@@ -44,12 +51,12 @@ class Recorder:
 
 
 def _data(estimator_class):
-    X, y = (load_diabetes if estimator_class is GDLinearRegression else load_iris)(return_X_y=True)
-    return X, y
+    X, y = (load_iris if estimator_class is GDLogisticRegression else load_diabetes)(return_X_y=True)
+    return X, y // 50 if estimator_class is GDPoissonRegression else y
 
 
 @needs_callbacks
-@pytest.mark.parametrize("estimator_class", BOTH)
+@pytest.mark.parametrize("estimator_class", ALL)
 def test_hooks_are_called_once_around_the_fit_and_around_each_iteration(estimator_class):
     X, y = _data(estimator_class)
     recorder = Recorder()
@@ -68,7 +75,7 @@ def test_hooks_are_called_once_around_the_fit_and_around_each_iteration(estimato
 
 
 @needs_callbacks
-@pytest.mark.parametrize("estimator_class", BOTH)
+@pytest.mark.parametrize("estimator_class", ALL)
 @pytest.mark.parametrize("learning_rate", ["auto", "lipschitz", 0.1])
 @pytest.mark.filterwarnings("ignore:.*max_iter:sklearn.exceptions.ConvergenceWarning")  # stopped early on purpose
 def test_each_iterate_is_the_fit_that_ends_there(estimator_class, learning_rate):
@@ -87,7 +94,7 @@ def test_each_iterate_is_the_fit_that_ends_there(estimator_class, learning_rate)
 
 
 @needs_callbacks
-@pytest.mark.parametrize("estimator_class", BOTH)
+@pytest.mark.parametrize("estimator_class", ALL)
 @pytest.mark.parametrize("stop_after", [1, 2])
 def test_a_callback_may_end_the_run(estimator_class, stop_after):
     X, y = _data(estimator_class)
@@ -149,20 +156,21 @@ def test_teardown_follows_a_fit_that_raises():
 
 
 @needs_callbacks
-@pytest.mark.parametrize("estimator_class", BOTH)
+@pytest.mark.parametrize("estimator_class", ALL)
 def test_scoring_monitor(estimator_class):
     from sklearn.callback import ScoringMonitor
 
     X, y = _data(estimator_class)
-    monitor = ScoringMonitor(scoring="r2" if estimator_class is GDLinearRegression else "accuracy")
+    monitor = ScoringMonitor(scoring="accuracy" if estimator_class is GDLogisticRegression else "r2")
     model = estimator_class().set_callbacks(monitor).fit(X, y)
     log = monitor.get_logs().data
-    name = "r2" if estimator_class is GDLinearRegression else "accuracy"
+    name = "accuracy" if estimator_class is GDLogisticRegression else "r2"
     scores = [row[name] for row in log if row["task_name"] != "fit"]
     assert len(scores) == model.n_iter_
-    assert scores[-1] == pytest.approx(model.score(X, y), abs=1e-9)
+    final = pytest.approx(get_scorer(name)(model, X, y), abs=1e-9)
+    assert scores[-1] == final
     # The whole fit has a score of its own, the final one.
-    assert [row[name] for row in log if row["task_name"] == "fit"] == [pytest.approx(model.score(X, y), abs=1e-9)]
+    assert [row[name] for row in log if row["task_name"] == "fit"] == [final]
 
 
 @needs_callbacks
@@ -220,7 +228,7 @@ def test_callbacks_change_nothing():
 
 
 @needs_callbacks
-@pytest.mark.parametrize("estimator_class", BOTH)
+@pytest.mark.parametrize("estimator_class", ALL)
 def test_nothing_is_paid_where_none_is_set(estimator_class, monkeypatch):
     from sklearn.callback import CallbackContext
 

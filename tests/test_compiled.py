@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, compiled
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, GDPoissonRegression, compiled
 from sklearn_gd.descent import Run, Stopping
 from sklearn_gd.designs.dense import DenseDesign
 from sklearn_gd.designs.products import SingleProduct
 from sklearn_gd.designs.rows import NotFiniteError
 from sklearn_gd.designs.sparse import SparseDesign
-from sklearn_gd.losses import Binomial, HalfSquaredError, Multinomial
+from sklearn_gd.losses import Binomial, HalfPoisson, HalfSquaredError, Huber, Multinomial
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
 from sklearn_gd.preconditioners import Identity
@@ -27,20 +27,28 @@ needs_kernels = pytest.mark.skipif(
 )
 
 
+def _target(loss, n, rng):
+    y = np.where(rng.random(n) < 0.5, -1, 1)
+    return y + 1 if loss is HalfPoisson else y
+
+
 def _model(loss, n, p, dtype, weighted):
     rng = np.random.default_rng(n + p)
     X = rng.normal(size=(n, p)).astype(dtype)
-    y = np.where(rng.random(n) < 0.5, -1, 1).astype(dtype)
+    y = _target(loss, n, rng).astype(dtype)
     weight = rng.random(n) if weighted else None
     weight = None if weight is None else (weight / weight.sum()).astype(dtype)
-    return LinearModel(DenseDesign(X, True), loss(), y, weight, L2(0.1, p)), rng.normal(size=p + 1)
+    coef = rng.normal(size=p + 1)
+    if loss is HalfPoisson:
+        coef /= np.sqrt(p)  # predictions of about 1, whose exponentials are numbers of either precision
+    return LinearModel(DenseDesign(X, True), loss(), y, weight, L2(0.1, p)), coef
 
 
 @needs_kernels
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("shape", [*SHAPES, (400_000, 7)])  # and in several parts
-@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial, Huber, HalfPoisson])
 def test_a_sweep_is_numpys(loss, shape, weighted, dtype, monkeypatch):
     model, coef = _model(loss, *shape, dtype, weighted)
     results = [(*model.value_and_gradient(coef), model.design.normal(coef, model.weight))]
@@ -67,15 +75,17 @@ def _sparse(n, p, density, dtype):
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (400, 5, 0.2), (300, 2000, 0.05), (20_000, 60, 0.5)]
 )  # the last in several parts
-@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial, Huber, HalfPoisson])
 def test_sparse_sweeps_and_moments_are_numpys(loss, shape, fit_intercept, weighted, dtype, monkeypatch):
     n, p, density = shape
     X = _sparse(n, p, density, dtype)
     rng = np.random.default_rng(n)
-    y = np.where(rng.random(n) < 0.5, -1, 1).astype(dtype)
+    y = _target(loss, n, rng).astype(dtype)
     weight = (rng.random(n) / n).astype(dtype) if weighted else None
     about = rng.normal(size=n)
     coef = rng.normal(size=p + fit_intercept) / np.sqrt(p)
+    if loss is HalfPoisson:
+        coef[p // 2] /= 1e3  # of the column that is far from zero
 
     def everything():
         design = SparseDesign(X, fit_intercept)
@@ -225,7 +235,7 @@ def test_several_outputs_that_are_not_finite_stay_so(bad):
 @pytest.mark.parametrize("n", [1, 255, 1000, 40000, 70000])  # at once, and by parts
 @pytest.mark.parametrize("directions", [0, 1, 2])
 @pytest.mark.parametrize("order", [0, 1, 2])
-@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial])
+@pytest.mark.parametrize("loss", [HalfSquaredError, Binomial, Huber, HalfPoisson])
 def test_a_trial_is_numpys(loss, order, directions, n, weighted, dtype, monkeypatch):
     model, _ = _model(loss, n, 2, dtype, weighted)
     rng = np.random.default_rng(0)
@@ -417,7 +427,14 @@ def test_arguments_that_make_no_sense_are_refused():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
-    "model", [GDLinearRegression(), GDLogisticRegression(), GDLogisticRegression(learning_rate=0.1)]
+    "model",
+    [
+        GDLinearRegression(),
+        GDLogisticRegression(),
+        GDLogisticRegression(learning_rate=0.1),
+        GDPoissonRegression(alpha=0.1),
+        GDPoissonRegression(alpha=0.1, learning_rate=0.1),
+    ],
 )
 def test_at_every_level_the_coefficients_are_the_same(model, dtype, level, monkeypatch):
     rng = np.random.default_rng(0)
@@ -535,6 +552,7 @@ def _plane(loss, dtype, weighted, start):
     rng = np.random.default_rng(7)
     X = rng.normal(size=(700, 4)).astype(dtype)
     y = rng.integers(3, size=700) if loss is Multinomial else np.where(rng.random(700) < 0.4, -1, 1).astype(dtype)
+    y = y + (loss is HalfPoisson)
     weight = rng.random(700) if weighted else None
     weight = None if weight is None else (weight / weight.sum()).astype(dtype)
     model = LinearModel(DenseDesign(X, True), loss(), y, weight, L2(0.1, 4))
@@ -550,14 +568,16 @@ def _plane(loss, dtype, weighted, start):
 @pytest.mark.parametrize("start", [[0.0], [1.0], [0.0, 0.0], [1.0, 0.0], [100.0, 3.0]])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", [Binomial, Multinomial])
+@pytest.mark.parametrize("loss", [Binomial, HalfPoisson, Multinomial])
 def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypatch):
     results = []
     for kernels in (compiled.kernels, None):
         monkeypatch.setattr(compiled, "kernels", kernels)
         space, run = _plane(loss, dtype, weighted, start)
         assert (space.origin.model.compiled is None) == (kernels is None)
-        a = newton_search(space, np.array(start), len(start), run, accuracy=1e-2)
+        # steps of 100 lead to exponentials that are no numbers, by the last bit or not
+        first = np.minimum(start, 2.0) if loss is HalfPoisson else np.array(start)
+        a = newton_search(space, first, len(start), run, accuracy=1e-2)
         point = space.point(a)
         known = point.known(2)
         seen = run.last.match, run.rounding.exhausted
@@ -570,7 +590,7 @@ def test_a_compiled_search_is_the_search(loss, weighted, dtype, start, monkeypat
 
 @needs_kernels
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", [Binomial, Multinomial])
+@pytest.mark.parametrize("loss", [Binomial, HalfPoisson, Multinomial])
 def test_second_derivatives_without_slopes_are_the_same(loss, weighted):
     space, _ = _plane(loss, np.float64, weighted, [1.0])
     model, raw = space.origin.model, space.origin.known().raw

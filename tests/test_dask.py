@@ -27,7 +27,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, GDPoissonRegression
 from sklearn_gd.steps import RULES
 from sklearn_gd.workers.graphs import compute
 from sklearn_gd.workers.model import RemoteModel
@@ -79,7 +79,16 @@ def test_only_the_front_doors_import_the_wing():
     imported = {
         path.relative_to(package).parts[0] for path in outside if re.search(r"from \.+workers\b", path.read_text())
     }
-    assert imported == {"base.py", "huber.py", "linear_model.py", "poisson.py", "regressors.py", "searches"}
+    assert imported == {
+        "base.py",
+        "explanation.py",
+        "huber.py",
+        "linear_model.py",
+        "poisson.py",
+        "quantile.py",
+        "regressors.py",
+        "searches",
+    }
 
 
 # ---------------------------------------------------------------------------------------------- the threads scheduler
@@ -92,8 +101,9 @@ MODELS = {
     "squares": GDLinearRegression(alpha=0.1),
     "diagonal": GDLinearRegression(preconditioner="diagonal", tol=1e-8),
     "nystrom": GDLogisticRegression(preconditioner="nystrom", tol=1e-8),
+    "counts": GDPoissonRegression(tol=1e-8),
 }
-TARGETS = {"multinomial": "multinomial", "squares": "target", "diagonal": "target"}
+TARGETS = {"multinomial": "multinomial", "squares": "target", "diagonal": "target", "counts": "multinomial"}
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -107,6 +117,20 @@ def test_the_same_coefficients_as_in_memory(data, name, weighted):
     remote = clone(MODELS[name]).fit(chunked(data["X"]), chunked(y, 1100), given)
     assert_same_fit(remote, local)
     assert remote.n_features_in_ == P
+
+
+@pytest.mark.parametrize("scale", ["joint", 1.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_hubers_scale_is_that_in_memory(data, weighted, scale):
+    y = data["target"] + 50 * (np.arange(N) % 7 == 0)
+    weight = data["weight"] if weighted else None
+    local = GDHuberRegression(scale=scale).fit(data["X"], y, weight)
+    given = None if weight is None else chunked(weight, 450)
+    remote = GDHuberRegression(scale=scale).fit(chunked(data["X"]), chunked(y, 1100), given)
+    assert_allclose(remote.coef_ * data["X"].std(axis=0), local.coef_ * data["X"].std(axis=0), atol=1e-5)
+    assert_allclose(remote.scale_, local.scale_, rtol=1e-6)
+    assert not hasattr(remote, "outliers_")  # the rows are not here
+    assert_allclose(remote.predict(chunked(data["X"])).compute(), remote.predict(data["X"]))
 
 
 def test_several_targets(data):
@@ -202,6 +226,28 @@ def test_scores(data, weighted):
         score = model.score(chunked(X), chunked(y), weight)
         assert isinstance(score, float)
         assert score == pytest.approx(model.score(X, y, weight), abs=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_offsets_of_counts(data, weighted):
+    X, y, weight = data["X"], data["multinomial"], data["weight"] if weighted else None
+    offset = np.random.default_rng(0).normal(size=N)
+    local = GDPoissonRegression(alpha=0.1, tol=1e-8).fit(X, y, weight, offset)
+    remote = GDPoissonRegression(alpha=0.1, tol=1e-8).fit(
+        chunked(X), chunked(y), None if weight is None else chunked(weight, 450), chunked(offset, 900)
+    )
+    assert_same_fit(remote, local)
+    assert_allclose(remote.loss_curve_[-1], local.loss_curve_[-1], rtol=1e-9)
+    for given, same in ((offset, offset), (chunked(offset, 900), offset), (2.0, 2.0), (None, None)):
+        assert_allclose(local.predict(chunked(X), given).compute(), local.predict(X, same), rtol=1e-12)
+    score = local.score(chunked(X), chunked(y), weight, chunked(offset, 900))
+    assert score == pytest.approx(local.score(X, y, weight, offset), abs=1e-12)
+    with pytest.raises(ValueError, match="Input offset contains NaN"):
+        GDPoissonRegression().fit(chunked(X), chunked(y), offset=chunked(np.where(offset > 1, np.nan, 0)))
+    with pytest.raises(ValueError, match=r"expected .*one offset a sample"):
+        GDPoissonRegression().fit(chunked(X), chunked(y), offset=offset[1:])
+    with pytest.raises(ValueError, match="must not be negative"):
+        GDPoissonRegression().fit(chunked(X), chunked(y - 1))
 
 
 def test_what_is_cut_otherwise_is_brought_together(data):

@@ -10,17 +10,26 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, gradient_descent
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    GDQuantileRegression,
+    gradient_descent,
+)
 from sklearn_gd.momentum import MOMENTA
 from sklearn_gd.preconditioners import PRECONDITIONERS
 from sklearn_gd.steps import RULES
 
 ESTIMATORS = [GDLinearRegression, GDLogisticRegression]
+# those whose shared parameters are described there
+SHORT = [GDHuberRegression, GDPoissonRegression, GDQuantileRegression]
 PUBLIC = [f"sklearn_gd.{name}" for name in sklearn_gd.__all__]
 METHODS = [
     f"sklearn_gd.{estimator.__name__}.{name}"
-    for estimator in ESTIMATORS
-    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba")
+    for estimator in ESTIMATORS + SHORT
+    for name in ("fit", "predict", "decision_function", "predict_proba", "predict_log_proba", "score")
     if hasattr(estimator, name)
 ]
 # What scikit-learn does not ask for of its own docstrings, either.
@@ -43,7 +52,8 @@ def test_numpydoc(name):
 
 def example(estimator):
     X = np.random.default_rng(0).standard_normal((30, 2))
-    model = estimator().fit(X, (X[:, 0] + 0.5 * X[:, 1] ** 2 > 0).astype(int))
+    y = X[:, 0] + 0.5 * X[:, 1] ** 2
+    model = estimator().fit(X, np.abs(y) if estimator in SHORT else (y > 0).astype(int))
     model.feature_names_in_ = None  # fitted where X has names
     return model
 
@@ -61,7 +71,7 @@ def test_function_parameters():
     check_parameters(FunctionDoc(gradient_descent), inspect.signature(gradient_descent).parameters)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS + SHORT)
 def test_parameters_and_attributes(estimator):
     doc = ClassDoc(estimator)
     check_parameters(doc, inspect.signature(estimator).parameters)

@@ -4,6 +4,8 @@ import doctest
 import pathlib
 import re
 
+import matplotlib
+import matplotlib.pyplot
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_html_repr
@@ -34,7 +36,9 @@ def listed():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_on_a_page_runs_and_prints_what_is_written(page):
+    matplotlib.use("Agg")
     failed, tried = doctest.testfile(str(page), module_relative=False)
+    matplotlib.pyplot.close("all")
     assert tried
     assert not failed
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 import sklearn_gd
-from sklearn_gd import GDLinearRegression, GDLogisticRegression, book_rate, explain, steps
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDLogisticRegression, book_rate, explain, steps
 from sklearn_gd.losses import HalfSquaredError, PointwiseLoss
 
 DIABETES = load_diabetes(return_X_y=True)
@@ -43,6 +43,7 @@ RULES = {
     "backtracking": {"learning_rate": "backtracking", "momentum": "nesterov"},
     "exact": {"learning_rate": "exact"},
     "silver": {"learning_rate": "silver"},
+    "adam": {"learning_rate": steps.Adam(0.5)},
 }
 
 
@@ -184,6 +185,12 @@ def test_the_model_and_the_data_stay_as_they_are():
     np.testing.assert_array_equal(y, DIABETES[1])
 
 
+def test_a_rule_with_a_rate_for_each_coefficient_shows_its_direction():
+    step = explain(GDLinearRegression(learning_rate=steps.AdaGrad(0.1, epsilon=1e-300)), *DIABETES)
+    np.testing.assert_allclose(step.coefficients["u"], np.sign(step.coefficients["partial derivative"]), rtol=1e-12)
+    np.testing.assert_allclose(step.coefficients["step = -0.1·u"], step.coefficients["new value"], rtol=1e-12)
+
+
 class Huber(PointwiseLoss):
     """Another loss of the same shape."""
 
@@ -226,18 +233,37 @@ def test_a_further_loss_needs_nothing():
     np.testing.assert_allclose(step.coefficients["partial derivative"][:-1], derivative, atol=1e-12)
 
 
+def test_a_loss_that_is_renewed_is_shown_as_it_was():
+    """Huber's scale becomes another one when its loss has been minimised: the last step before is told with the old one."""
+    X, y = scale(DIABETES[0]), DIABETES[1]
+    model = GDHuberRegression(learning_rate=20.0, tol=1e-2).fit(X, y)
+    scales = []
+    for k in range(model.n_iter_):
+        step = explain(model, X, y, iteration=k)
+        assert step.samples["loss"].mean() == pytest.approx(step.loss, rel=1e-12)
+        derivative = X.T @ step.samples["slope"] / len(y)
+        np.testing.assert_allclose(step.coefficients["partial derivative"][:-1], derivative, atol=1e-12)
+        residual = np.abs(step.samples["raw prediction"] - y)
+        # 1/scale times the residual, up to epsilon: the loss's own scale is told by a sample within the threshold
+        within = np.argmin(residual)
+        scales.append(round(residual[within] / abs(step.samples["slope"][within]), 6))
+    assert len(set(scales)) > 1
+    assert scales[-1] == pytest.approx(model.scale_, rel=1e-2)
+    np.testing.assert_array_equal(step.new_coef, model.coef_)
+
+
 def test_a_wrong_gradient_is_told(monkeypatch):
     monkeypatch.setitem(globals(), "LOSS", Wrong())
     step = explain(WithLoss(learning_rate=0.1), DIABETES[0][:, 2:3], DIABETES[1])
     assert step.deviation == pytest.approx(0.01, rel=0.05)
-    assert "deviation is 0.01." in str(step)
+    assert "deviation 0.01." in str(step)
 
 
 def test_of_many_coefficients_the_largest_derivatives_are_checked():
     rng = np.random.default_rng(0)
     X = sparse.random_array((60, 300), density=0.1, rng=rng, format="csr")
     step = explain(GDLinearRegression(learning_rate=0.1), X, X @ rng.standard_normal(300))
-    assert "The 100 largest of 301 partial derivatives checked" in str(step)
+    assert "The 100 largest of 301 partial derivatives checked by" in str(step)
     assert step.deviation < 1e-8
 
 
@@ -252,6 +278,7 @@ REFUSED = {
     "no step": ({"tol": 5}, {}, "it takes no step at all"),
     "end by max_iter": ({"max_iter": 3}, {"iteration": 3}, r"its last iteration is 2 \(that is max_iter; raise it"),
     "diverged": ({"learning_rate": 5.0}, {"iteration": 500}, "a smaller learning_rate does not"),
+    "batches": ({"batch_size": 10}, {}, "use batch_size=None"),
     "iteration": ({}, {"iteration": -1}, "iteration must be at least 0"),
     "rows": ({}, {"rows": 0}, "rows must be at least 1"),
     "bad rate": ({"learning_rate": -1}, {}, "learning_rate must be in"),

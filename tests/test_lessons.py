@@ -6,6 +6,7 @@ import pathlib
 import re
 import warnings
 
+import matplotlib
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -14,6 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklearn_gd import GDLinearRegression, GDLogisticRegression, gradient_descent, steps
+
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
 
 LESSONS = pathlib.Path(__file__).parents[1] / "docs" / "lessons"
 if not LESSONS.is_dir():
@@ -25,12 +29,48 @@ EXACT = {"rtol": 1e-12, "atol": 1e-12}
 RATES = (LESSONS / "your_books_rate.rst").read_text()
 
 
-def test_every_lesson_is_in_the_index_and_leads_to_pages():
-    pages = {path.stem for path in LESSONS.glob("*.rst")} - {"index"}
-    index = (LESSONS / "index.rst").read_text()
-    assert set(re.findall(r"^   (\w+)$", index, re.MULTILINE)) == pages
-    for page in pages:
-        assert "**One thing to change.**" in (LESSONS / f"{page}.rst").read_text()
+ORDER = re.findall(r"^   (\w+)$", (LESSONS / "index.rst").read_text(), re.MULTILINE)
+
+
+def test_every_lesson_is_in_the_index():
+    assert sorted(ORDER) == sorted(path.stem for path in LESSONS.glob("*.rst") if path.stem != "index")
+
+
+@pytest.mark.parametrize("lesson", ORDER)
+def test_a_lesson_has_one_picture_one_thing_to_change_and_what_to_expect(lesson):
+    text = (LESSONS / f"{lesson}.rst").read_text()
+    assert text.count("**One thing to change.**") == 1
+    assert "*What to expect:*" in re.sub(r"\s+", " ", text)
+    if ".. raw:: html" in text:  # a picture that moves
+        return
+    (picture,) = re.findall(r"^\.\. plot::\n((?:   .*\n|\n)+)", text, re.MULTILINE)
+    assert re.search(r":alt: .{40}", picture)  # what a reader is told who does not see it
+    # at a phone's width, 360 pixels, 10-point text is as large as the page's
+    (width,) = re.findall(r"figsize=\((\d+),", picture)
+    assert int(width) == 5
+
+
+def test_ten_lessons_lead_from_the_first_to_the_last():
+    way = [ORDER[0]]
+    while following := re.findall(
+        r"^Next: :doc:`[^`]*<(\w+)>`", (LESSONS / f"{way[-1]}.rst").read_text(), re.MULTILINE
+    ):
+        assert ORDER.index(following[0]) > ORDER.index(way[-1])
+        way += following
+    assert way[-1] == ORDER[-1]
+    assert len(way) >= 10
+
+
+def test_what_a_rate_multiplies_the_error_by():
+    text = (LESSONS / "learning_rate.rst").read_text()
+    rows = re.findall(r"^(\d\.\d+) +(\d\.\d+) +times ([−\d.]+):", text, re.MULTILINE)
+    assert len(rows) == 4
+    x, y = np.arange(-2.0, 3.0)[:, None], np.arange(5.0, 14.0, 2.0)
+    for rate, of_l, factor in rows:
+        assert float(rate) * 2 == float(of_l)
+        with pytest.warns(ConvergenceWarning):
+            fitted = GDLinearRegression(learning_rate=float(rate), max_iter=1, tol=0).fit(x, y)
+        assert fitted.coef_[0] - 2 == pytest.approx(float(factor.replace("−", "-")) * (0 - 2), rel=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +81,7 @@ def page():
     with warnings.catch_warnings():  # the page silences some
         runner.run(code, clear_globs=False)
     assert not runner.failures
+    plt.close("all")
     return code.globs
 
 
@@ -74,8 +115,9 @@ def test_four_plus_three_x(page):
         theta = theta - 0.1 * gradients
         if k in (1, 2, 3, 10, 100, 500):
             np.testing.assert_allclose(iterate(page["line"], k, x, y), theta[::-1], **EXACT)
-    # the run ends where no iteration changes more than rounding errors do
-    assert page["line"].stop_reason_ == "precision" or page["line"].n_iter_ == 1000
+    # the run has ended where no iteration changes more than rounding errors do
+    assert page["line"].stop_reason_ == "precision"
+    assert 900 < page["line"].n_iter_ <= 1000
     np.testing.assert_allclose([page["line"].intercept_, *page["line"].coef_], theta, **EXACT)
     # the book's own figures
     np.testing.assert_allclose(theta, [4.21509616, 2.77011339], atol=5e-9)

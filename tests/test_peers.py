@@ -14,6 +14,7 @@ pytest.importorskip("benchopt", reason="the extra bench is not installed")
 
 from benchopt import run_benchmark
 
+import sklearn_gd
 from benchmarks import growth, report
 from benchmarks.measure import described
 from benchmarks.results import contenders, paired, problems
@@ -21,9 +22,9 @@ from benchmarks.results import main as results
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
-#: Relative gap that every solver reaches on the tiny data; stochastic gradients with a decaying rate are slower.
+#: Relative gap that every solver reaches on the tiny data; stochastic gradients with a decaying rate are slower, and so are smoothed losses.
 GAP = 1e-6
-LOOSER = {"sklearn-SGDRegressor": 1e-3, "sklearn-SGDClassifier": 1e-3}
+LOOSER = {"sklearn-SGDRegressor": 1e-3, "sklearn-SGDClassifier": 1e-3, "quantes": 1e-5}
 
 TINY = {"n_samples, n_features": [(150, 6)], "condition": [3]}
 
@@ -35,12 +36,20 @@ OBJECTIVES = {
         # liblinear, and packages whose penalty takes the intercept in
         ({"C": [1.0], "fit_intercept": [False]}, "sklearn-LogisticRegression[solver=liblinear]"),
     ],
+    "quantile": [({"quantile": [0.9], "alpha": [0.0]}, "sklearn-QuantileRegressor")],
+    "huber": [
+        ({"scale": ["joint"], "alpha": [0.01]}, "sklearn-HuberRegressor"),
+        ({"scale": ["optimum"], "alpha": [0.0]}, "GD[preconditioner=auto]"),  # beside statsmodels, which has no penalty
+    ],
+    "poisson": [({"alpha": [0.01]}, "sklearn-PoissonRegressor[solver=newton-cholesky]")],
 }
+if not hasattr(sklearn_gd, "GDQuantileRegression"):  # the last of the three to come
+    del OBJECTIVES["quantile"], OBJECTIVES["huber"], OBJECTIVES["poisson"]
 
 
 @pytest.fixture(scope="module")
 def curves(tmp_path_factory):
-    """The curves of both benchmarks on tiny data."""
+    """The curves of the benchmarks on tiny data."""
     # benchopt and what it imports leave their own warnings to those who run them.
     found = {}
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
@@ -73,7 +82,9 @@ def test_every_solver_reaches_the_same_objective(curves, name):
         assert solver in best.index.get_level_values("solver_name")
     files = {path.stem for path in (BENCHMARKS / name / "solvers").glob("*.py")}
     assert {Path(file).stem for file in curves[name]["file_solver"]} <= files
-    allowed = [LOOSER.get(solver.split("[")[0], GAP) for solver in best.index.get_level_values("solver_name")]
+    # Huber's scale is renewed between minimisations, of which each has its share of the iterations
+    looser = LOOSER | ({"GD-rule": 1e-5} if name == "huber" else {})
+    allowed = [looser.get(solver.split("[")[0], GAP) for solver in best.index.get_level_values("solver_name")]
     assert (best <= allowed).all(), best[best > allowed]
 
 
@@ -82,12 +93,17 @@ def test_our_solvers_are_all_there(curves):
     from sklearn_gd.preconditioners import PRECONDITIONERS
     from sklearn_gd.steps import RULES
 
-    for rows in curves.values():
+    for benchmark, rows in curves.items():
         solvers = set(rows["solver_name"])
+        if benchmark == "quantile":  # the others are left out: benchmarks/README.md says why
+            assert {f"GD[preconditioner={name}]" for name in ("auto", "full")} <= solvers
+            continue
         assert {f"GD[preconditioner={name}]" for name in ("auto", *PRECONDITIONERS)} <= solvers
         searches = {name for name, rule in RULES.items() if not rule.scheduled and name != "auto"}
+        searches -= {"silver"} if benchmark == "poisson" else set()  # it diverges where the curvature has no bound
         assert {f"GD-rule[momentum=auto,rule={name}]" for name in searches} <= solvers
-        assert {f"GD-textbook[columns={name}]" for name in ("raw", "standardised")} <= solvers
+        if benchmark in {"least_squares", "logistic"}:  # whose curvature has a bound
+            assert {f"GD-textbook[columns={name}]" for name in ("raw", "standardised")} <= solvers
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -7,7 +7,7 @@ from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import GDLinearRegression, GDLogisticRegression, GDPoissonRegression
 
 FORMATS = ["csr", "csc", "coo", "bsr", "dia", "dok", "lil"]
 
@@ -32,7 +32,18 @@ def _multinomial():
     return X, y, GDLogisticRegression()
 
 
-TASKS = {"regression": _regression, "two targets": _two_targets, "binary": _binary, "multinomial": _multinomial}
+def _counts():
+    X, y, _ = _regression()
+    return X, y // 50, GDPoissonRegression()
+
+
+TASKS = {
+    "regression": _regression,
+    "two targets": _two_targets,
+    "binary": _binary,
+    "multinomial": _multinomial,
+    "counts": _counts,
+}
 
 
 def _assert_same(model, other, rtol=1e-7):

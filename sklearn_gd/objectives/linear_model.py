@@ -40,6 +40,7 @@ class LinearModel:
     def __init__(self, design: Design, loss: Loss, y: Array, weight: Array | None, penalty: Penalty) -> None:
         self.design, self.loss, self.y, self.weight, self.penalty = design, loss, y, weight, penalty
         self.mean = 1.0 / design.n_samples if weight is None else 1.0
+        self.reference = not loss.bounded
         self.compiled = compiled.trials(loss, y, weight, design.dtype)
 
     @property

@@ -32,6 +32,7 @@ class Quadratic:
 
     coupled = False
     least = 0.0
+    reference = False
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from ..arrays import mean
 from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
 from ..preconditioners import EPS, Composed, constant, potrf, root_of
@@ -143,7 +144,13 @@ def to_gain(problem: Problem, point: Any, null: Array) -> float:
     penalty = problem.alpha * (null[:p].T @ null[:p])
     if isinstance(problem.loss, HalfSquaredError):
         return gain(design.gram_along(null[:p], np.broadcast_to(base, design.n_samples)) + penalty, slopes)
-    second_derivatives = problem.loss.hessian_diagonal(point.known(2).second_derivative)
+    known = point.known(2)
+    second_derivatives = problem.loss.hessian_diagonal(known.second_derivative)
+    if coef.ndim == 1 and not problem.loss.bounded:
+        # Second derivatives that differ by orders of magnitude blur null directions; a slope of rounding errors has nothing to gain.
+        terms = problem.rms @ np.abs(null[:p]) + np.abs(null[p:]).sum(axis=0)
+        size = mean(np.abs(problem.loss.derivatives(model.y, known.raw, 1)[1]), weight)
+        slopes[np.abs(slopes) <= EPS * size * terms] = 0.0
     if coef.ndim == 1:
         return gain(design.gram_along(null[:p], second_derivatives * base) + penalty, slopes)
     each = range(coef.shape[1])

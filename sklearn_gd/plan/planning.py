@@ -184,7 +184,8 @@ def fits_in_bands(problem: Problem) -> bool:
     """Whether the predictions of quantiles are at home, and the Gram matrices of their bands can be held."""
     design = problem.design
     n, p = design.n_samples, design.n_features
-    order = p if n >= p or problem.rounds.penalty is not None or design.where == "workers" else n
+    penalised = problem.rounds is not None and problem.rounds.penalty is not None
+    order = p if n >= p or penalised or design.where == "workers" else n
     return design.where != "device" and order <= MATRIX
 
 

@@ -65,6 +65,8 @@ class Rounds(Protocol):
     """What becomes of a loss; see `rounds`."""
 
     penalty: Any  # in place of the L2 penalty, or None
+    loose: float  # the part of the first gradient to which each loss is minimised, at the least to `tol`
+    fresh: bool  # whether the last numbers are so far from those before that a metric is to be renewed
 
     def renew(self, run: Run) -> bool:
         """Give the loss of a run that has ended its next numbers, and the run what its end is to be; False where there are none."""
@@ -262,7 +264,7 @@ class Problem:
         and add up over p columns.
         """
         n, p = self.design.n_samples, self.design.n_features
-        w, b = (self._rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
+        w, b = (self.rms * coef[:p].T).T / self.scale, coef[p:] / self.scale
         terms = math.sqrt(np.vdot(w, w)) + math.sqrt(np.vdot(b, b))
         size = self.sums_eps * (self.amplified + terms)
         if self.eps > self.sums_eps:
@@ -271,7 +273,7 @@ class Problem:
         return math.sqrt((p + 1) / n) * size
 
     @functools.cached_property
-    def _rms(self) -> Array:
+    def rms(self) -> Array:
         """The root of the mean square of each column."""
         return np.sqrt(self.moments.matrix + self.moments.centre**2)
 
@@ -346,23 +348,39 @@ def explicit(problem: Problem, rule: StepRule, momentum: Momentum, preconditione
     """The run of a rule that the user has chosen."""
     problem.moments, start = problem.design.moments(problem.weight), problem.start
     metric, stopping = metric_for(preconditioner, problem), problem.stopping()
+    if not (rule.scheduled or problem.loss.bounded):
+        # a search may be led astray from where the loss has another curvature than it has at the optimum
+        problem.move_start()
+        start = problem.start
     # plain gradients know no constant column from another
     run = problem.run(problem.model, stopping, start if preconditioner is None else None)
     run.metric = metric
-    again = functools.partial(
-        descend, learning_rate=rule, momentum=momentum, preconditioner=metric, callback=problem.callback
-    )
-    in_rounds(problem.rounds, again(run), again)
-    run.end_stage("coefficients", metric.name, type(rule).__name__, problem.design.passes)
+
+    def again(run: Run) -> Run:
+        return descend(run, learning_rate=rule, momentum=momentum, preconditioner=run.metric, callback=problem.callback)
+
+    def renewed(run: Run) -> Run:
+        run.metric = metric_for(preconditioner, problem)
+        return again(run)
+
+    in_rounds(problem, again(run), renewed)
+    run.end_stage("coefficients", run.metric.name, type(rule).__name__, problem.design.passes)
     return run
 
 
-def in_rounds(rounds: Rounds | None, run: Run, again: Callable[[Run], Any]) -> Run:
+def in_rounds(problem: Problem, run: Run, again: Callable[[Run], Any]) -> Run:
     """Go on with a run that has ended, for as long as its loss is renewed."""
-    while rounds is not None and run.reason in ENDED and rounds.renew(run):
+    while problem.rounds is not None and run.reason in ENDED and problem.rounds.renew(run):
+        # the criterion is in units of the loss's curvature, which is another one
+        criterion: Any = run.stopping
+        if criterion.metric is problem.__dict__.pop("diagonal", None):
+            criterion.metric = problem.diagonal
         run.move(run.objective, run.base.coef)
         run.base, run.history.rises = run.point, 0  # another loss may be higher
-        run.metric.prepare(run)
+        norm = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
+        criterion.tol = max(criterion.tol, problem.rounds.loose * norm)
+        if problem.rounds.fresh:
+            run.metric.prepare(run)
         again(run)
     return run
 

@@ -15,17 +15,18 @@ import numpy as np
 from ..arrays import cast, namespace
 from ..descent import Run
 from ..losses import Huber, own
+from ..preconditioners import EPS
 from ..protocols import Array
 
 __all__ = ["ScaleRounds", "SmoothingRounds", "best_scale", "clipped_squares"]
 
 
-# The part of the first scale below which there is none: of residuals that are rounding errors.
-LEAST_SCALE = 1e-10
 # Rounds at the most. Each takes a digit or more: of 20 fits with up to 30 % of outliers none took more than 9.
 MOST_ROUNDS = 50
-
-
+# The part of the gradient at a new scale, after which there is a next one: that will have a gradient of its own.
+LOOSE = 0.1
+# The change of the logarithm of a scale that the metric of before is no guess for.
+FRESH = 0.1
 # The change of the logarithm of a scale in one round at the most: of fewer residuals within the threshold Newton's step knows too little.
 MOST_CHANGE = 2.0
 
@@ -36,6 +37,9 @@ class ScaleRounds:
     The loss with a scale σ, minimised over the coefficients and over σ, is convex in both. With σ held the coefficients descend; then σ
     is the best for their residuals. That map of a number to the next is followed by secants.
 
+    The criterion of a fit is relative to the loss, of which outliers may be nearly all: then it would say nothing of the other samples. So
+    in its place here is what the others have of it, about the scale.
+
     Parameters
     ----------
     loss : Huber
@@ -45,6 +49,8 @@ class ScaleRounds:
         The first one.
     fixed : float or None
         The last one; None for the best.
+    least : float
+        Below it there is none: residuals are rounding errors.
     tol : float
 
     References
@@ -53,12 +59,17 @@ class ScaleRounds:
     """
 
     penalty = None
+    loose = LOOSE
 
-    def __init__(self, loss: Huber, epsilon: float, scale: float, fixed: float | None, tol: float) -> None:
+    def __init__(
+        self, loss: Huber, epsilon: float, scale: float, fixed: float | None, least: float, tol: float
+    ) -> None:
         self.loss, self.epsilon, self.fixed, self.tol = loss, epsilon, fixed, tol
-        self.least = LEAST_SCALE * scale
+        self.least = least if fixed is None else fixed
         self.seen: list[tuple[float, float]] = []  # logarithms of scales, and what the map adds to them
-        self.become(scale)
+        self.asked: Any = None  # the criterion's
+        self.fresh = True
+        self.become(max(scale, self.least))
 
     def become(self, scale: float) -> None:
         self.scale = scale
@@ -67,25 +78,49 @@ class ScaleRounds:
         else:
             self.loss.become(self.epsilon * scale, 1.0)
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether the best scale is less than the least."""
+        return self.fixed is None and self.scale <= self.least
+
     def renew(self, run: Run) -> bool:
-        if self.scale == self.fixed or len(self.seen) > MOST_ROUNDS:
+        """Go on with the next scale; with the same one where the gradient is to be smaller; False at the end."""
+        if len(self.seen) > MOST_ROUNDS:
             return False
+        step = self.step(run)
+        if step:
+            scale = self.scale * math.exp(step)
+            self.become(scale if scale > (1 + 8 * EPS) * self.least else self.least)
+        self.asked = self.asked or run.stopping.tol
+        value, others = run.base.value, self.scale if self.fixed is None else self.scale**2
+        # where there is no scale, the least one is no measure, either
+        tol = self.asked if self.vanishes else self.asked * math.sqrt(others / max(value, others))
+        run.stopping.tol, self.fresh = tol, abs(step) > FRESH
+        # where scales fall without end each minimum is the way to the next
+        self.loose = LOOSE if abs(step) < MOST_CHANGE and self.scale > self.least else 0.0
+        return bool(step) or (run.reason == "gradient" and run.history.norm > tol)
+
+    def step(self, run: Run) -> float:
+        """What to add to the logarithm of the scale; 0 where it is the last one."""
+        if self.scale == self.least:
+            return 0.0
+        if self.fixed is not None:
+            return max(math.log(self.least / self.scale), -MOST_CHANGE)
         model: Any = run.objective
 
         def clipped(scale: float) -> tuple[float, float]:
             return model.means(run.base, functools.partial(clipped_squares, scale, self.epsilon))
 
-        best = max(best_scale(self.scale, self.epsilon, clipped), self.least, self.fixed or 0.0)
+        best = max(best_scale(self.scale, self.epsilon, clipped), self.least)
         change = math.log(best / self.scale)
-        if self.fixed is None and abs(change) <= 0.1 * self.tol:
-            return False
         self.seen.append((math.log(self.scale), change))
-        step = min(max(self.secant(change), -MOST_CHANGE), MOST_CHANGE)
-        self.become(max(self.scale * math.exp(step), self.least, self.fixed or 0.0))
-        return True
+        step = self.secant(change)
+        if abs(step) <= self.tol:
+            return 0.0
+        return min(max(step, -MOST_CHANGE), MOST_CHANGE)
 
     def secant(self, change: float) -> float:
-        """What to add to the logarithm of the scale."""
+        """A change that the map would have the next scale for, from the last two."""
         if len(self.seen) > 1:
             (u, before), (v, _) = self.seen[-2:]
             slope = (change - before) / (v - u) if v != u else -1.0
@@ -102,7 +137,9 @@ def clipped_squares(scale: float, epsilon: float, y: Array, raw: Array) -> tuple
     return square, square * cast(size <= epsilon, square.dtype)
 
 
-def best_scale(scale: float, epsilon: float, clipped: Callable[[float], tuple[float, float]]) -> float:
+def best_scale(
+    scale: float, epsilon: float, clipped: Callable[[float], tuple[float, float]], accuracy: float = 1e-6
+) -> float:
     """The scale at which the mean of min(z², epsilon²) is one, z residuals in its units; found by Newton's method on its logarithm.
 
     Parameters
@@ -112,13 +149,15 @@ def best_scale(scale: float, epsilon: float, clipped: Callable[[float], tuple[fl
     epsilon : float
     clipped : callable (scale) -> (float, float)
         That mean, and the part of it of residuals within the threshold.
+    accuracy : float
+        A change of the logarithm after which there is none to speak of: the next would be about its square.
     """
     for _ in range(50):
         whole, within = clipped(scale)
         step = 0.5 * (whole - 1) / within if within > 0 else -1.0 if whole < 1 else 1.0
         step = min(max(step, -2.0), 2.0)
         scale *= math.exp(step)
-        if abs(step) < 1e-12 or not scale > 0:
+        if abs(step) < accuracy or not scale > 0:
             break
     return scale
 
@@ -129,6 +168,8 @@ SHRINK = 0.25
 SHARP = 1e-12
 # The part of the gap that may be left of a round's loss: less would be lost beside what the rounding costs.
 UNFINISHED = 0.1
+# The part of the loss of a constant that is nothing but rounding errors: an exact fit has no gap that is relative to its loss.
+NOTHING = 1e-13
 
 
 class SmoothingRounds:
@@ -157,19 +198,22 @@ class SmoothingRounds:
     doi:10.1198/106186007X180336.
     """
 
+    loose, fresh = 0.0, True
+
     def __init__(
         self, loss: Huber, quantile: Any, width: Any, tol: float, penalty: Any, null: Array, sharp: bool
     ) -> None:
         self.loss, self.quantile, self.tol, self.penalty, self.null = loss, quantile, tol, penalty, null
-        self.gap: Any = math.inf
+        self.gap: Any = np.full(np.shape(quantile), math.inf)[()]
         self.sharp = sharp
-        self.become(SHARP * width if sharp else width)
+        self.least = SHARP * width
+        self.become(self.least if sharp else width)
 
     def become(self, width: Any) -> None:
-        self.width = width
-        self.loss.become(width, 0.5 / width, 0.5 - self.quantile)
+        self.width = width if np.ndim(width) else float(width)
+        self.loss.become(self.width, 0.5 / self.width, 0.5 - self.quantile)
         if self.penalty is not None:
-            self.penalty.threshold = np.min(width)
+            self.penalty.threshold = float(np.min(width))
 
     def renew(self, run: Run) -> bool:
         if np.max(self.gap) <= self.tol:
@@ -181,17 +225,23 @@ class SmoothingRounds:
         if self.penalty is not None:
             kink, rounded = self.penalty.primal_and_dual(coef)
             losses, duals = losses + kink, duals + rounded
-        losses = np.where(losses > 0, losses, 1.0)
+        nothing = losses <= NOTHING * np.ravel(self.null)  # no loss is negative
+        losses = np.where(nothing, 1.0, losses)
         # what the gradient that is left may take from the dual, of coefficients about as large as these
         unit = math.sqrt(2 * run.base.value) * criterion.metric.size(coef) / float(losses.sum())
-        slack, gap = run.history.norm * unit, (losses - duals) / losses
-        self.gap = np.squeeze(gap + slack)[()]
-        if self.sharp or np.max(self.gap) <= self.tol:
+        slack, gap = run.history.norm * unit, np.where(nothing, 0.0, (losses - duals) / losses)
+        self.gap = np.squeeze(np.where(nothing, 0.0, gap + slack))[()]
+        if not np.max(self.gap) > self.tol:
             return False
-        if slack <= gap.max():
-            self.become(np.where(np.squeeze(gap)[()] > UNFINISHED * self.tol, SHRINK, 1.0)[()] * self.width)
+        stuck = run.reason == "precision"  # no smaller gradient is to be had at this width
+        narrower = not self.sharp and (stuck or slack <= gap.max()) and bool(np.all(self.width > self.least))
+        if narrower:
+            shrinks = self.gap > self.tol if stuck else np.squeeze(gap)[()] > UNFINISHED * self.tol
+            self.become(np.where(shrinks, SHRINK, 1.0)[()] * self.width)
         criterion.tol = min(criterion.tol, UNFINISHED * max(float(gap.max()), self.tol) / max(unit, 1e-300))
-        return True
+        # whether the gradient has stopped shrinking is asked of the next loss anew
+        run.history.flattest_norm, run.history.improved = math.inf, run.iteration
+        return narrower or (not stuck and run.history.norm > criterion.tol)
 
 
 def primal_and_dual(loss: Huber, y: Array, raw: Array) -> tuple[Array, ...]:

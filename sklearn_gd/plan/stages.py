@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..descent import Run
 from .dual import dual, rows
+from .ending import settled
 from .least_squares import gram, products, rounded
 from .newton import fixed, newton, newton_cg, sketch
 from .planning import Plan
@@ -75,6 +76,9 @@ class Rent:
 
 def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = None) -> Run:
     """Descend by the stages of a plan, from where a run is or anew, to the end or until the last; what was done is in the run's log."""
+    tol, loose = problem.tol, problem.rounds is not None and plan.stages[0].way == "newton"
+    if problem.rounds is not None and loose:
+        problem.tol = max(tol, problem.rounds.loose)
     for k, stage in enumerate(plan.stages):
         later = plan.stages[k + 1 :]
         way = WAYS.get(stage.way) or chosen(preconditioner)
@@ -85,7 +89,11 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = 
             break
     if problem.rounds is not None and way.go is not quantiles:
         steps = run.iteration
-        in_rounds(problem.rounds, run, functools.partial(plane_descent, problem))
+        if loose:
+            problem.tol = run.stopping.tol = tol
+        in_rounds(problem, run, functools.partial(plane_descent, problem))
+        if loose:
+            settled(problem, run)
         if run.iteration > steps:
             run.end_stage(way.form, run.metric.name, "plane search", problem.design.passes)
     return run

@@ -454,6 +454,7 @@ class DescentPathDisplay:
         if ax is not None and projection and ax.name != "3d":
             raise ValueError(messages.flat_axes(type(self).__name__))
         self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.6), projection)
+        self.solid_ = projection == "3d"
         self.figure_: Any = ax.figure
         self._draw_surface(contour_kw or {})
         self.arrows_: Any = self._draw_arrows() if arrows else None
@@ -514,7 +515,7 @@ class DescentPathDisplay:
         def show(frame: int) -> None:
             k = iterations[frame]
             for line, at, marked in paths:
-                (line.set_data_3d if self._solid else line.set_data)(*at[: k + 1].T)
+                (line.set_data_3d if self.solid_ else line.set_data)(*at[: k + 1].T)
                 line.set_markevery([i for i in marked if i <= k])
 
         return animated(self.ax_, show, iterations, interval)
@@ -531,13 +532,13 @@ class DescentPathDisplay:
             at = np.column_stack([at[:, 0], heights[name]])
         inside = self._inside(at)
         last = int(np.flatnonzero(inside)[-1]) if inside.any() else -1
-        return self._lifted(at[: last + 1]) if self._solid else at[: last + 2]
+        return self._lifted(at[: last + 1]) if self.solid_ else at[: last + 2]
 
     def _lifted(self, at: Array) -> Array:
         """Points with one coordinate more, the height of the surface there, where the picture has that."""
         if len(self.axes) == 1:
             return np.column_stack([at, np.interp(at[:, 0], self.axes[0], self.surface)])
-        if not self._solid:
+        if not self.solid_:
             return at
         from scipy.interpolate import RegularGridInterpolator
 
@@ -550,7 +551,7 @@ class DescentPathDisplay:
 
     def _flat(self, at: Array) -> Array:
         """Where points are in the picture, in the coordinates of its axes; of three dimensions, as they are projected."""
-        if not self._solid:
+        if not self.solid_:
             return at
         from mpl_toolkits.mplot3d.proj3d import proj_transform
 
@@ -574,7 +575,7 @@ class DescentPathDisplay:
             low, high = np.nanmin(self.surface), np.nanmax(self.surface)
             ax.set_ylim(low - 0.08 * (high - low), high + 0.05 * (high - low))
             ax.set_ylabel("loss")
-        elif self._solid:
+        elif self.solid_:
             self._draw_solid(contour_kw)
         else:
             style: dict[str, Any] = {"levels": self._levels(), "extend": "max", "zorder": 0}
@@ -586,7 +587,7 @@ class DescentPathDisplay:
             ax.contour(*self.axes, self.surface, levels=self.surface_.levels, zorder=1, **THIN)
             ax.set_ylim(self.axes[1][0], self.axes[1][-1])
             ax.set_ylabel(self.labels[1])
-        if self.basins is not None and not self._solid:
+        if self.basins is not None and not self.solid_:
             self._draw_basins(self.basins)
         ax.set_xlim(self.axes[0][0], self.axes[0][-1])
         ax.set_xlabel(self.labels[0])
@@ -648,7 +649,7 @@ class DescentPathDisplay:
             length = (np.linalg.norm(down, axis=-1) / np.nanmax(np.linalg.norm(down, axis=-1))) ** COMPRESSED / ARROWS
             u, v = (down * (length / size)[..., None]).transpose(2, 0, 1)
         style = {"color": "#4d5761", "zorder": 2}
-        if self._solid:
+        if self.solid_:
             feet, tips = (self._lifted(np.column_stack([a.ravel(), b.ravel()])) for a, b in ((x, y), (x + u, y + v)))
             seen = (feet[:, 2] <= ax.get_zlim()[1]) & np.isfinite(tips).all(axis=1)
             return ax.quiver(*feet[seen].T, *(tips - feet)[seen].T, arrow_length_ratio=0.35, linewidth=0.9, **style)
@@ -765,7 +766,7 @@ class DescentPathDisplay:
             for mark, at, height in zip(self.minima_, flat, self.minimum_heights, strict=True):
                 told = f"{height if abs(height) > nothing else 0.0:.3g}".replace("-", "−")
                 # in three dimensions short: names stand beside the numbers of the axes there
-                names.append((*at, told if self._solid else f"minimum {told}", mark.get_color()))
+                names.append((*at, told if self.solid_ else f"minimum {told}", mark.get_color()))
         self.names_ = name_curves(self.ax_, names, curves)
 
 

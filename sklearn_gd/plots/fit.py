@@ -11,8 +11,8 @@ from sklearn.utils import check_array
 
 from .. import messages
 from .._checks import check_integer
-from ..losses import Multinomial
-from ..protocols import Array
+from ..losses import Binomial, HalfPoisson, Multinomial
+from ..protocols import Array, Loss
 from ..trace import split, trace
 from .style import Style, animated, axes_for, look, make_room, name_curves, plain, require_matplotlib, snapshots
 
@@ -28,7 +28,8 @@ class FitDisplay:
     """The data of one feature and the model as it moves, from the start to the end of the descent.
 
     Lines for `GDLinearRegression`, one a target; for `GDLogisticRegression` the probability of the second of two classes, or
-    of each of more. Behind a pipeline the curve may bend: the feature is the pipeline's, whatever the steps make of it.
+    of each of more; for `GDPoissonRegression` the mean, for `GDQuantileRegression` a line a quantile. Behind a pipeline the curve may
+    bend: the feature is the pipeline's, whatever the steps make of it.
 
     It is recommended to use `from_estimator` to create a `FitDisplay`. All parameters are stored as attributes.
 
@@ -37,7 +38,7 @@ class FitDisplay:
     x : ndarray of shape (n_samples,)
         The feature.
     y : ndarray of shape (n_samples, n_outputs)
-        The targets; the probabilities of the classes that were seen, 0 or 1.
+        The targets, of several quantiles the one that they have; the probabilities of the classes that were seen, 0 or 1.
     grid : ndarray of shape (n_grid,)
         Where the model is drawn.
     curves : ndarray of shape (n_curves, n_grid, n_outputs)
@@ -47,7 +48,7 @@ class FitDisplay:
     feature : str
         Its name.
     outputs : list of str
-        The names of the targets or classes; one empty name where there is one target.
+        The names of the targets, quantiles or classes; one empty name where there is one target.
     probability : bool
         Whether the model predicts probabilities.
     reason : str
@@ -60,7 +61,7 @@ class FitDisplay:
     figure_ : matplotlib Figure
         The figure.
     points_ : list of matplotlib Line2D
-        The data of each output.
+        The data of each output; of several quantiles once.
     lines_ : list of list of matplotlib Line2D
         The curves of each output, the first iteration first.
     names_ : list of matplotlib Annotation
@@ -156,7 +157,7 @@ class FitDisplay:
         n = len(run.kept)
         iterations = list(range(min(n, n_curves))) if model.stop_reason_ == "diverged" else snapshots(n, n_curves)
         with np.errstate(all="ignore"):
-            curves = np.stack([_predicted(run.kept[k], inputs, hasattr(model, "classes_")) for k in iterations])
+            curves = np.stack([_predicted(run.kept[k], inputs, run.problem.loss) for k in iterations])
         values, outputs = _shown(model, y)
         display = cls(
             x=data[:, 0],
@@ -188,7 +189,7 @@ class FitDisplay:
         """
         self.ax_ = ax = axes_for(type(self).__name__, ax, (6.0, 4.2))
         self.figure_: Any = ax.figure
-        self.points_ = [self._draw_data(j, scatter_kw or {}) for j in range(len(self.outputs))]
+        self.points_ = [self._draw_data(j, scatter_kw or {}) for j in range(self.y.shape[1])]
         self.lines_ = [self._draw_curves(j, line_kw or {}) for j in range(len(self.outputs))]
         self._limit()
         plain(ax)
@@ -203,7 +204,7 @@ class FitDisplay:
 
     def _draw_data(self, j: int, scatter_kw: Mapping[str, Any]) -> Any:
         """The data of an output; of several classes, a row for each above the curves."""
-        several = len(self.outputs) > 1
+        several = self.y.shape[1] > 1
         style = {**look(j), "linestyle": "", "markersize": 4.5, "alpha": 0.5, "zorder": 1}
         if not several:
             style["color"] = "#666666"
@@ -305,11 +306,14 @@ class FitDisplay:
         return f"{self.iterations[k]} iterations" + ("\n(max_iter)" if self.reason == "max_iter" else "")
 
 
-def _predicted(coef: Array, inputs: Any, probability: bool) -> Array:
+def _predicted(coef: Array, inputs: Any, loss: Loss) -> Array:
     """What a model of these coefficients, the intercept last if there is one, predicts; not for the first of two classes."""
     coef, p = coef.reshape(len(coef), -1), inputs.shape[1]
     raw = inputs @ coef[:p] + coef[p:].sum(axis=0)
-    if not probability:
+    if isinstance(loss, HalfPoisson):
+        mean: Array = np.exp(raw)
+        return mean
+    if not isinstance(loss, (Binomial, Multinomial)):
         return raw
     if raw.shape[1] > 1:
         return Multinomial.probabilities(raw)[0]
@@ -323,6 +327,8 @@ def _shown(model: Any, y: Any) -> tuple[Array, list[str]]:
         classes = model.classes_[1:] if len(model.classes_) == 2 else model.classes_
         return (target.ravel()[:, None] == classes).astype(float), [str(name) for name in classes]
     target = target.reshape(len(target), -1).astype(float)
+    if model.coef_.ndim == 2 and len(model.coef_) > target.shape[1]:  # several quantiles of one target
+        return target, [f"{quantile:g}" for quantile in model.quantile]
     if target.shape[1] == 1:
         return target, [""]
     return target, [str(name) for name in getattr(y, "columns", [f"target {k}" for k in range(target.shape[1])])]

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from .. import messages
 from .._checks import check_number
+from ..plan import SmoothingRounds
 from ..protocols import Array
 from ..trace import ARRIVED, optimal, split, steepest, trace
 from .loss_curve import gap_to, shown_range
@@ -95,7 +97,8 @@ class LearningRateDisplay:
     direction changes in the first steps: there one sees it shrink, change sides or grow. A ruler shows where the rates
     lie between 1/L, up to which no step overshoots, and 2/L, beyond which a quadratic diverges. L is the largest eigenvalue
     of the Hessian, in the run's metric: exactly for squared error; for log losses, by the bound of Böhning and Lindsay,
-    therefore there rates beyond 2/L may work.
+    therefore there rates beyond 2/L may work; for a loss without a bound, as Poisson regression has it, at the optimum, therefore
+    rates below 1/L may diverge on the way there.
 
     It is recommended to use `from_estimator` to create a `LearningRateDisplay`. All parameters are stored as attributes.
 
@@ -116,7 +119,7 @@ class LearningRateDisplay:
     smoothness : float
         L.
     exact : bool
-        Whether L is the Hessian's largest eigenvalue, rather than a bound of it.
+        Whether L is the Hessian's largest eigenvalue, at the optimum, rather than a bound of it.
 
     Attributes
     ----------
@@ -201,6 +204,11 @@ class LearningRateDisplay:
         -------
         display : LearningRateDisplay
             Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the loss has kinks, as that of a quantile: it has no L.
         """
         require_matplotlib(cls.__name__)
         for rate in () if learning_rates is None else learning_rates:
@@ -208,7 +216,10 @@ class LearningRateDisplay:
         last, _, X = split(cls.__name__, estimator, X, y)
         # a run of one step knows the metric and the objective
         first = trace(clone(last).set_params(learning_rate=1.0, max_iter=1), X, y, sample_weight)
-        smoothness, direction = steepest(first)
+        if isinstance(first.problem.rounds, SmoothingRounds):
+            raise ValueError(messages.no_curvature(cls.__name__))
+        best = optimal(last, X, y, sample_weight)
+        smoothness, direction = steepest(first, best.run.coef)
         if learning_rates is None:
             learning_rates = [multiple / smoothness for multiple in MULTIPLES]
         rates = np.sort(np.asarray(learning_rates, dtype=float))
@@ -224,7 +235,6 @@ class LearningRateDisplay:
             behaviour(loss, reason, multiple=rate * smoothness if textbook else None)
             for rate, loss, reason in zip(rates, losses, reasons, strict=True)
         ]
-        best = optimal(last, X, y, sample_weight)
         display = cls(
             learning_rates=rates,
             losses=losses,
@@ -233,7 +243,7 @@ class LearningRateDisplay:
             reasons=reasons,
             optimum=min(float(np.min(loss)) for loss in (best.estimator.loss_curve_, *losses)),
             smoothness=smoothness,
-            exact=first.quadratic,
+            exact=first.quadratic or first.problem.model.reference,
         )
         return display.plot(ax=ax, line_kw=line_kw)
 

@@ -91,7 +91,7 @@ class GramWork(Work):
             return False
         try:
             if on_workers:
-                X, y, _ = collect(probe, self.X, self.y, None, DTYPES, False)
+                X, y, *_ = collect(probe, self.X, self.y, None, None, DTYPES, False)
             else:
                 X, y = probe._check_X_y(self.X, self.y)
                 weight = probe._check_weight(weight, X)

@@ -5,7 +5,6 @@ Two uses: 1/L, which never rises; the silver schedule in units of it, which conv
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["Lipschitz", "Silver"]
 
 
+def renews(run: Run) -> bool:
+    """Whether L is due again: never, or, without a bound, after twice as many iterations as the last time, a few times a run."""
+    k = run.iteration
+    return run.objective.reference and k & (k + 1) == 0
+
+
 class Lipschitz(Rule):
     """η = 1/L, with L the largest eigenvalue of a bound of the Hessian, in the metric of the preconditioner.
 
-    L is estimated by Lanczos iterations and raised when a step shows it too small. Every step decreases the loss.
+    L is estimated by Lanczos iterations and raised when a step shows it too small. Every step decreases the loss. Of a loss without a
+    bound L is that of the Hessian where the run is, estimated anew at the iterations 0, 1, 3, 7, ...
 
     Examples
     --------
@@ -37,7 +43,7 @@ class Lipschitz(Rule):
 
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal smoothness
-            if smoothness is None:
+            if smoothness is None or renews(run):
                 smoothness = run.smoothness() or 1.0  # without curvature any step goes down
             while True:
                 a = coordinates(1 / smoothness, factor, space)
@@ -58,7 +64,9 @@ class Silver(Rule):
     """η(k) = (1 + ρ^(ν(k+1) − 1))/L with ρ = 1 + √2 and ν(i) the number of times that 2 divides i.
 
     Long steps among short ones, in a fractal order, converge faster than any constant rate, without momentum: in
-    O(ε^−0.786) iterations. The loss rises at the long ones.
+    O(ε^−0.786) iterations. The loss rises at the long ones. Of a loss without a bound L is that of the Hessian where the run is,
+    estimated anew at the iterations 0, 1, 3, 7, ..., each of which is the longest step so far, and doubled where the loss rises by more
+    than a step of this length may raise it if L is a bound.
 
     References
     ----------
@@ -82,9 +90,22 @@ class Silver(Rule):
         return 1 + (1 + math.sqrt(2)) ** (twos - 1)
 
     def begin(self, run: Run) -> Choose:
-        smoothness = functools.cache(lambda: run.smoothness() or 1.0)  # found at the first step, which there may not be
+        smoothness: float | None = None
 
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
-            return np.array([self.multiple(run.iteration) / smoothness()]), None
+            nonlocal smoothness
+            if smoothness is None or renews(run):
+                smoothness = run.smoothness() or 1.0
+            while True:
+                rate = self.multiple(run.iteration) / smoothness
+                a = np.array([rate])
+                if not run.objective.reference:
+                    return a, None
+                # what a long step may raise the loss by where L is an upper bound; where it rises by more, L is no bound
+                point = space.point(a)
+                value, slope = space.origin.value, float(space.slopes().sum())
+                if not point.value > value + rate * (1 - 0.5 * smoothness * rate) * slope + run.noise(value):
+                    return a, point
+                smoothness *= 2
 
         return choose

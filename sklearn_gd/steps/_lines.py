@@ -62,6 +62,8 @@ class Backtracking(Rule):
         rate = 1.0
         # Accelerated methods need the descent lemma, η ≤ 1/L, and rates that do not grow again.
         sufficient, growth = (0.5, 1.0) if run.accelerated else (self.sufficient, self.growth)
+        # The lemma holds up to the minimum along the direction; without a bound, curvature that is met later does not make up for more.
+        strict = run.accelerated and run.objective.reference
 
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:
             nonlocal rate
@@ -80,7 +82,7 @@ class Backtracking(Rule):
                 if new <= value + noise:
                     # flatter by a tenth: a bounce to the same value on the other side of a valley is none
                     new_slope = float(space.derivatives(a, 1)[1][0])
-                    if abs(new_slope) <= -0.9 * slope:
+                    if abs(new_slope) <= -0.9 * slope and not (strict and new_slope > 0):
                         break
                 rate *= self.shrink
             run.rounding.note_promise(value, -rate * slope)

@@ -77,10 +77,12 @@ def newton_search(space: Subspace, start: Array, free: int, run: Run, accuracy: 
         found = space.searched(
             start, origin, noise, accuracy, PARALLEL[run.rounding.eps < 1e-10], promised, run.last.match
         )
-        if found is not None:
+        if found is not None and (found[1] > 0 or not promised > 0):
             a, promised, run.last.match = found
             run.rounding.note_promise(origin, promised)
             return a
+        if found is not None:
+            free = 1  # a slope without curvature: along the direction alone, as far as it takes
     here = Trial(start, *space.derivatives(start))
     if start[..., :free].any():
         if slopes.ndim == 1 and promised > 0:

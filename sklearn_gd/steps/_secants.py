@@ -130,7 +130,8 @@ class AdGD(Rule):
     momentum = False
 
     def begin(self, run: Run) -> Choose:
-        memory, ratio = Memory(), math.inf
+        # Rates that follow a cautious first one may grow at once, unless the curvature may grow with them: then step by step.
+        memory, ratio = Memory(), 1.0 if run.objective.reference else math.inf
         rate: Any = None
 
         def choose(space: Subspace, factor: float) -> tuple[Array, Point | None]:

@@ -12,13 +12,13 @@ from ..designs import DESIGNS
 from ..plan.newton import SAMPLES
 from ..plan.problem import MODELS
 from .design import DaskDesign
-from .graphs import is_dask
+from .graphs import compute, is_dask
 from .inputs import collect, cut_as, encode_blocks
 from .model import RemoteModel
-from .predictions import accuracy, over_blocks, r2
+from .predictions import accuracy, over_blocks, paired, r2
 from .sample import RemoteSample
 
-__all__ = ["accuracy", "collect", "cut_as", "encode_blocks", "is_dask", "over_blocks", "r2"]
+__all__ = ["accuracy", "collect", "compute", "cut_as", "encode_blocks", "is_dask", "over_blocks", "paired", "r2"]
 
 DESIGNS.append((is_dask, DaskDesign))
 MODELS[DaskDesign.where] = RemoteModel

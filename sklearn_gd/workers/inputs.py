@@ -21,14 +21,16 @@ __all__ = ["as_array", "as_rows", "collect", "cut_as", "encode_blocks", "sized"]
 CHEAP_BYTES = 100_000_000
 
 
-def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence[Any], one_column: bool) -> Any:
-    """Checked collections of one shape: X, y and weights in the same blocks of rows, in the workers' memory.
+def collect(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any, dtypes: Sequence[Any], one_column: bool
+) -> Any:
+    """Checked collections of one shape: X, y, weights and offsets in the same blocks of rows, in the workers' memory.
 
     Parameters
     ----------
     estimator : estimator
         Gets ``n_features_in_`` and ``feature_names_in_``.
-    X, y, sample_weight : as `fit` has them
+    X, y, sample_weight, offset : as `fit` has them
     dtypes : sequence of dtype
         What X may be; the first is what it becomes where it is none of them.
     one_column : bool
@@ -37,7 +39,7 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
     Returns
     -------
     X, y : dask.array.Array
-    weight : dask.array.Array or None
+    weight, offset : dask.array.Array or None
         Without rows of weight zero.
     """
     import dask
@@ -51,7 +53,7 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
     X = as_array(estimator, X, dtypes, reset=True)
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
-    X, y, weight = sized(*dask.persist(X, as_rows(y), as_rows(sample_weight)))
+    X, y, weight, offset = sized(*dask.persist(X, as_rows(y), as_rows(sample_weight), as_rows(offset)))
     for size, what in zip(X.shape, ("sample", "feature"), strict=True):
         if not size:
             raise ValueError(f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is required.")
@@ -64,38 +66,45 @@ def collect(estimator: Any, X: Any, y: Any, sample_weight: Any, dtypes: Sequence
         )
     if y.dtype.kind == "f" and not compute(da.isfinite(y).all())[0]:
         raise ValueError("Input y contains NaN or infinity. Remove such rows from X and y.")
+    if offset is not None:
+        offset = beside(X, offset, "offset", "Offset", np.dtype(np.float64))[0]
     if weight is not None:
-        X, y, weight = weighted(X, y, weight)
+        X, y, weight, offset = weighted(X, y, weight, offset)
     filled = [k for k, rows in enumerate(X.chunks[0]) if rows]
     if len(filled) < X.numblocks[0]:
-        X, y = X.blocks[filled], y.blocks[filled]
-        weight = None if weight is None else weight.blocks[filled]
-    return (*dask.persist(X, y), weight)
+        X, y, weight, offset = (None if values is None else values.blocks[filled] for values in (X, y, weight, offset))
+    return (*dask.persist(X, y), weight, offset)
 
 
-def weighted(X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any]:
-    """X, y and checked weights, which are cut as X is, without the rows whose weight is zero."""
+def beside(X: Any, values: Any, name: str, what: str, dtype: Any) -> tuple[Any, float, float]:
+    """One finite number a sample, cut as X is, and the lowest and the highest."""
     import dask.array as da
 
     n = X.shape[0]
-    if weight.ndim == 0:
-        weight = da.full(n, weight, chunks=(X.chunks[0],), dtype=X.dtype)
-    if weight.shape[0] != n:
-        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight a sample.")
-    if weight.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got {weight.ndim}D array.")
-    if weight.dtype.kind not in "fiub":
-        raise ValueError(f"sample_weight must be numbers, got dtype {weight.dtype}.")
-    weight = cut_as(X, weight).astype(X.dtype).persist()
-    low, high = (float(number) for number in compute(weight.min(), weight.max()))
+    if values.ndim == 0:
+        values = da.full(n, values, chunks=(X.chunks[0],), dtype=dtype)
+    if values.shape[0] != n:
+        raise ValueError(f"{name}.shape == {values.shape}, expected {(n,)}: one {what.split()[-1].lower()} a sample.")
+    if values.ndim != 1:
+        raise ValueError(f"{what}s must be 1D array or scalar, got {values.ndim}D array.")
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be numbers, got dtype {values.dtype}.")
+    values = cut_as(X, values).astype(dtype).persist()
+    low, high = (float(number) for number in compute(values.min(), values.max()))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("Input sample_weight contains NaN or infinity.")
+        raise ValueError(f"Input {name} contains NaN or infinity.")
+    return values, low, high
+
+
+def weighted(X: Any, y: Any, weight: Any, offset: Any) -> tuple[Any, Any, Any, Any]:
+    """X, y, checked weights, which are cut as X is, and offsets, without the rows whose weight is zero."""
+    weight, low, high = beside(X, weight, "sample_weight", "Sample weight", X.dtype)
     if low < 0:
         raise ValueError(f"Negative values in data passed to `sample_weight`: the smallest is {low:.3g}.")
     if not high:
         raise ValueError("Sample weights must not all be zero: at least one sample must have a positive weight.")
     if low:
-        return X, y, weight
+        return X, y, weight, offset
     # A weight of zero removes the row: also from what decides how the problem is solved.
     DaskDesign(X, False).refuse_not_finite()  # the rows that go, too
     keep = weight > 0
@@ -106,7 +115,7 @@ def weighted(X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any]:
         chunks = (tuple(rows), *values.chunks[1:])
         return values.map_blocks(kept, chosen, dtype=values.dtype, chunks=chunks, meta=values._meta)
 
-    return only(X), only(y), only(weight)
+    return only(X), only(y), only(weight), None if offset is None else only(offset)
 
 
 def kept(values: Any, keep: Array) -> Any:

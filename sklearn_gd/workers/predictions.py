@@ -14,7 +14,7 @@ from ..protocols import Array
 from .graphs import compute
 from .inputs import as_array, as_rows, cut_as, sized
 
-__all__ = ["accuracy", "over_blocks", "r2"]
+__all__ = ["accuracy", "over_blocks", "paired", "r2"]
 
 
 def over_blocks(estimator: Any, method: str, X: Any, dtypes: Sequence[Any], attributes: Sequence[str]) -> Any:

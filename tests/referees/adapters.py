@@ -12,7 +12,13 @@ import numbers
 import numpy as np
 import pytest
 
-from sklearn_gd import GDLinearRegression, GDLogisticRegression
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDPoissonRegression,
+    GDQuantileRegression,
+)
 
 # scikit-learn's tests compare solvers with each other: each becomes another of our methods, so that
 # these tests compare our methods. That of newton-cg has no memory: a warm start continues such a
@@ -192,3 +198,82 @@ class LogisticRegression(GDLogisticRegression):
         # Theirs has always been an array, from the days of one run per class.
         self.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
         return self
+
+
+class PoissonRegressor(GDPoissonRegression):
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        fit_intercept=True,
+        solver="lbfgs",
+        max_iter=100,
+        tol=1e-4,
+        warm_start=False,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def _get_loss(self, xp=None, device=None):
+        """Their tests know the optimum from their own loss."""
+        from sklearn._loss import HalfPoissonLoss
+
+        return HalfPoissonLoss(xp=xp, device=device)
+
+    def fit(self, X, y, sample_weight=None):
+        inner = GDPoissonRegression(
+            alpha=self.alpha,
+            fit_intercept=self.fit_intercept,
+            tol=1e-3 * self.tol,
+            max_iter=_iterations(self.max_iter, self.solver),
+            warm_start=self.warm_start,
+            **METHODS[self.solver],
+        )
+        return _delegate(self, inner, X, y, sample_weight)
+
+
+class HuberRegressor(GDHuberRegression):
+    def __init__(self, *, epsilon=1.35, max_iter=100, alpha=0.0001, warm_start=False, fit_intercept=True, tol=1e-05):
+        self.epsilon = epsilon
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.warm_start = warm_start
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+
+    def fit(self, X, y, sample_weight=None):
+        # Theirs is twice a sum over samples, with alpha rather than alpha/2 before the penalty; ours a weighted mean.
+        total = np.shape(X)[0] if sample_weight is None else np.sum(sample_weight)
+        inner = GDHuberRegression(
+            epsilon=self.epsilon,
+            alpha=self.alpha / total,
+            max_iter=UNTIL_DONE if self.max_iter >= 100 else self.max_iter,
+            warm_start=self.warm_start,
+            fit_intercept=self.fit_intercept,
+            tol=_tolerance(self.tol),
+        )
+        return _delegate(self, inner, X, y, sample_weight)
+
+
+class QuantileRegressor(GDQuantileRegression):
+    def __init__(self, *, quantile=0.5, alpha=1.0, fit_intercept=True, solver="highs", solver_options=None):
+        self.quantile = quantile
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.solver_options = solver_options
+
+    rearrange = False
+
+    def fit(self, X, y, sample_weight=None):
+        # A linear program ends at a vertex.
+        inner = GDQuantileRegression(
+            quantile=self.quantile, alpha=self.alpha, fit_intercept=self.fit_intercept, tol=1e-10
+        )
+        return _delegate(self, inner, X, y, sample_weight)

@@ -51,8 +51,8 @@ def _standing_in(classes):
         vars(place).update(theirs)
 
 
-def _copy_of(module, classes):
-    full_name = f"sklearn.linear_model.tests.{module}"
+def _copy_of(module, classes, package):
+    full_name = f"sklearn.linear_model.{package}.{module}"
     # First as it is: what it imports must not meet our classes while they stand in.
     importlib.import_module(full_name)
     spec = importlib.util.find_spec(full_name)
@@ -108,13 +108,13 @@ def _without_xfail(mark):
     return pytest.mark.parametrize(mark.args[0], values, **mark.kwargs).mark
 
 
-def load(module, *, classes, solver, elsewhere, not_offered, restated=None, marks=None, theirs=()):
+def load(module, *, classes, solver, elsewhere, not_offered, restated=None, marks=None, theirs=(), package="tests"):
     """The tests of scikit-learn's `module`, ready for pytest to collect.
 
     Parameters
     ----------
     module : str
-        A module of `sklearn.linear_model.tests`.
+        A module of the package's.
     classes : dict of str to class
         Who stands in for whom.
     solver : str
@@ -131,6 +131,8 @@ def load(module, *, classes, solver, elsewhere, not_offered, restated=None, mark
     theirs : sequence of str
         Warnings that only scikit-learn's own classes utter, as filters for pytest. All other
         warnings are errors, those of ours about convergence first of all.
+    package : str
+        Of `sklearn.linear_model`, where the module is.
     """
     reason = available()
     if reason is not None:
@@ -141,7 +143,7 @@ def load(module, *, classes, solver, elsewhere, not_offered, restated=None, mark
         return {"test_available": test_available}
 
     restated, marks = restated or {}, marks or {}
-    copy = _copy_of(module, classes)
+    copy = _copy_of(module, classes, package)
     tests = {name: test for name, test in vars(copy).items() if name.startswith("test_") and inspect.isfunction(test)}
     about_us = mentions(copy, set(classes))
     a_fixture = type(pytest.fixture(lambda: None))

@@ -3,30 +3,18 @@
 import sys
 from pathlib import Path
 
-import numpy as np
-import scipy.sparse
-
-# benchopt runs from anywhere, and loads the files of a benchmark alone; what both benchmarks share lies above them.
+# benchopt runs from anywhere, and loads the files of a benchmark alone; what the benchmarks share lies above them.
 sys.path[:0] = [root for root in [str(Path(__file__).parents[3])] if root not in sys.path]
 
-from benchmarks.curves import Contestant, Fit  # noqa: E402  from the path above
+from benchmarks.curves import Fit, Regression  # noqa: E402  from the path above
 
 __all__ = ["Fit", "LeastSquares"]
 
 
-class LeastSquares(Contestant):
+class LeastSquares(Regression):
     """A solver of min 1/n Σ ½ (y − X·w − b)² + alpha/2 ‖w‖²; has `X`, `y`, `alpha` and `fit_intercept`."""
 
-    def nothing(self):
-        return Fit(np.zeros(self.X.shape[1]), 0.0, 0.0)
-
     # -- what a solver may not be able to express ------------------------------------------------------------------
-
-    def penalised(self):
-        return "has no ridge penalty" if self.alpha else ""
-
-    def sparse(self):
-        return "takes no sparse matrix" if scipy.sparse.issparse(self.X) else ""
 
     def singular(self):
         n_samples, n_features = self.X.shape
@@ -44,7 +32,3 @@ class LeastSquares(Contestant):
             return Fit(coef, level - mean @ coef, passes)
 
         return self.X - mean, self.y - level, back
-
-    def estimated(self, model, passes=float("nan")):
-        """The fit of an estimator with scikit-learn's attributes."""
-        return Fit(np.ravel(model.coef_), float(np.ravel(model.intercept_)[0]), passes)

@@ -1,7 +1,11 @@
 """What comes with scikit-learn."""
 
+from functools import partial
+
 from benchopt import BaseDataset
 from sklearn.datasets import load_diabetes
+
+from benchmarks.curves import bundled
 
 
 class Dataset(BaseDataset):
@@ -11,5 +15,4 @@ class Dataset(BaseDataset):
     requirements = ["scikit-learn"]
 
     def get_data(self):
-        X, y = load_diabetes(return_X_y=True, scaled=False)
-        return {"X": X, "y": y, "missing": ""}
+        return bundled(partial(load_diabetes, scaled=False))

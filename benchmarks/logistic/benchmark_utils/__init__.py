@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
-# benchopt runs from anywhere, and loads the files of a benchmark alone; what both benchmarks share lies above them.
+# benchopt runs from anywhere, and loads the files of a benchmark alone; what the benchmarks share lies above them.
 sys.path[:0] = [root for root in [str(Path(__file__).parents[3])] if root not in sys.path]
 
 from benchmarks.curves import Contestant, Fit  # noqa: E402  from the path above
