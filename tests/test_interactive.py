@@ -1,6 +1,10 @@
 """Pictures with sliders: their iterates, their redraws, and what is said without ipywidgets."""
 
 import io
+import json
+import pathlib
+import shutil
+import subprocess
 import sys
 import time
 
@@ -119,3 +123,25 @@ def test_sliders(diabetes):
     before = picture.value
     iteration.value = 3
     assert picture.value != before
+
+
+PAGE = pathlib.Path(__file__).parents[1] / "docs" / "lessons" / "moving.html"
+
+
+@pytest.mark.skipif(
+    not PAGE.exists(), reason="docs/ is in the repository and the source distribution, not beside these tests"
+)
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node, which runs the page's script")
+@pytest.mark.parametrize(("rate", "momentum"), [(0.1, 0.0), (0.4, 0.0), (0.55, 0.0), (0.3, 0.6)])
+def test_the_script_of_the_page_has_the_numbers_of_the_estimator(rate, momentum):
+    script = PAGE.read_text().partition("<script>")[2].partition("</script>")[0]
+    script += f"\nconst path = descent({rate}, {momentum}, 20);"
+    script += f"console.log(JSON.stringify([path, path.map(loss), word({rate}, {momentum})]))"
+    done = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    path, losses, word = json.loads(done.stdout)
+    x, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([1.0, 3.0, 2.0, 5.0])
+    model = GDLinearRegression(learning_rate=rate, momentum=momentum or None, max_iter=20, tol=0)
+    run = trace(model, x, y)
+    np.testing.assert_allclose(path, run.kept.reshape(-1, 2), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(losses, run.estimator.loss_curve_, rtol=1e-10)
+    assert word.startswith("diverges") == (rate == 0.55)

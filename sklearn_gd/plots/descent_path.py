@@ -520,10 +520,6 @@ class DescentPathDisplay:
 
         return animated(self.ax_, show, iterations, interval)
 
-    @property
-    def _solid(self) -> bool:
-        return bool(self.ax_.name == "3d")
-
     def _points(self, name: str) -> Array:
         """What is drawn of a path: of one that leaves for good, the first iterate outside is the last."""
         at = np.asarray(self.paths[name], dtype=float)
