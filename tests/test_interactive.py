@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import scale
 
-from sklearn_gd import DescentPathDisplay, GDLinearRegression, GDLogisticRegression
+from sklearn_gd import DescentPathDisplay, GDLinearRegression, GDLogisticRegression, LearningRateDisplay
 from sklearn_gd.plots.descent_path import _descents
 from sklearn_gd.plots.interactive import Quadratic
 from sklearn_gd.trace import optimal, trace
@@ -110,6 +110,27 @@ def test_without_ipywidgets_the_picture_stays_and_a_word_says_why(diabetes, monk
         DescentPathDisplay(paths={}, axes=[], surface=np.empty(0), labels=[]).interactive()
 
 
+@pytest.mark.parametrize(
+    "model", [GDLinearRegression(), GDLogisticRegression(C=1.0), GDLinearRegression(preconditioner="diagonal")]
+)
+def test_learning_rates_with_sliders(diabetes, model):
+    X, y = diabetes
+    display = LearningRateDisplay.from_estimator(model.set_params(max_iter=30), X, y > 140)
+    draw = display._frames(60)
+    first, other, again = (
+        pixels(draw(rate=k / display.smoothness, momentum=0.0, iteration=60)) for k in (0.5, 1.9, 0.5)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert 0 < (first != other).any(axis=2).mean() < 0.1
+    run, word = display.run_of_(1.9 / display.smoothness, momentum=0.5, max_iter=9)
+    assert run.estimator.get_params()["momentum"] == 0.5
+    assert len(run.estimator.loss_curve_) <= 10
+    assert word in {"creeps", "converges", "oscillates", "diverges"}
+    assert pixels(draw(rate=100 / display.smoothness, momentum=0.9, iteration=60)).shape == first.shape
+    with pytest.raises(ValueError, match="from_estimator"):
+        LearningRateDisplay(**{key: value for key, value in vars(display).items() if key[-1] != "_"}).interactive()
+
+
 def test_sliders(diabetes):
     pytest.importorskip("ipywidgets", reason="ipywidgets is an extra, and not installed")
     display = DescentPathDisplay.from_estimator(GDLinearRegression(learning_rate=0.1, max_iter=5), *diabetes)
@@ -123,6 +144,11 @@ def test_sliders(diabetes):
     before = picture.value
     iteration.value = 3
     assert picture.value != before
+    rates = LearningRateDisplay.from_estimator(GDLinearRegression(max_iter=30), *diabetes).interactive()
+    assert [each.description for each in rates.children[:-1]] == ["rate", "momentum", "iteration"]
+    before = rates.children[-1].value
+    rates.children[1].value = 0.5
+    assert rates.children[-1].value != before
 
 
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "lessons" / "moving.html"

@@ -17,7 +17,7 @@ from ..minimize import gradient_descent
 from ..objectives import Direction
 from ..protocols import Array
 from ..trace import ARRIVED, DENSE, Trace, optimal, split, trace
-from .interactive import Frames, Quadratic, require_widgets, sliders
+from .interactive import Frames, Quadratic, has_widgets, sliders
 from .style import (
     COLOURS,
     Style,
@@ -689,10 +689,7 @@ class DescentPathDisplay:
         """
         if not hasattr(self, "descents_"):
             raise ValueError(messages.no_descent(type(self).__name__))
-        try:
-            require_widgets()
-        except ImportError as error:
-            warnings.warn(str(error), UserWarning, stacklevel=2)
+        if not has_widgets():
             return self
         descend, guess = self.descents_()
         start = next(iter(self.paths.values()))[0]

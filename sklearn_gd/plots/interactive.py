@@ -7,6 +7,7 @@ ipywidgets nor matplotlib is imported before it is used.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ..protocols import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Frames", "Quadratic", "require_widgets", "sliders"]
+__all__ = ["Frames", "Quadratic", "has_widgets", "sliders"]
 
 
 class Quadratic:
@@ -107,12 +108,14 @@ class Frames:
         return out.getvalue()
 
 
-def require_widgets() -> None:
-    """Raise an ImportError that says what to install."""
+def has_widgets() -> bool:
+    """Whether there is ipywidgets; a warning says what to install where not."""
     try:
         import ipywidgets  # noqa: F401 (whether it is there)
-    except ImportError as error:
-        raise ImportError(messages.no_widgets()) from error
+    except ImportError:
+        warnings.warn(messages.no_widgets(), UserWarning, stacklevel=3)
+        return False
+    return True
 
 
 def sliders(draw: Callable[..., bytes], ranges: Mapping[str, tuple[str, float, float, float]]) -> Any:
