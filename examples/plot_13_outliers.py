@@ -1,16 +1,16 @@
 """
-Outliers, and the loss that forgets them
-========================================
+The same line, three losses: outliers
+=====================================
 
 Squared error makes a sample that is ten times as far off count a hundred times as much, and a few of them turn the
 line. Huber's loss is squared error near the line and absolute error far from it: there a sample pulls with the same force,
-however far it is. Where "near" ends is found with the line.
+however far it is. Where "near" ends is found with the line. Absolute error alone, the loss of the median, pulls so everywhere.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sklearn_gd import GDHuberRegression, GDLinearRegression
+from sklearn_gd import GDHuberRegression, GDLinearRegression, GDQuantileRegression
 from sklearn_gd.plots.style import COLOURS, DASHES, name_curves, plain
 
 rng = np.random.default_rng(0)
@@ -21,6 +21,7 @@ y[(x > 5) & (rng.random(80) < 0.3)] -= 25  # a sensor that fails at times
 models = {
     "squared error": GDLinearRegression(),
     "Huber's loss": GDHuberRegression(),
+    "absolute error": GDQuantileRegression(),
 }
 for name, model in models.items():
     model.fit(x[:, None], y)
