@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +15,13 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import scale
 
-from sklearn_gd import DescentPathDisplay, GDLinearRegression, GDLogisticRegression, LearningRateDisplay
+from sklearn_gd import (
+    DescentPathDisplay,
+    GDLinearRegression,
+    GDLogisticRegression,
+    GDQuantileRegression,
+    LearningRateDisplay,
+)
 from sklearn_gd.plots.descent_path import _descents
 from sklearn_gd.plots.interactive import Quadratic
 from sklearn_gd.trace import optimal, trace
@@ -101,6 +108,13 @@ def test_a_function_and_a_curve_have_sliders(recwarn):
     assert display._frames(descend)(rate=0.25, momentum=0.0, iteration=3, start=1.0).startswith(b"\x89PNG")
 
 
+def test_a_loss_with_kinks_is_refused(diabetes, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)  # it is the loss that is told of
+    kinks = DescentPathDisplay.from_estimator(GDQuantileRegression(), *diabetes, grid_resolution=5)
+    with pytest.raises(ValueError, match="kinks"):
+        kinks.interactive()
+
+
 def test_without_ipywidgets_the_picture_stays_and_a_word_says_why(diabetes, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     display = DescentPathDisplay.from_estimator(GDLinearRegression(learning_rate=0.1, max_iter=5), *diabetes)
@@ -171,3 +185,36 @@ def test_the_script_of_the_page_has_the_numbers_of_the_estimator(rate, momentum)
     np.testing.assert_allclose(path, run.kept.reshape(-1, 2), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(losses, run.estimator.loss_curve_, rtol=1e-10)
     assert word.startswith("diverges") == (rate == 0.55)
+
+
+@pytest.mark.skipif(
+    not PAGE.exists(), reason="docs/ is in the repository and the source distribution, not beside these tests"
+)
+@pytest.mark.skipif(
+    "SKLEARN_GD_BROWSER" not in os.environ, reason="SKLEARN_GD_BROWSER names no Chromium that could open the page"
+)
+def test_the_page_in_a_browser(tmp_path):
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright, which moves the sliders, is not installed"
+    )
+    page_file = tmp_path / "page.html"
+    page_file.write_text(
+        f"<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>{PAGE.read_text()}"
+    )
+    options = ["--no-sandbox", "--headless=shell", "--single-process", "--no-zygote", "--disable-gpu"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=os.environ["SKLEARN_GD_BROWSER"], args=options)
+        page = browser.new_page(viewport={"width": 360, "height": 640})
+        failures, requests = [], []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(page_file.as_uri())
+        assert page.text_content("#moving-word").startswith("converges")
+        first = page.inner_html(".moving svg")
+        page.locator("input[name=rate]").fill("0.55")
+        assert page.text_content("#moving-word").startswith("diverges")
+        assert page.inner_html(".moving svg") != first
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360  # nothing is cut off on a phone
+        browser.close()
+    assert not failures
+    assert requests == [page_file.as_uri()]  # no network

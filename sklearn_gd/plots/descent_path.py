@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .. import messages
 from ..minimize import gradient_descent
 from ..objectives import Direction
+from ..plan import SmoothingRounds
 from ..protocols import Array
 from ..trace import ARRIVED, DENSE, Trace, optimal, split, trace
 from .interactive import Frames, Quadratic, has_widgets, sliders
@@ -685,7 +686,8 @@ class DescentPathDisplay:
         Raises
         ------
         ValueError
-            If the display was not made by `from_estimator` or `from_result`, and knows no descent that it could run again.
+            If the display was not made by `from_estimator` or `from_result`, and knows no descent that it could run again; or if the loss is
+            that of a quantile, which has no curvature that a constant rate could go by.
         """
         if not hasattr(self, "descents_"):
             raise ValueError(messages.no_descent(type(self).__name__))
@@ -839,6 +841,8 @@ def _heights_map() -> Any:
 
 def _descents(run: Trace, lowest: Array) -> tuple[Descend, float]:
     """What runs the descent of an estimator's objective from any start, in raveled coefficients; and 1/L, nearly."""
+    if isinstance(run.problem.rounds, SmoothingRounds):
+        raise ValueError(messages.no_curvature("DescentPathDisplay.interactive"))
     model, shape = run.problem.model, lowest.shape
     here = model.at(lowest)
     steep, size = np.random.default_rng(0).standard_normal(shape), 1.0
