@@ -689,6 +689,19 @@ def no_such_coefficient(coef: object, features: list[str], shape: tuple[int, ...
     )
 
 
+def no_widgets() -> str:
+    """The text where sliders cannot be shown."""
+    return "Sliders need ipywidgets, which is not installed: pip install 'sklearn-gd[interactive]' or pip install ipywidgets."
+
+
+def no_descent(display: str) -> str:
+    """The text for a picture that was made from numbers."""
+    return (
+        f"{display}.interactive() runs the descent again, and this display was made from numbers alone: make it by from_estimator or "
+        "from_result."
+    )
+
+
 def unknown_projection(projection: object) -> str:
     """The text for a projection that no picture has."""
     return f'projection must be "3d" or None, got {projection!r}.'

@@ -737,7 +737,7 @@ def test_breast_cancer_as_in_the_example():
     [
         f"{display.__name__}.{method}"
         for display in (DescentPathDisplay, FitDisplay, LearningRateDisplay, LossCurveDisplay)
-        for method in ("from_estimator", "from_history", "from_result", "plot", "animate")
+        for method in ("from_estimator", "from_history", "from_result", "plot", "animate", "interactive")
         if hasattr(display, method)
     ],
 )

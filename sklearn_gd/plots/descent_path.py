@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
 
 from .. import messages
+from ..minimize import gradient_descent
 from ..objectives import Direction
+from ..plan import SmoothingRounds
 from ..protocols import Array
-from ..trace import ARRIVED, Trace, optimal, split, trace
+from ..trace import ARRIVED, DENSE, Trace, optimal, split, trace
+from .interactive import Frames, Quadratic, has_widgets, sliders
 from .style import (
     COLOURS,
     Style,
@@ -35,6 +41,9 @@ __all__ = ["DescentPathDisplay"]
 
 # What gives the loss over a plane, or along a line: of its origin and directions a function of points of shape (n, 1 or 2).
 Losses: TypeAlias = Callable[[Array, Array], Callable[[Array], Array]]
+
+# What runs a descent: of a start, a rate, a momentum and a number of iterations the iterates and their losses.
+Descend: TypeAlias = Callable[[Array, float, float, int], tuple[Array, Array]]
 
 # Iterates up to so many times the first gap belong to the view; a run that diverges leaves it.
 IN_VIEW = 10.0
@@ -165,6 +174,9 @@ class DescentPathDisplay:
     basins: Array | None = None
     minima: Array | None = None
     minimum_heights: Array | None = None
+    # For `interactive`, where `from_estimator` or `from_result` knows it: what makes the descents, and the plane's origin and directions.
+    descents_: Callable[[], tuple[Descend, float]] = field(init=False)
+    plane_: tuple[Array, Array] = field(init=False)
 
     @classmethod
     def from_estimator(
@@ -242,6 +254,7 @@ class DescentPathDisplay:
             grid_resolution,
             known=best.estimator.stop_reason_ in ARRIVED,
         )
+        display.descents_ = partial(_descents, first, lowest)
         return display.plot(ax=ax, projection=projection, arrows=arrows, line_kw=line_kw, contour_kw=contour_kw)
 
     @classmethod
@@ -335,6 +348,14 @@ class DescentPathDisplay:
             descend=basins,
             n_starts=basin_resolution,
         )
+
+        def again(start: Array, rate: float, momentum: float, n_iter: int) -> tuple[Array, Array]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # how it ended is seen
+                run = gradient_descent(value, start, learning_rate=rate, momentum=momentum or None, max_iter=n_iter)
+            return run.path, np.asarray(run.history["loss"])
+
+        display.descents_ = lambda: (again, 0.01)
         return display.plot(ax=ax, projection=projection, arrows=arrows, line_kw=line_kw, contour_kw=contour_kw)
 
     @classmethod
@@ -386,7 +407,7 @@ class DescentPathDisplay:
             found, ends = _basins([descend(start) for start in starts], same)
             labelled, minima = found.reshape((n_starts,) * len(axes)), (ends - origin) @ directions.T
             depths = along((ends - lowest) @ directions.T)
-        return cls(
+        display = cls(
             paths={name: (path - origin) @ directions.T for name, path in paths.items()},
             axes=[axis + shift for axis, shift in zip(axes, zero, strict=True)],
             surface=along(points).reshape((resolution,) * len(axes)),
@@ -397,6 +418,8 @@ class DescentPathDisplay:
             minima=minima,
             minimum_heights=depths,
         )
+        display.plane_ = origin, directions
+        return display
 
     def plot(
         self,
@@ -527,7 +550,7 @@ class DescentPathDisplay:
         """Where points are in the picture, in the coordinates of its axes; of three dimensions, as they are projected."""
         if not self.solid_:
             return at
-        from mpl_toolkits.mplot3d.proj3d import proj_transform  # type: ignore[import-untyped]  # it has no types
+        from mpl_toolkits.mplot3d.proj3d import proj_transform
 
         ax: Any = self.ax_
         return np.column_stack(proj_transform(*at.T, ax.get_proj())[:2])
@@ -644,6 +667,69 @@ class DescentPathDisplay:
         tints = [0.62 + 0.38 * np.array(to_rgb(COLOURS[k % len(COLOURS)])) for k in range(n)]
         return np.array([*tints, np.ones(3)])[basins]  # −1 is the last one, white
 
+    def interactive(self, *, max_iter: int = 100) -> Any:
+        """The picture with sliders, in a notebook: for rate, momentum, iteration and start.
+
+        Each move runs plain gradient descent, whatever rule the runs of the picture had, and redraws its path alone: some milliseconds for squared error, every iterate of which is known
+        in closed form. It needs ipywidgets (``pip install 'sklearn-gd[interactive]'``); without it a warning says so, and the picture stays.
+
+        Parameters
+        ----------
+        max_iter : int, default=100
+            Where the slider of the iteration ends.
+
+        Returns
+        -------
+        widget : ipywidgets.VBox or DescentPathDisplay
+            The sliders and the picture; itself, where there is no ipywidgets.
+
+        Raises
+        ------
+        ValueError
+            If the display was not made by `from_estimator` or `from_result`, and knows no descent that it could run again; or if the loss is
+            that of a quantile, which has no curvature that a constant rate could go by.
+        """
+        if not hasattr(self, "descents_"):
+            raise ValueError(messages.no_descent(type(self).__name__))
+        if not has_widgets():
+            return self
+        descend, guess = self.descents_()
+        start = next(iter(self.paths.values()))[0]
+        names = ["start", "start_2"][: len(self.axes)]
+        ranges: dict[str, tuple[str, float, float, float]] = {
+            "rate": ("log", 0.5 * guess, float(np.log10(guess)) - 2, float(np.log10(guess)) + 0.5),
+            "momentum": ("float", 0.0, 0.0, 0.99),
+            "iteration": ("int", max_iter, 0, max_iter),
+            **{
+                name: ("float", float(np.clip(at, axis[0], axis[-1])), float(axis[0]), float(axis[-1]))
+                for name, at, axis in zip(names, start, self.axes, strict=True)
+            },
+        }
+        return sliders(self._frames(descend), ranges)
+
+    def _frames(self, descend: Descend) -> Callable[..., bytes]:
+        """What draws the picture for the sliders' values; the runs of the display itself are left out."""
+        ground = replace(self, paths={}, heights={})
+        frames = Frames(ground.plot().ax_)
+        origin, directions = self.plane_
+        low, high = np.transpose([ground.ax_.get_xlim(), ground.ax_.get_ylim()])
+
+        def draw(rate: float, momentum: float, iteration: int, start: float, start_2: float = 0.0) -> bytes:
+            first = np.array([start, start_2][: len(self.axes)])
+            path, losses = descend(origin + first @ directions, rate, momentum, iteration)
+            last = len(path) - 1
+            with np.errstate(over="ignore", invalid="ignore"):
+                at = (path - origin) @ directions.T
+                if len(self.axes) == 1:
+                    at = np.column_stack([at, losses])
+                outside = not np.all((at[-1] >= low) & (at[-1] <= high))
+            # what is far outside cannot be drawn, and need not: the path goes on to its border there
+            shown = np.clip(at[np.isfinite(at).all(axis=1)], low - 9 * (high - low), high + 9 * (high - low))
+            told = f"η = {rate:.3g}   β = {momentum:.2g}   iteration {last}   loss {losses[-1]:.4g}"
+            return frames.png(shown, told + ("   (outside)" if outside else ""))
+
+        return draw
+
     def _levels(self) -> Array:
         finite = self.surface[np.isfinite(self.surface)]
         levels = np.unique(np.quantile(finite, LEVELS))
@@ -751,6 +837,44 @@ def _heights_map() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("height", ["#ffffff", "#b9c3cc"])
+
+
+def _descents(run: Trace, lowest: Array) -> tuple[Descend, float]:
+    """What runs the descent of an estimator's objective from any start, in raveled coefficients; and 1/L, nearly."""
+    if isinstance(run.problem.rounds, SmoothingRounds):
+        raise ValueError(messages.no_curvature("DescentPathDisplay.interactive"))
+    model, shape = run.problem.model, lowest.shape
+    here = model.at(lowest)
+    steep, size = np.random.default_rng(0).standard_normal(shape), 1.0
+    for _ in range(
+        30
+    ):  # powers of the Hessian: some per cent of its largest eigenvalue are enough for where a slider begins
+        steep = model.curvature_product(steep / size, here)
+        size = float(np.linalg.norm(steep)) or 1.0
+    if run.quadratic and lowest.size <= DENSE:
+        hessian = np.stack([model.curvature_product(e.reshape(shape), here).ravel() for e in np.eye(lowest.size)])
+        quadratic = Quadratic(hessian, lowest.ravel(), here.gradient.ravel())
+
+        def closed(start: Array, rate: float, momentum: float, n_iter: int) -> tuple[Array, Array]:
+            path = quadratic.path(start, rate, momentum, n_iter)
+            away = path - lowest.ravel()
+            with np.errstate(over="ignore", invalid="ignore"):
+                losses = here.value + away @ here.gradient.ravel() + 0.5 * np.einsum("ni,ni->n", away @ hessian, away)
+            return path, losses
+
+        return closed, 1 / size
+
+    def again(start: Array, rate: float, momentum: float, n_iter: int) -> tuple[Array, Array]:
+        beta, before = start.reshape(shape), start.reshape(shape)
+        path, losses = [], []
+        for _ in range(n_iter + 1):
+            point = model.at(beta)
+            path.append(beta.ravel())
+            losses.append(point.value)
+            beta, before = beta - rate * point.gradient + momentum * (beta - before), beta
+        return np.array(path), np.array(losses)
+
+    return again, 1 / size
 
 
 def _principal(offsets: Array) -> tuple[Array, Array]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,9 +14,10 @@ from .. import messages
 from .._checks import check_number
 from ..plan import SmoothingRounds
 from ..protocols import Array
-from ..trace import ARRIVED, optimal, split, steepest, trace
+from ..trace import ARRIVED, Trace, optimal, split, steepest, trace
+from .interactive import Frames, has_widgets, sliders
 from .loss_curve import gap_to, shown_range
-from .style import GREEN, ORANGE, PURPLE, RED, Style, ink, name_lines, plain, require_matplotlib
+from .style import GREEN, ORANGE, PURPLE, RED, Style, axes_for, ink, name_lines, plain, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -164,6 +165,8 @@ class LearningRateDisplay:
     optimum: float
     smoothness: float
     exact: bool
+    # For `interactive`, where `from_estimator` knows it: the run of a rate and other parameters, and the word for it.
+    run_of_: Callable[..., tuple[Trace, str]] = field(init=False)
 
     @classmethod
     def from_estimator(
@@ -227,24 +230,27 @@ class LearningRateDisplay:
         def slope(run: Run) -> Array:
             return np.asarray(np.vdot(direction, run.metric.half_transposed(run.base.gradient).ravel()))
 
-        runs = [trace(clone(last).set_params(learning_rate=float(rate)), X, y, sample_weight, slope) for rate in rates]
+        def run_of(rate: float, **params: Any) -> tuple[Trace, str]:
+            model = clone(last).set_params(learning_rate=float(rate), **params)
+            run = trace(model, X, y, sample_weight, slope)
+            textbook = run.quadratic and model.momentum in ("auto", None)
+            multiple = float(rate) * smoothness if textbook else None
+            return run, behaviour(run.estimator.loss_curve_, run.estimator.stop_reason_, multiple=multiple)
+
+        runs, words = zip(*(run_of(rate) for rate in rates), strict=True)
         losses = [np.array(run.estimator.loss_curve_) for run in runs]
         reasons = [run.estimator.stop_reason_ for run in runs]
-        textbook = first.quadratic and last.momentum in ("auto", None)
-        words = [
-            behaviour(loss, reason, multiple=rate * smoothness if textbook else None)
-            for rate, loss, reason in zip(rates, losses, reasons, strict=True)
-        ]
         display = cls(
             learning_rates=rates,
             losses=losses,
             swings=[run.kept[: SWINGS + 1] / (abs(run.kept[0]) or 1.0) for run in runs],
-            words=words,
+            words=list(words),
             reasons=reasons,
             optimum=min(float(np.min(loss)) for loss in (best.estimator.loss_curve_, *losses)),
             smoothness=smoothness,
             exact=first.quadratic or first.problem.model.reference,
         )
+        display.run_of_ = run_of
         return display.plot(ax=ax, line_kw=line_kw)
 
     def plot(self, ax: Axes | None = None, *, line_kw: Style = None) -> Self:
@@ -275,6 +281,64 @@ class LearningRateDisplay:
         else:
             self._side_by_side(gaps, shown, looks)
         return self
+
+    def interactive(self, *, max_iter: int = 100) -> Any:
+        """The loss curve with sliders, in a notebook: for rate, momentum and iteration, before the curves of the display.
+
+        Each move fits a clone, and redraws its curve alone. It needs ipywidgets (``pip install 'sklearn-gd[interactive]'``); without it a
+        warning says so, and the picture stays.
+
+        Parameters
+        ----------
+        max_iter : int, default=100
+            Where the slider of the iteration ends.
+
+        Returns
+        -------
+        widget : ipywidgets.VBox or LearningRateDisplay
+            The sliders and the picture; itself, where there is no ipywidgets.
+
+        Raises
+        ------
+        ValueError
+            If the display was not made by `from_estimator`, and knows no descent that it could run again.
+        """
+        if not hasattr(self, "run_of_"):
+            raise ValueError(messages.no_descent(type(self).__name__))
+        if not has_widgets():
+            return self
+        middle = float(np.log10(1 / self.smoothness))
+        ranges = {
+            "rate": ("log", 0.5 / self.smoothness, middle - 2, middle + 0.5),
+            "momentum": ("float", 0.0, 0.0, 0.99),
+            "iteration": ("int", max_iter, 1, max_iter),
+        }
+        return sliders(self._frames(max_iter), ranges)
+
+    def _frames(self, max_iter: int) -> Callable[..., bytes]:
+        """What draws the picture for the sliders' values."""
+        ground = replace(self)
+        ax = axes_for(type(self).__name__, None, (6.0, 4.0))
+        ground.plot(ax, line_kw={"color": "#bbbbbb", "linewidth": 1.2})
+        for text in ax.texts:
+            text.set_color("#777777")
+        ax.set_title("")
+        ax.set_ylabel("loss − optimum")
+        ax.set_xlim(right=max(max_iter, ax.get_xlim()[1]))
+        frames = Frames(ax)
+
+        def draw(rate: float, momentum: float, iteration: int) -> bytes:
+            run, word = self.run_of_(rate, momentum=momentum or None, max_iter=iteration)
+            gap = np.asarray(gap_to(run.estimator.loss_curve_, self.optimum))
+            multiple = f"{rate * self.smoothness:.3g}/L"
+            told = f"η = {rate:.3g} = {multiple}   β = {momentum:.2g}   iteration {len(gap) - 1}:  {word}"
+            low, high = ax.get_ylim()
+            at = np.column_stack(
+                [np.arange(len(gap)), np.clip(np.nan_to_num(gap, nan=low, posinf=high), low / 2, 1e3 * high)]
+            )
+            return frames.png(at, told)
+
+        return draw
 
     def _loss_axes(self, ax: Any, gaps: Sequence[Any], shown: int) -> None:
         ax.set_yscale("log")
