@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,15 @@ def test_a_function_and_a_curve_have_sliders(recwarn):
     np.testing.assert_allclose(path[:, 0], [1, 0.5, 0.25, 0.125], atol=1e-6)
     np.testing.assert_allclose(losses, path[:, 0] ** 2, atol=1e-9)
     assert display._frames(descend)(rate=0.25, momentum=0.0, iteration=3, start=1.0).startswith(b"\x89PNG")
+
+
+def test_displays_can_be_pickled(diabetes):
+    for display in (DescentPathDisplay, LearningRateDisplay):
+        made = display.from_estimator(GDLinearRegression(learning_rate=0.1, max_iter=5), *diabetes)
+        again = pickle.loads(pickle.dumps(made))
+        assert again.plot(plt.subplots()[1]) is again
+        with pytest.raises(ValueError, match="from_estimator"):
+            again.interactive()
 
 
 def test_a_loss_with_kinks_is_refused(diabetes, monkeypatch):

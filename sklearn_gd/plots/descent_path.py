@@ -178,6 +178,10 @@ class DescentPathDisplay:
     descents_: Callable[[], tuple[Descend, float]] = field(init=False)
     plane_: tuple[Array, Array] = field(init=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # a picture is kept without the run that it could repeat, which has the data and does not pickle
+        return {name: value for name, value in vars(self).items() if name != "descents_"}
+
     @classmethod
     def from_estimator(
         cls,
@@ -691,9 +695,9 @@ class DescentPathDisplay:
         """
         if not hasattr(self, "descents_"):
             raise ValueError(messages.no_descent(type(self).__name__))
+        descend, guess = self.descents_()
         if not has_widgets():
             return self
-        descend, guess = self.descents_()
         start = next(iter(self.paths.values()))[0]
         names = ["start", "start_2"][: len(self.axes)]
         ranges: dict[str, tuple[str, float, float, float]] = {
@@ -723,8 +727,8 @@ class DescentPathDisplay:
                 if len(self.axes) == 1:
                     at = np.column_stack([at, losses])
                 outside = not np.all((at[-1] >= low) & (at[-1] <= high))
-            # what is far outside cannot be drawn, and need not: the path goes on to its border there
-            shown = np.clip(at[np.isfinite(at).all(axis=1)], low - 9 * (high - low), high + 9 * (high - low))
+            # a thousand views away is as far as any number beyond that, which could not be drawn
+            shown = np.clip(at[np.isfinite(at).all(axis=1)], low - 1e3 * (high - low), high + 1e3 * (high - low))
             told = f"η = {rate:.3g}   β = {momentum:.2g}   iteration {last}   loss {losses[-1]:.4g}"
             return frames.png(shown, told + ("   (outside)" if outside else ""))
 
@@ -846,9 +850,8 @@ def _descents(run: Trace, lowest: Array) -> tuple[Descend, float]:
     model, shape = run.problem.model, lowest.shape
     here = model.at(lowest)
     steep, size = np.random.default_rng(0).standard_normal(shape), 1.0
-    for _ in range(
-        30
-    ):  # powers of the Hessian: some per cent of its largest eigenvalue are enough for where a slider begins
+    # powers of the Hessian: its largest eigenvalue to some per cent is enough for where a slider begins
+    for _ in range(30):
         steep = model.curvature_product(steep / size, here)
         size = float(np.linalg.norm(steep)) or 1.0
     if run.quadratic and lowest.size <= DENSE:

@@ -168,6 +168,10 @@ class LearningRateDisplay:
     # For `interactive`, where `from_estimator` knows it: the run of a rate and other parameters, and the word for it.
     run_of_: Callable[..., tuple[Trace, str]] = field(init=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # a picture is kept without the run that it could repeat, which has the data and does not pickle
+        return {name: value for name, value in vars(self).items() if name != "run_of_"}
+
     @classmethod
     def from_estimator(
         cls,
