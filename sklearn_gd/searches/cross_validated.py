@@ -23,6 +23,7 @@ from ..designs.threads import quiet
 from ..linear_model import GDLinearRegression, GDLogisticRegression, encode
 from ..plan import Problem, as_stored
 from ..protocols import Array
+from .fold_paths import fold_paths
 from .folds import (
     RAW_SCORES,
     checked_cv,
@@ -42,7 +43,6 @@ from .folds import (
 )
 from .leave_one_out import left_out, residuals_left_out
 from .paths import descents
-from .side_by_side import fold_paths
 
 __all__ = ["GDLinearRegressionCV", "GDLogisticRegressionCV"]
 

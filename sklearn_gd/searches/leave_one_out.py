@@ -279,7 +279,7 @@ class Binary:
         inverse = self.inverse[which] + towards[:, :, None] * without[:, None]
         out = np.empty(len(rows))
 
-        def excess(fits: Array, coef: Array, gradient: Array, direction: Array, left: Array) -> Array:
+        def excess(fits: Array, coef: Array, _: Array, gradient: Array, direction: Array, left: Array) -> Array:
             at = points[fits]
             step = along(at, direction)
             out[fits] = along(at, coef) + step
