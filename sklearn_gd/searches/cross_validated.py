@@ -19,7 +19,7 @@ from ..base import Ingested, check_coefficients
 from ..descent import Run
 from ..designs import design_for
 from ..designs.rows import NotFiniteError
-from ..designs.threads import quiet
+from ..designs.threads import cut, quiet
 from ..linear_model import GDLinearRegression, GDLogisticRegression, encode
 from ..plan import Problem, as_stored
 from ..protocols import Array
@@ -43,6 +43,7 @@ from .folds import (
 )
 from .leave_one_out import left_out, residuals_left_out
 from .paths import descents
+from .side_by_side import BLOCK
 
 __all__ = ["GDLinearRegressionCV", "GDLogisticRegressionCV"]
 
@@ -262,14 +263,21 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         each = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=counts)[index]
         return each if weight is None else weight * each
 
-    def _score(self, scorer: Any, X: Any, coef: Array, y: Array, index: Array, weight: Array | None) -> float:
-        """The score of some coefficients on some rows."""
-        p = X.shape[1]
-        features, intercept = coef[:, :p], coef[:, p] if coef.shape[1] > p else np.zeros(len(coef), dtype=coef.dtype)
-        if scorer in RAW_SCORES.values():
-            return float(scorer(raw_predictions(X, features, intercept), index, weight))
-        model = fitted(GDLogisticRegression(), features, intercept, classes_=self.classes_)
-        return scored(scorer, model, X, y, weight)
+    def _scores(self, scorer: Any, data: Ingested, index: Array, path: Array) -> list[float]:
+        """The scores on some rows of the coefficients along a path, of shape (n_cs, n_classes or 1, size)."""
+        (count, k, size), (n, p) = path.shape, data.X.shape
+        features, intercepts = path[..., :p], path[..., p] if size > p else np.zeros((count, k), dtype=path.dtype)
+        if scorer not in RAW_SCORES.values():
+            models = [
+                fitted(GDLogisticRegression(), *pair, classes_=self.classes_)
+                for pair in zip(features, intercepts, strict=True)
+            ]
+            return [scored(scorer, model, data.X, data.y, data.weight) for model in models]
+        scores: list[float] = []
+        for s in cut(count, max(1, BLOCK // (n * k))):
+            raws = raw_predictions(data.X, features[s].reshape(-1, p), intercepts[s].reshape(-1))
+            scores += [scorer(raw, index, data.weight) for raw in np.split(raws, raws.shape[1] // k, axis=1)]
+        return scores
 
     def _folds(self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any) -> None:
         """A path on each fold's training rows, and the scores of its test rows."""
@@ -283,7 +291,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
                 path, taken_steps = small.coefs[k], small.steps[k]
             left, index = rows_of(data, test), labelled.y[test]
             coefs.append(path)
-            scores.append([self._score(scorer, left.X, coef, left.y, index, left.weight) for coef in path])
+            scores.append(self._scores(scorer, left, index, path))
             steps.append(taken_steps)
         self.coefs_paths_, self.scores_, self.n_iter_ = np.stack(coefs), np.array(scores), np.stack(steps)
 
@@ -314,8 +322,13 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         scores = []
         for raw in raws:
             raw = raw.reshape(len(raw), -1)
-            identity = np.hstack([np.eye(raw.shape[1]), np.zeros((raw.shape[1], 1))])
-            scores.append(self._score(scorer, raw, identity, y, labelled.y, weight))
+            if scorer in RAW_SCORES.values():
+                scores.append(scorer(raw, labelled.y, weight))
+                continue
+            model = fitted(
+                GDLogisticRegression(), np.eye(raw.shape[1]), np.zeros(raw.shape[1]), classes_=self.classes_
+            )
+            scores.append(scored(scorer, model, raw, y, weight))
         self.coefs_paths_, self.scores_, self.n_iter_ = path[None], np.array([scores]), steps[None]
 
 

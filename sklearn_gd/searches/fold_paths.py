@@ -28,6 +28,8 @@ __all__ = ["Paths", "fold_paths"]
 
 # Numbers of the products of columns up to which folds are no slower side by side than one by one.
 SMALL = 1 << 20
+# What the step behind the end of a fit may leave, in tolerances: of 1e-6, scores to 1e-8.
+BEHIND = 0.05
 # What folds that share their reads and Hessians know of each row and fold, in numbers: no more than X has, or the largest block.
 ARRAYS = 8
 # Folds and groups of rows at the most, to which reads and Hessians are shared.
@@ -75,8 +77,7 @@ class Groups:
         for s, design, share in zip(self.slices, self.designs, shares.T, strict=True):
             if share.any():
                 mean[s] /= share.sum()
-                with quiet(design):
-                    out += share[:, None, None] * self.rows.products_of(design, mean[s])
+                out += share[:, None, None] * self.rows.products_of(design, mean[s])
         if len(folds) > 1:
             for matrix, own, share in zip(out, second, shares, strict=True):
                 apart = own - np.repeat(share, self.sizes) * mean
@@ -135,6 +136,8 @@ class Folds:
                 squares += (gradient[:, p] / root[fits]) ** 2
             # of a loss that is not below that of the best constant
             ratio: Array = np.sqrt(squares / (2 * null_loss[fits])) / tol
+            # the step behind the end, which leaves as much as the last one, leaves what scores do not tell
+            ratio *= np.maximum(1.0, left / BEHIND)
             near = np.flatnonzero(ratio <= 1)
             if len(near):
                 which = fits[near]

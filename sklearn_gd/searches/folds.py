@@ -15,10 +15,10 @@ from .._checks import check_choice, check_number
 from ..arrays import is_elsewhere, settled, taken
 from ..base import BaseGD, Ingested
 from ..descent import Run
-from ..designs.threads import quiet
+from ..designs.threads import one_blas_thread, quiet
 from ..files import PickedRows, StoredRows, loaded, predictions
 from ..linear_model import GDLogisticRegression
-from ..losses import Multinomial
+from ..losses import Binomial, Multinomial
 from ..plan import Problem, as_stored
 from ..protocols import Array
 from ..steps import PlaneSearch
@@ -88,7 +88,10 @@ def splits_of(cv: Any, data: Ingested, classifier: bool) -> list[tuple[Array, Ar
 
 def raw_predictions(X: Any, coef: Array, intercept: Any) -> Array:
     """X @ coef.T + intercept."""
-    return predictions(X, coef, intercept) if isinstance(X, StoredRows) else X @ coef.T + intercept
+    if isinstance(X, StoredRows):
+        return predictions(X, coef, intercept)
+    with one_blas_thread():
+        return X @ coef.T + intercept
 
 
 def checked_values(name: str, given: Any, zero: bool) -> Array:
@@ -162,8 +165,10 @@ def accuracy(raw: Array, index: Array, weight: Array | None) -> float:
 
 def neg_log_loss(raw: Array, index: Array, weight: Array | None) -> float:
     """The mean log-likelihood, with probabilities as `sklearn.metrics.log_loss` bounds them."""
-    both = np.hstack([np.zeros_like(raw), raw]) if raw.shape[1] == 1 else raw
-    losses = Multinomial().derivatives(index, both, 0)[0]
+    if raw.shape[1] == 1:
+        losses = Binomial().derivatives((2 * index - 1).astype(raw.dtype), raw[:, 0], 0)[0]
+    else:
+        losses = Multinomial().derivatives(index, raw, 0)[0]
     return -float(np.average(np.minimum(losses, -np.log(LEAST_PROBABILITY)), weights=weight))
 
 
