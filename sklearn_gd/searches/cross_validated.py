@@ -263,7 +263,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         each = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=counts)[index]
         return each if weight is None else weight * each
 
-    def _scores(self, scorer: Any, data: Ingested, index: Array, path: Array) -> list[float]:
+    def _path_scores(self, scorer: Any, data: Ingested, index: Array, path: Array) -> list[float]:
         """The scores on some rows of the coefficients along a path, of shape (n_cs, n_classes or 1, size)."""
         (count, k, size), (n, p) = path.shape, data.X.shape
         features, intercepts = path[..., :p], path[..., p] if size > p else np.zeros((count, k), dtype=path.dtype)
@@ -291,7 +291,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
                 path, taken_steps = small.coefs[k], small.steps[k]
             left, index = rows_of(data, test), labelled.y[test]
             coefs.append(path)
-            scores.append(self._scores(scorer, left, index, path))
+            scores.append(self._path_scores(scorer, left, index, path))
             steps.append(taken_steps)
         self.coefs_paths_, self.scores_, self.n_iter_ = np.stack(coefs), np.array(scores), np.stack(steps)
 

@@ -29,7 +29,7 @@ __all__ = ["Paths", "fold_paths"]
 # Numbers of the products of columns up to which folds are no slower side by side than one by one.
 SMALL = 1 << 20
 # What the step behind the end of a fit may leave, in tolerances: of 1e-6, scores to 1e-8.
-BEHIND = 0.05
+BEHIND = 0.01
 # What folds that share their reads and Hessians know of each row and fold, in numbers: no more than X has, or the largest block.
 ARRAYS = 8
 # Folds and groups of rows at the most, to which reads and Hessians are shared.
@@ -291,8 +291,8 @@ def folds_of(model: GDLogisticRegression, data: Ingested, times: Array, ends: Ar
     given = times.astype(np.float64) if data.weight is None else times * data.weight
     weight, problems = np.empty_like(given), []
     for some, out in zip(given, weight, strict=True):
-        seen = some > 0
-        if np.count_nonzero(seen) <= data.X.shape[1] or len(np.unique(data.y[seen])) < 2:
+        rows_of_class = np.bincount(data.y[some > 0], minlength=2)
+        if rows_of_class.sum() <= data.X.shape[1] or not rows_of_class.all():
             return None
         problem, _ = model._problem(data._replace(weight=some))
         problems.append(problem)
