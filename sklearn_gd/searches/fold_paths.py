@@ -22,7 +22,7 @@ from ..plan import Problem
 from ..plan.ending import AIM
 from ..preconditioners import EPS
 from ..protocols import Array
-from .side_by_side import BLOCK, MOST, Rows, along, minimised
+from .side_by_side import BLOCK, MOST, Rows, along, inverted, minimised, shifted
 
 __all__ = ["Paths", "fold_paths"]
 
@@ -32,12 +32,16 @@ SMALL = 1 << 20
 BEHIND = 0.01
 # What folds that share their reads and Hessians know of each row and fold, in numbers: no more than X has, or the largest block.
 ARRAYS = 8
+# Columns up to which sharing pays: of 8,000 x 250 three folds took longer than one by one, whose Hessians serve for more steps.
+WIDEST = 128
 # Folds and groups of rows at the most, to which reads and Hessians are shared.
 FOLDS, GROUPS = 30, 64
 # Rows for a coefficient of a fold that have their own part in its Hessian.
 OWN = 8
-# Columns of which a Hessian of all groups costs a step of all folds: of 50 to 108 it took 4 to 7 ms, a step 5 to 6.
-COLUMNS_A_STEP = 32
+# And all of these together at the most, of all rows: so that they cost less than what is shared.
+FEW = 4
+# Columns for each fold of which a Hessian of all groups costs a step of all folds.
+COLUMNS_A_STEP = 8
 # Tolerances below this one are left to fits that know of rounding errors.
 LEAST_TOL = 1e-10
 
@@ -64,7 +68,7 @@ class Groups:
         self.slices = [slice(*pair) for pair in itertools.pairwise([0, *ends])]
         self.designs: list[Any] = [design_for(rows.design.X[s], rows.intercept) for s in self.slices]
         self.shares = members * unit[:, None]
-        self.some = min(len(spread), OWN * rows.size)
+        self.some = min(len(spread) // (FEW * len(unit)), OWN * rows.size)
 
     def hessians(self, folds: Array, second: Array) -> Array:
         """Those of some folds, from the weighted second derivatives, of shape (n_folds, n_samples), of the predictions.
@@ -108,6 +112,8 @@ class Folds:
     ) -> None:
         self.rows, self.y, self.weight, self.problems, self.groups = rows, y, weight, problems, groups
         first = problems[0]
+        self.known: Any = None
+        self.price = rows.size / (COLUMNS_A_STEP * len(problems))
         self.alphas = np.array([problem.alpha for problem in problems])
         self.tol, self.most, self.exact = first.tol, min(MOST, first.max_iter), first.stopping().exact
         self.null_loss = np.array([problem.stopping().null_loss for problem in problems])
@@ -152,17 +158,31 @@ class Folds:
                 ratio[near] = np.maximum(ratio[near], noticed)
             return ratio
 
-        hessians, price = None, None
+        inverse, hessians, price = None, None, None
         if self.groups is not None:
-            hessians, price = functools.partial(self._shared, self.groups, folds), self.rows.size / COLUMNS_A_STEP
+            hessians, price = functools.partial(self._shared, self.groups, folds), self.price
+            if self.known is not None:
+                inverse = inverted(shifted(self.known[folds], penalty))[0]
         end, steps, ended = minimised(
-            rows, self.y, weight, penalty, coef, None, excess, self.most, hessians=hessians, price=price
+            rows, self.y, weight, penalty, coef, inverse, excess, self.most, hessians=hessians, price=price
         )
         return end, steps, bool(ended.all())
 
     def _shared(self, groups: Groups, folds: Array, fits: Array, second: Array) -> Array:
-        """The Hessians of some fits, each of a fold of its own."""
-        return groups.hessians(folds[fits], second)
+        """The Hessians of some fits, each of a fold of its own; where the next penalty begins, they are known."""
+        out = groups.hessians(folds[fits], second)
+        if self.known is None:
+            self.known = np.empty((len(self.weight), *out.shape[1:]))
+        self.known[folds[fits]] = out
+        return out
+
+    def constant(self) -> Array:
+        """The coefficients of each fold's best constant prediction."""
+        out = np.zeros((len(self.weight), self.rows.size))
+        if self.rows.intercept:
+            share = self.weight @ (self.y > 0)
+            out[:, -1] = np.log(share / (1 - share))
+        return out
 
     def paths(self, falls: Array) -> tuple[Array, Array] | None:
         """The fits for some parts of the strongest penalty, which fall: some one after the other, and then all others from between these.
@@ -181,7 +201,7 @@ class Folds:
         some = n_falls if self.groups is not None else math.ceil(math.sqrt(n_falls))
         first = np.unique(np.linspace(0, n_falls - 1, some).astype(int))
         for place, k in enumerate(first):
-            start = pointed(at[first[:place]], coefs[first[:place]], at[k])
+            start = pointed(at[first[:place]], coefs[first[:place]], at[k]) if place else self.constant()
             coefs[k], steps[k], ended = self.solved(all_folds, np.full(n_folds, falls[k]), start)
             if not ended:
                 return None
@@ -201,7 +221,7 @@ class Folds:
 
 
 def pointed(at: Array, values: Array, there: float) -> Array:
-    """Where the polynomial through the last three values points to; zeros where there is none."""
+    """Where the polynomial through the last three values points to."""
     at, values = at[-3:], values[-3:]
     out = np.zeros(values.shape[1:])
     for k, value in enumerate(values):
@@ -251,7 +271,8 @@ def fold_paths(model: GDLogisticRegression, Cs: Array, data: Ingested, trains: S
     times = np.array([np.bincount(train, minlength=n) for train in trains])
     ends = None
     if n * (p + 1) * (p + 2) // 2 > SMALL or n_folds * len(values) * (n + (p + 1) ** 2) > BLOCK:
-        found = grouped(times) if n_folds * n <= max(BLOCK, n * p // ARRAYS) and design_for(X, True).joint else None
+        shared = p <= WIDEST and n_folds * n <= max(BLOCK, n * p // ARRAYS) and design_for(X, True).joint
+        found = grouped(times) if shared else None
         if found is None:
             return None
         order, ends = found
