@@ -37,7 +37,8 @@
      middle          fills G with the means of every step-th row of [X Y], 0 where they are not finite
      about_mean      that of the weights, and the trace; from what gram fills, moments about C, to moments about the mean, which C becomes
      shifted         fills G with (A + w)^-1 B for each w of W, by Cholesky's factors, and H with the least part of a diagonal entry of A + w
-                     that these leave */
+                     that these leave
+     inverses        those of k positive definite matrices A, in place; not a number where they are not */
 
 #define SPARSE "s n p v b e O:On+ J:Iv X:Rv "
 #define TRIAL "f s n k . . Y:Tn S:Rn? L:D4? B:Rnk U:Rnk? V:Rnk? P:Rnk?! G:Rnk?! H:Rnk?!"
@@ -57,4 +58,5 @@
     KERNEL(gram, "s n X:S? Y:S? S:Rn? C:Dp G:Dp+p+!", 0)                                              \
     KERNEL(middle, "s n j X:S? Y:S? G:Dp!", 0)                                                        \
     KERNEL(about_mean, "X:S! C:Dp-!", 2)                                                              \
-    KERNEL(shifted, "s p k r A:Dpp B:Dpr W:Dk G:Dkpr! H:Dk!", 0)
+    KERNEL(shifted, "s p k r A:Dpp B:Dpr W:Dk G:Dkpr! H:Dk!", 0)                                      \
+    KERNEL(inverses, "s p k A:Dkpp!", 0)

@@ -7,12 +7,12 @@ many rows it is one read of them for all.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .. import compiled
 from ..objectives.samples import Slopes
 from ..protocols import Array, Moments
 
@@ -23,8 +23,9 @@ BLOCK = 1 << 22
 # What a Hessian costs, in steps in a metric that is there; and what a step costs, however many fits take it. Of 569 rows of 31 columns 15 µs
 # a fit, 10 and 100.
 PRICE, CALL = 3.0, 20.0
-# Fits from which on their Hessians are one product with all products of columns.
-MANY = 8
+# The order of matrices up to which several inverses at once, in lanes, take less time than LAPACK's one after the other: of 31 columns
+# 1.6 µs each, and 11; of 100 37, and 120.
+LANES_ORDER = 128
 # Iterations, and trials of a learning rate, at the most.
 MOST, TRIALS = 50, 20
 # The largest entry of a matrix times that of its inverse, from which on fits that know of rounding errors are asked.
@@ -69,25 +70,6 @@ class Rows:
         out[:p] /= self.unit[:, None]
         return out
 
-    @functools.cached_property
-    def products(self) -> Array:
-        """Those of each pair of columns, of shape (n_pairs, n_samples)."""
-        assert self.kept is not None
-        out, first = np.empty((self.size * (self.size + 1) // 2, self.kept.shape[1])), 0
-        for a in range(self.size):
-            last = first + self.size - a
-            np.multiply(self.kept[a], self.kept[a:], out=out[first:last])
-            first = last
-        return out
-
-    @functools.cached_property
-    def places(self) -> Array:
-        """Where each entry of a symmetric matrix is among its pairs."""
-        out = np.zeros((self.size, self.size), dtype=np.intp)
-        a, b = np.triu_indices(self.size)
-        out[a, b] = out[b, a] = np.arange(len(a))
-        return out
-
     def forward(self, coef: Array) -> Array:
         """The predictions, of shape (n_fits, n_samples), by coefficients of shape (n_fits, size)."""
         if self.kept is not None:
@@ -108,11 +90,15 @@ class Rows:
 
     def hessians(self, weight: Array) -> Array:
         """Of shape (n_fits, size, size), from the weighted second derivatives of the predictions."""
-        if self.kept is not None and self.size * self.kept.size <= 2 * BLOCK and len(weight) >= MANY:
-            return (weight @ self.products.T)[:, self.places]
-        if self.kept is not None:
+        if self.kept is None:
+            return np.stack([self.products_of(self.design, each) for each in weight])
+        if compiled.kernels is None or self.size > LANES_ORDER:
             return np.stack([(self.kept * each) @ self.kept.T for each in weight])
-        return np.stack([self.products_of(self.design, each) for each in weight])
+        (p, n), features = self.kept.shape, self.kept[: len(self.unit)].T
+        out, shift = np.zeros((len(weight), len(self.unit) + 1, len(self.unit) + 1)), np.zeros(len(self.unit))
+        for matrix, each in zip(out, weight, strict=True):  # behind the features the kernel has ones of its own
+            compiled.kernels.gram(8, n, features, None, np.ascontiguousarray(each), shift, matrix)
+        return out[:, :p, :p]
 
     def products_of(self, design: Any, weight: Array) -> Array:
         """The Hessian of the rows of a design, some of these or all, of shape (size, size)."""
@@ -169,10 +155,15 @@ def shifted(matrices: Array, diagonals: Array) -> Array:
 
 def inverted(matrices: Array) -> tuple[Array, Array]:
     """The inverses of symmetric matrices, and for which of them these have digits enough."""
-    try:
-        inverses = np.linalg.inv(matrices)
-    except np.linalg.LinAlgError:
-        inverses = np.full_like(matrices, np.nan)
+    count, p, _ = matrices.shape
+    if compiled.kernels is not None and p <= LANES_ORDER:
+        inverses = matrices.copy(order="C")
+        compiled.kernels.inverses(8, p, count, inverses)
+    else:
+        try:
+            inverses = np.linalg.inv(matrices)
+        except np.linalg.LinAlgError:
+            inverses = np.full_like(matrices, np.nan)
     largest, least = (np.einsum("kii->ki", each).max(axis=1) for each in (matrices, inverses))
     return inverses, largest * least < CONDITION
 
