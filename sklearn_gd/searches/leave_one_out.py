@@ -228,6 +228,8 @@ class Binary:
         At the optima of all rows: the predictions, and the probability of the other class.
     inverse : ndarray of shape (n_penalties, size, size)
         H⁻¹, in the coordinates of `rows`.
+    gradient : ndarray of shape (n_penalties, size)
+        Of all rows, in the same coordinates.
     leverage, kept : ndarray of shape (n_penalties, n_samples)
         xᵀH⁻¹x of each row, and 1 − s.
     """
@@ -240,6 +242,7 @@ class Binary:
         self.raw = self.rows.forward(self.coef)
         self.wrong = wrongness(self.y, self.raw)
         self.slope, second = -self.weight * self.y * self.wrong, self.weight * self.wrong * (1 - self.wrong)
+        self.gradient = self.rows.adjoint(self.slope) + self.penalty * self.coef
         hessians = shifted(self.rows.hessians(second), self.penalty)
         self.inverse, well = inverted(hessians)
         for k in np.flatnonzero(~well):  # without the directions in which nothing varies
@@ -287,8 +290,9 @@ class Binary:
             ratio: Array = self.weight[rows[fits]] * np.abs(step) / (1 - left) / allowed[fits]
             return ratio
 
+        known = self.wrong[which], self.gradient[which] - self.slope[which, rows, None] * points
         _, _, ended = minimised(
-            self.rows, self.y, weight, self.penalty[which], self.coef[which], inverse, excess, TOGETHER
+            self.rows, self.y, weight, self.penalty[which], self.coef[which], inverse, excess, TOGETHER, known=known
         )
         for k in np.flatnonzero(~ended):
             out[k] = alone(self.problems[which[k]], int(rows[k]))

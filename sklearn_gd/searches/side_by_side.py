@@ -184,6 +184,7 @@ def minimised(
     most: int = MOST,
     hessians: Callable[[Array, Array], Array] | None = None,
     price: float | None = None,
+    known: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array, Array]:
     """Several fits, each by Newton's method in the metric of a Hessian that is renewed where that pays.
 
@@ -207,6 +208,8 @@ def minimised(
         Those of some fits without penalties, from the weighted second derivatives of the predictions, where that is not each by itself.
     price : float, default=None
         What a Hessian costs, in steps in a metric that is there.
+    known : (wrong, gradient) or None
+        Where they begin: the probabilities of the other class, and the gradients.
 
     Returns
     -------
@@ -235,7 +238,7 @@ def minimised(
         inverses[~well] = np.nan
         return inverses
 
-    wrong, gradient = evaluated(coef, slice(None))
+    wrong, gradient = known or evaluated(coef, slice(None))
     inverse = renewed(slice(None)) if inverse is None else inverse
     for _ in range(most + 1):
         direction = applied(inverse, gradient)
