@@ -111,6 +111,7 @@ class Folds:
         self, rows: Rows, y: Array, weight: Array, problems: Sequence[Problem], groups: Groups | None = None
     ) -> None:
         self.rows, self.y, self.weight, self.problems, self.groups = rows, y, weight, problems, groups
+        self.signed = -y * weight
         first = problems[0]
         self.known: Any = None
         self.price = rows.size / (COLUMNS_A_STEP * len(problems))
@@ -127,7 +128,7 @@ class Folds:
     def solved(self, folds: Array, falls: Array, coef: Array) -> tuple[Array, Array, bool]:
         """Fits of some folds with parts of their strongest penalties, from some coefficients: the ends, the steps, and whether all ended."""
         rows, p, tol = self.rows, len(self.rows.unit), self.tol
-        penalty, weight = rows.penalties(falls * self.alphas[folds]), self.weight[folds]
+        penalty = rows.penalties(falls * self.alphas[folds])
         bound, centre = self.spread[folds] + penalty[:, :p], self.centre[folds]
         root, null_loss = self.root[folds], self.null_loss[folds]
 
@@ -149,7 +150,7 @@ class Folds:
                 which = fits[near]
                 # of rows beyond all doubt on the wrong side the loss is bounded here
                 losses = np.log(np.maximum(1 - wrong[near], EPS))
-                value = 0.5 * along(penalty[which], coef[near] ** 2) - along(weight[which], losses)
+                value = 0.5 * along(penalty[which], coef[near] ** 2) - along(self.weight[folds[which]], losses)
                 whole = null_loss[which]
                 ratio[near] /= np.sqrt(np.maximum(value / whole, self.exact))
                 gain = -0.5 * along(gradient[near], direction[near])
@@ -158,13 +159,17 @@ class Folds:
                 ratio[near] = np.maximum(ratio[near], noticed)
             return ratio
 
+        def slopes(fits: Array, wrong: Array) -> Array:
+            each: Array = self.signed[folds[fits]] * wrong
+            return each
+
         inverse, hessians, price = None, None, None
         if self.groups is not None:
             hessians, price = functools.partial(self._shared, self.groups, folds), self.price
             if self.known is not None:
                 inverse = inverted(shifted(self.known[folds], penalty))[0]
         end, steps, ended = minimised(
-            rows, self.y, weight, penalty, coef, inverse, excess, self.most, hessians=hessians, price=price
+            rows, self.y, slopes, penalty, coef, inverse, excess, self.most, hessians=hessians, price=price
         )
         return end, steps, bool(ended.all())
 

@@ -275,8 +275,7 @@ class Binary:
     def descended(self, which: Array, rows: Array, allowed: Array) -> Array:
         """The predictions of some rows at the optima without them, from Newton's step on."""
         points = np.ascontiguousarray(self.rows.made(rows).T)
-        weight = np.repeat(self.weight[None], len(rows), axis=0)
-        weight[np.arange(len(rows)), rows] = 0.0
+        signed = -self.y * self.weight
         towards = -applied(self.inverse[which], points)  # H⁻¹x
         without = (self.second / self.kept)[which, rows, None] * towards
         inverse = self.inverse[which] + towards[:, :, None] * without[:, None]
@@ -290,9 +289,14 @@ class Binary:
             ratio: Array = self.weight[rows[fits]] * np.abs(step) / (1 - left) / allowed[fits]
             return ratio
 
+        def slopes(fits: Array, wrong: Array) -> Array:
+            each = signed * wrong
+            each[np.arange(len(fits)), rows[fits]] = 0.0
+            return each
+
         known = self.wrong[which], self.gradient[which] - self.slope[which, rows, None] * points
         _, _, ended = minimised(
-            self.rows, self.y, weight, self.penalty[which], self.coef[which], inverse, excess, TOGETHER, known=known
+            self.rows, self.y, slopes, self.penalty[which], self.coef[which], inverse, excess, TOGETHER, known=known
         )
         for k in np.flatnonzero(~ended):
             out[k] = alone(self.problems[which[k]], int(rows[k]))

@@ -176,7 +176,7 @@ def applied(inverse: Array, gradient: Array) -> Array:
 def minimised(
     rows: Rows,
     y: Array,
-    weight: Array,
+    slopes: Callable[[Array, Array], Array],
     penalty: Array,
     coef: Array,
     inverse: Array | None,
@@ -193,7 +193,8 @@ def minimised(
     rows : Rows
     y : ndarray of shape (n_samples,)
         −1 and 1.
-    weight : ndarray of shape (n_fits, n_samples)
+    slopes : callable (fits, wrong) -> ndarray of shape (n_fits, n_samples)
+        −y times the weights of some fits times the probabilities of the other class.
     penalty : ndarray of shape (n_fits, size)
     coef : ndarray of shape (n_fits, size)
         Where they begin.
@@ -227,34 +228,34 @@ def minimised(
 
     def evaluated(coef: Array, which: Any) -> tuple[Array, Array]:
         wrong = wrongness(y, rows.forward(coef))
-        slopes = weight[which] * wrong
-        slopes *= -y
-        return wrong, rows.adjoint(slopes) + penalty[which] * coef
+        return wrong, rows.adjoint(slopes(fits[which], wrong)) + penalty[which] * coef
 
-    def renewed(which: Any) -> Array:
-        second = weight[which] * wrong[which]
-        second *= 1 - wrong[which]
+    def renewed(which: Any, wrong: Array) -> Array:
+        second = slopes(fits[which], wrong)
+        second *= -y
+        second *= 1 - wrong
         inverses, well = inverted(shifted(hessians(fits[which], second), penalty[which]))
         inverses[~well] = np.nan
         return inverses
 
     wrong, gradient = known or evaluated(coef, slice(None))
-    inverse = renewed(slice(None)) if inverse is None else inverse
+    inverse = renewed(slice(None), wrong) if inverse is None else inverse
     for _ in range(most + 1):
         direction = applied(inverse, gradient)
         ratio = excess(fits, coef, wrong, gradient, direction, left)
         going, arrived = ratio > 1, ratio <= 1  # what is no number is neither
-        if not going.all():
+        places = np.flatnonzero(going)
+        if len(places) < len(fits):
             out[fits[arrived]], ended[fits[arrived]] = coef[arrived] + direction[arrived], True
-            if not going.any():
+            if not len(places):
                 break
-            fits, left, ratio, coef, wrong, gradient, direction, weight, penalty, inverse = (
-                each[going] for each in (fits, left, ratio, coef, wrong, gradient, direction, weight, penalty, inverse)
+            fits, left, ratio, coef, gradient, direction, penalty, inverse = (
+                each[going] for each in (fits, left, ratio, coef, gradient, direction, penalty, inverse)
             )
         # the steps to the end, where each leaves as much as the last one
         old = np.flatnonzero(np.log(ratio) > -price * np.log(left))
         if len(old):
-            inverse[old] = renewed(old)
+            inverse[old] = renewed(old, wrong[places[old]])
             direction[old] = applied(inverse[old], gradient[old])
         first = along(gradient, direction)
         base, rate = coef, np.ones(len(fits))
