@@ -34,6 +34,8 @@ BEHIND = 0.01
 ARRAYS = 8
 # Columns up to which sharing pays: of 8,000 x 250 three folds took longer than one by one, whose Hessians serve for more steps.
 WIDEST = 128
+# How far values point along the logarithm of C: a decade. Beyond, the last one was the better start.
+REACH = 2.4
 # Folds and groups of rows at the most, to which reads and Hessians are shared.
 FOLDS, GROUPS = 30, 64
 # Rows for a coefficient of a fold that have their own part in its Hessian.
@@ -226,7 +228,10 @@ class Folds:
 
 
 def pointed(at: Array, values: Array, there: float) -> Array:
-    """Where the polynomial through the last three values points to."""
+    """Where the polynomial through the last three values points to; the last one itself, if that is far."""
+    if there - at[-1] > REACH:
+        last: Array = values[-1]
+        return last
     at, values = at[-3:], values[-3:]
     out = np.zeros(values.shape[1:])
     for k, value in enumerate(values):
