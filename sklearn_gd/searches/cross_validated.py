@@ -325,9 +325,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
             if scorer in RAW_SCORES.values():
                 scores.append(scorer(raw, labelled.y, weight))
                 continue
-            model = fitted(
-                GDLogisticRegression(), np.eye(raw.shape[1]), np.zeros(raw.shape[1]), classes_=self.classes_
-            )
+            model = fitted(GDLogisticRegression(), np.eye(raw.shape[1]), np.zeros(raw.shape[1]), classes_=self.classes_)
             scores.append(scored(scorer, model, raw, y, weight))
         self.coefs_paths_, self.scores_, self.n_iter_ = path[None], np.array([scores]), steps[None]
 

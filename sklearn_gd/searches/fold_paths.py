@@ -22,6 +22,7 @@ from ..plan import Problem
 from ..plan.ending import AIM
 from ..preconditioners import EPS
 from ..protocols import Array
+from .paths import pointers
 from .side_by_side import BLOCK, MOST, Rows, along, inverted, minimised, shifted
 
 __all__ = ["Paths", "fold_paths"]
@@ -34,8 +35,6 @@ BEHIND = 0.01
 ARRAYS = 8
 # Columns up to which sharing pays: of 8,000 x 250 three folds took longer than one by one, whose Hessians serve for more steps.
 WIDEST = 128
-# How far values point along the logarithm of C: a decade. Beyond, the last one was the better start.
-REACH = 2.4
 # Folds and groups of rows at the most, to which reads and Hessians are shared.
 FOLDS, GROUPS = 30, 64
 # Rows for a coefficient of a fold that have their own part in its Hessian.
@@ -134,9 +133,7 @@ class Folds:
         bound, centre = self.spread[folds] + penalty[:, :p], self.centre[folds]
         root, null_loss = self.root[folds], self.null_loss[folds]
 
-        def excess(
-            fits: Array, coef: Array, wrong: Array, gradient: Array, direction: Array, left: Array
-        ) -> Array:
+        def excess(fits: Array, coef: Array, wrong: Array, gradient: Array, direction: Array, left: Array) -> Array:
             features = gradient[:, :p]
             if rows.intercept:
                 features = features - centre[fits] * gradient[:, p:]
@@ -204,11 +201,14 @@ class Folds:
         """
         n_folds, n_falls = len(self.weight), len(falls)
         coefs, steps = np.zeros((n_falls, n_folds, self.rows.size)), np.zeros((n_falls, n_folds), dtype=int)
-        all_folds, at = np.arange(n_folds), -np.log(falls)
+        all_folds = np.arange(n_folds)
         some = n_falls if self.groups is not None else math.ceil(math.sqrt(n_falls))
         first = np.unique(np.linspace(0, n_falls - 1, some).astype(int))
         for place, k in enumerate(first):
-            start = pointed(at[first[:place]], coefs[first[:place]], at[k]) if place else self.constant()
+            start = self.constant()
+            if place:
+                before = first[max(place - 3, 0) : place]
+                start = np.tensordot(pointers(falls[before], falls[k]), coefs[before], axes=1)
             coefs[k], steps[k], ended = self.solved(all_folds, np.full(n_folds, falls[k]), start)
             if not ended:
                 return None
@@ -225,19 +225,6 @@ class Folds:
                 return None
             coefs[others], steps[others] = (each.reshape(len(others), n_folds, *each.shape[1:]) for each in found[:2])
         return self.rows.own(coefs.reshape(-1, self.rows.size)).reshape(coefs.shape).swapaxes(0, 1), steps.T
-
-
-def pointed(at: Array, values: Array, there: float) -> Array:
-    """Where the polynomial through the last three values points to; the last one itself, if that is far."""
-    if there - at[-1] > REACH:
-        last: Array = values[-1]
-        return last
-    at, values = at[-3:], values[-3:]
-    out = np.zeros(values.shape[1:])
-    for k, value in enumerate(values):
-        others = np.delete(at, k)
-        out += np.prod((there - others) / (at[k] - others)) * value
-    return out
 
 
 class Paths(NamedTuple):
@@ -288,7 +275,9 @@ def fold_paths(model: GDLogisticRegression, Cs: Array, data: Ingested, trains: S
         order, ends = found
         if (order[1:] < order[:-1]).any():
             times = times[:, order]
-            data = Ingested(np.take(X, order, axis=0), data.y[order], None if data.weight is None else data.weight[order])
+            data = Ingested(
+                np.take(X, order, axis=0), data.y[order], None if data.weight is None else data.weight[order]
+            )
     model.set_params(C=float(values[0]))
     try:
         with np.errstate(all="ignore"):
