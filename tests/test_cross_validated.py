@@ -23,8 +23,8 @@ from sklearn_gd import GDLinearRegression, GDLinearRegressionCV, GDLogisticRegre
 from sklearn_gd.base import Ingested
 from sklearn_gd.exceptions import SeparationWarning
 from sklearn_gd.searches import fit_path
-from sklearn_gd.searches.leave_one_out import most
 from sklearn_gd.searches.fold_paths import fold_paths
+from sklearn_gd.searches.leave_one_out import most
 
 CS = np.logspace(-4, 4, 10)
 

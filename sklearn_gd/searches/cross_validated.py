@@ -19,7 +19,7 @@ from ..base import Ingested, check_coefficients
 from ..descent import Run
 from ..designs import design_for
 from ..designs.rows import NotFiniteError
-from ..designs.threads import cut, quiet
+from ..designs.threads import quiet
 from ..linear_model import GDLinearRegression, GDLogisticRegression, encode
 from ..plan import Problem, as_stored
 from ..protocols import Array
@@ -30,9 +30,10 @@ from .folds import (
     checked_values,
     class_path,
     fitted,
+    fold_scores,
     in_memory,
     is_loo,
-    raw_predictions,
+    path_scores,
     reported,
     rows_of,
     rows_of_classes,
@@ -43,7 +44,6 @@ from .folds import (
 )
 from .leave_one_out import left_out, residuals_left_out
 from .paths import descents
-from .side_by_side import BLOCK
 
 __all__ = ["GDLinearRegressionCV", "GDLogisticRegressionCV"]
 
@@ -263,22 +263,6 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         each = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=counts)[index]
         return each if weight is None else weight * each
 
-    def _path_scores(self, scorer: Any, data: Ingested, index: Array, path: Array) -> list[float]:
-        """The scores on some rows of the coefficients along a path, of shape (n_cs, n_classes or 1, size)."""
-        (count, k, size), (n, p) = path.shape, data.X.shape
-        features, intercepts = path[..., :p], path[..., p] if size > p else np.zeros((count, k), dtype=path.dtype)
-        if scorer not in RAW_SCORES.values():
-            models = [
-                fitted(GDLogisticRegression(), *pair, classes_=self.classes_)
-                for pair in zip(features, intercepts, strict=True)
-            ]
-            return [scored(scorer, model, data.X, data.y, data.weight) for model in models]
-        scores: list[float] = []
-        for s in cut(count, max(1, BLOCK // (n * k))):
-            raws = raw_predictions(data.X, features[s].reshape(-1, p), intercepts[s].reshape(-1))
-            scores += [scorer(raw, index, data.weight) for raw in np.split(raws, raws.shape[1] // k, axis=1)]
-        return scores
-
     def _folds(self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any) -> None:
         """A path on each fold's training rows, and the scores of its test rows."""
         coefs, scores, steps = [], [], []
@@ -291,7 +275,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
                 path, taken_steps = small.coefs[k], small.steps[k]
             left, index = rows_of(data, test), labelled.y[test]
             coefs.append(path)
-            scores.append(self._path_scores(scorer, left, index, path))
+            scores.append(path_scores(scorer, left, index, path, self.classes_))
             steps.append(taken_steps)
         self.coefs_paths_, self.scores_, self.n_iter_ = np.stack(coefs), np.array(scores), np.stack(steps)
 
@@ -501,16 +485,3 @@ class GDLinearRegressionCV(GDLinearRegression):
         left = residuals + y
         model = fitted(GDLinearRegression(), np.eye(y.shape[1]) if data.y.ndim == 2 else np.ones(1), 0.0)
         return left, scored(scorer, model, left, data.y, data.weight)
-
-
-def fold_scores(
-    model: GDLinearRegression, alphas: Array, data: Ingested, train: Array, test: Array, scorer: Any
-) -> list[float]:
-    """The scores of a path on a fold's test rows."""
-    scores, left = [0.0] * len(alphas), rows_of(data, test)
-    for descent in descents(model, "alpha", alphas, with_weight(data, train)):
-        k, (problem, run) = descent.value, reported(model, descent)
-        results = model._results(run, problem)
-        predicts = fitted(GDLinearRegression(), results["coef_"], results["intercept_"])
-        scores[k] = scored(scorer or GDLinearRegression.score, predicts, left.X, left.y, left.weight)
-    return scores

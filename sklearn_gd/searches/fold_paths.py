@@ -268,7 +268,8 @@ def fold_paths(model: GDLogisticRegression, Cs: Array, data: Ingested, trains: S
     times = np.array([np.bincount(train, minlength=n) for train in trains])
     ends = None
     if n * (p + 1) * (p + 2) // 2 > SMALL or n_folds * len(values) * (n + (p + 1) ** 2) > BLOCK:
-        shared = p <= WIDEST and n_folds * n <= max(BLOCK, n * p // ARRAYS) and design_for(X, True).joint
+        design: Any = design_for(X, True)
+        shared = p <= WIDEST and n_folds * n <= max(BLOCK, n * p // ARRAYS) and design.joint
         found = grouped(times) if shared else None
         if found is None:
             return None

@@ -247,7 +247,8 @@ def in_span(problem: Problem, before: Sequence[Descent], preconditioner: str | N
     weight = pointers([each.problem.alpha for each in before][-len(bases) :], problem.alpha)
     coef = sum(part * base.coef for part, base in zip(weight, bases, strict=True))
     raw = sum(part * base.known().raw for part, base in zip(weight, bases, strict=True))
-    run.point = SpanPoint(run.objective, coef, Trial(math.nan, raw, None, None))
+    objective: Any = run.objective
+    run.point = SpanPoint(objective, coef, Trial(math.nan, raw, None, None))
     run = judged(problem, plane_descent(problem, run, until), until)
     left = None if run.reason else f"for {WAYS[plan.stages[1].way].setup}"
     run.end_stage("coefficients", run.metric.name, "Newton-CG", problem.design.passes, left)

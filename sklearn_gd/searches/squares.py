@@ -122,14 +122,14 @@ def solved(matrix: Array, alphas: Sequence[float], right: Array) -> tuple[Array,
 
     Several penalties of a small matrix are the lanes of one compiled factorisation.
     """
-    alphas = np.array(alphas, dtype=np.float64)
-    p, count = len(matrix), len(alphas)
+    added = np.array(alphas, dtype=np.float64)
+    p, count = len(matrix), len(added)
     if compiled.kernels is not None and p <= LANES_ORDER and count >= LANES:
         solutions, least = np.empty((count, *right.shape)), np.empty(count)
-        arrays = np.ascontiguousarray(matrix), np.ascontiguousarray(right), alphas, solutions, least
+        arrays = np.ascontiguousarray(matrix), np.ascontiguousarray(right), added, solutions, least
         compiled.kernels.shifted(8, p, count, right.shape[1], *arrays)
         return solutions, ~(least * DIGITS_LOST >= EPS)
-    entries = matrix.diagonal() + alphas[:, None]
+    entries = matrix.diagonal() + added[:, None]
     entries[entries == 0.0] = 1.0  # a column of zeros, or a row without weight
     solutions, pivots, failed = np.empty((count, *right.shape)), np.empty_like(entries), np.empty(count)
     shifted = np.empty_like(matrix, order="C")
