@@ -142,7 +142,7 @@ def solved(matrix: Array, alphas: Sequence[float], right: Array) -> tuple[Array,
     # What a column varies by beside those before it, of what it varies by, bounds the condition number from below, whatever the units; as
     # a rule it is about that.
     least = (pivots**2 / entries).min(axis=1, initial=1.0)
-    return solutions, (failed != 0) | (least * DIGITS_LOST < EPS)
+    return solutions, (failed != 0) | ~(least * DIGITS_LOST >= EPS)
 
 
 class Fit(NamedTuple):
