@@ -172,6 +172,9 @@ class GDQuantileRegression(Regressor):
     .. [4] V. Chernozhukov, I. Fernández-Val and A. Galichon, "Quantile and probability curves without crossing",
        Econometrica 78, 2010, doi:10.3982/ECTA7880.
 
+    .. [5] S. Portnoy and R. Koenker, "The Gaussian hare and the Laplacian tortoise: computability of squared-error versus
+       absolute-error estimators", Statistical Science 12, 1997, doi:10.1214/ss/1030037960.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
