@@ -55,7 +55,7 @@ DEPENDENT = 1e-11
 # brought back.
 FEASIBLE, EXACT = 1e-9, 1e-12
 # The part of the slope that is left by a search along a step.
-STRAIGHT = 1e-3
+STRAIGHT = 0.1
 TINY = 1e-300
 
 
@@ -371,10 +371,14 @@ class Quantile:
     def narrow(self, pull: Array) -> None:
         """Leave out rows that are far from the plane, of which the weighted slopes are these."""
         rows = self.rows
-        if not self.width < self.wide:  # the first step goes far
+        least = int(LEAST_ROWS * self.reach * rows.size)
+        if not self.width < self.wide or least > FEW * rows.n:  # the first step goes far
             return
-        near = np.flatnonzero(np.abs(self.residual[: rows.n]) < self.reach * self.width)
-        if LEAST_ROWS * self.reach * rows.size <= len(near) <= FEW * rows.n:
+        size = np.abs(self.residual[: rows.n])
+        near = np.flatnonzero(size < self.reach * self.width)
+        if len(near) < least:
+            near = np.flatnonzero(size <= np.partition(size, least)[least])
+        if len(near) <= FEW * rows.n:
             near_rows = rows.taken(near)
             self.pull = self.gradient - near_rows.adjoint(rows.of(near, pull)[None])[0]
             self.among(near_rows, rows.of(near, self.residual))
