@@ -331,6 +331,12 @@ def test_a_plane_that_rows_cross_is_found_out(monkeypatch):
     assert model.loss_curve_[-1] == pytest.approx(of(model, X, y), rel=1e-12)
 
 
+@pytest.mark.parametrize(("quantile", "slope"), [(0.49, 1.0), (0.51, 10.0)])
+def test_a_plane_through_rows_goes_through_them_to_the_last_bit(quantile, slope):
+    model = GDQuantileRegression(quantile=quantile).fit([[0], [1], [1]], [1, 2, 11])
+    assert (model.coef_[0], model.intercept_) == (slope, 1.0)
+
+
 def test_several_quantiles_are_each_alone():
     X, y = load_diabetes(return_X_y=True)
     together = GDQuantileRegression(quantile=QUANTILES).fit(X, y)

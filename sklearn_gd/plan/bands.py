@@ -27,7 +27,7 @@ from ..objectives.samples import Slopes
 from ..preconditioners import EPS, Identity, constant, potrf, potrs
 from ..protocols import Array, Moments
 
-__all__ = ["TINY", "Columns", "Newton", "Quantile", "sized"]
+__all__ = ["FAINT", "TINY", "Columns", "Newton", "Quantile", "sized"]
 
 # The share of the rows that the first band has, of those of the smaller side of the quantile's plane.
 FIRST_SHARE = 0.5

@@ -15,7 +15,7 @@ from ..descent import Run, ended
 from ..objectives.points import Point
 from ..preconditioners import Identity
 from ..protocols import Array, Design
-from .bands import TINY, Columns, Newton, Quantile, sized
+from .bands import FAINT, TINY, Columns, Newton, Quantile, sized
 from .dual import RowSpan
 from .ending import as_stored
 from .problem import Problem, Until
@@ -27,6 +27,8 @@ __all__ = ["quantiles"]
 SAMPLED, SAMPLE_ITERATIONS = 0.125, 20
 # The first width on all rows, in units of the errors of a sample's predictions.
 SURE = 1.0
+# The part of the target up to which a residual is rounding errors.
+THROUGH = 1e-13
 # What the distance within which rows are near grows by where some of the others crossed the plane.
 FURTHER = 3.0
 
@@ -189,6 +191,8 @@ def quantiles(problem: Problem, run: Run | None, until: Until) -> Run:
     def place() -> Any:
         coef = columns.out(np.stack([v for v, _, _ in fits.best], axis=1))
         stopping.gap = max(fits.gaps)
+        if columns.kept is not None and stopping.gap <= problem.tol:
+            coef = np.stack([refined(columns, fits.y, w) for w in coef.T], axis=1)
         return Place(coef if many else coef[:, 0], math.fsum(loss for _, loss, _ in fits.best), stopping.gap)
 
     run = Run(Losses(design, place), problem.start, stopping, problem.max_iter, problem.eps, problem.verbose)
@@ -213,6 +217,21 @@ def quantiles(problem: Problem, run: Run | None, until: Until) -> Run:
         value, dual = float(lost(problem, rounds, coef).sum()), math.fsum(fit.dual for fit in fits.all)
         run.rounding.left_out = max(value - dual, 0.0) / value if value > nothing.sum() else 0.0
     return run
+
+
+def refined(columns: Columns, y: Array, coef: Array) -> Array:
+    """The user's coefficients of a plane that goes through rows, to the last bits: a step of iterative refinement, residuals by them."""
+    residual = y.copy()
+    residual[: columns.n] -= columns.design.forward(coef)
+    residual[columns.n :] -= columns.into(coef)[: columns.penalised]
+    through = np.abs(residual) <= THROUGH * (np.abs(y).max() + np.abs(y - residual).max())
+    rows = np.flatnonzero(through[: columns.n])
+    part = columns.taken(rows)
+    weight = np.concatenate([np.ones(part.n), through[columns.n :]])
+    if not columns.size <= weight.sum():
+        return coef
+    metric = Newton(part.gram(weight), FAINT * columns.products)
+    return coef + columns.out(metric.solve(part.adjoint((weight * columns.of(rows, residual))[None])[0]))
 
 
 def lost(problem: Problem, rounds: SmoothingRounds, coef: Array) -> Array:
