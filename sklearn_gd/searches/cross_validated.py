@@ -55,8 +55,9 @@ class GDLogisticRegressionCV(GDLogisticRegression):
     """Logistic regression whose penalty is chosen by cross-validation.
 
     For each fold one path: its data are prepared once, and the values of C are walked from the strongest penalty to the weakest, each from
-    where the last one ended, with its predictions and its Hessian. To leave out one row after the other takes no folds at all:
-    ``cv="loo"`` is one path on all rows.
+    where the last ones ended, with its predictions and its Hessian. Of two classes and dense X of up to 128 columns all folds go side by side:
+    a step of all of them is one read of X, and their Hessians are sums of those of the groups of rows that they are made of. To leave out
+    one row after the other takes no folds at all: ``cv="loo"`` is one path on all rows.
 
     Parameters
     ----------

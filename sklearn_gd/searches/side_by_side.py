@@ -20,9 +20,9 @@ __all__ = ["BLOCK", "MOST", "PRICE", "Rows", "along", "applied", "inverted", "mi
 
 #: Numbers that are known of the rows, or of fits that go side by side: 32 MB.
 BLOCK = 1 << 22
-# What a Hessian costs, in steps in a metric that is there; and what a step costs, however many fits take it. Of 569 rows of 31 columns 15 µs
-# a fit, 10 and 100.
-PRICE, CALL = 3.0, 20.0
+# What a Hessian costs, in steps in a metric that is there; and what a step costs, however many fits take it. Of 569 rows of 31 columns 12 µs
+# a fit, 6 and 100.
+PRICE, CALL = 2.0, 20.0
 # The order of matrices up to which several inverses at once, in lanes, take less time than LAPACK's one after the other: of 31 columns
 # 1.6 µs each, and 11; of 100 37, and 120.
 LANES_ORDER = 128
