@@ -250,6 +250,7 @@ def test_folds_of_many_rows_that_share_nothing():
         return fold_paths(GDLogisticRegression(), np.array([1.0]), Ingested(X, y, None), trains)
 
     assert paths(trains) is not None
+    assert paths([*trains, np.arange(-1, 2500)]) is None  # counted from the end
     assert paths([*trains, np.repeat(np.arange(1000), 2)]) is None  # rows twice
     assert (
         paths([train for train, _ in ShuffleSplit(12, random_state=0).split(X)]) is None

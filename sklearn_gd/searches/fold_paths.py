@@ -264,13 +264,19 @@ def fold_paths(model: GDLogisticRegression, Cs: Array, data: Ingested, trains: S
         return None
     if model.verbose or model.tol < LEAST_TOL or not np.isfinite(Cs).all():
         return None
+    if any(not len(train) or train.min() < 0 or train.max() >= n for train in trains):
+        return None
     values, places = np.unique(Cs, return_inverse=True)
+    small = n * (p + 1) * (p + 2) // 2 <= SMALL and n_folds * len(values) * (n + (p + 1) ** 2) <= BLOCK
+    design: Any = design_for(X, True)
+    if not small and not (
+        p <= WIDEST and n_folds <= FOLDS and n_folds * n <= max(BLOCK, n * p // ARRAYS) and design.joint
+    ):
+        return None
     times = np.array([np.bincount(train, minlength=n) for train in trains])
     ends = None
-    if n * (p + 1) * (p + 2) // 2 > SMALL or n_folds * len(values) * (n + (p + 1) ** 2) > BLOCK:
-        design: Any = design_for(X, True)
-        shared = p <= WIDEST and n_folds * n <= max(BLOCK, n * p // ARRAYS) and design.joint
-        found = grouped(times) if shared else None
+    if not small:
+        found = grouped(times)
         if found is None:
             return None
         order, ends = found
@@ -300,7 +306,7 @@ def grouped(times: Array) -> tuple[Array, Array] | None:
 
     None where some are in a fold more than once, or where there are many groups.
     """
-    if len(times) > FOLDS or times.max(initial=0) > 1:
+    if times.max(initial=0) > 1:
         return None
     kind = (1 << np.arange(len(times))) @ times
     ends = np.cumsum(np.unique(kind, return_counts=True)[1])
