@@ -19,7 +19,7 @@ from ..base import Ingested, check_coefficients
 from ..descent import Run
 from ..designs import design_for
 from ..designs.rows import NotFiniteError
-from ..designs.threads import quiet
+from ..designs.threads import one_blas_thread, quiet
 from ..linear_model import GDLinearRegression, GDLogisticRegression, encode
 from ..plan import Problem, as_stored
 from ..protocols import Array
@@ -302,7 +302,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         else:
             path, steps, problem, alphas = small.coefs[0], small.steps[0], small.problems[0], small.alphas[0]
             coefs = list(path[:, 0])
-        with np.errstate(all="ignore"), quiet(problem.design):
+        with np.errstate(all="ignore"), one_blas_thread():
             raws = left_out(problem, alphas, coefs, None if small is None else small.rows)
         scores = []
         for raw in raws:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base import Ingested
 from ..designs import design_for
-from ..designs.threads import quiet
+from ..designs.threads import one_blas_thread, quiet
 from ..linear_model import GDLogisticRegression
 from ..plan import Problem
 from ..plan.ending import AIM
@@ -291,7 +291,7 @@ def fold_paths(model: GDLogisticRegression, Cs: Array, data: Ingested, trains: S
             folds = folds_of(model, data, times, ends)
             if folds is None:
                 return None
-            with quiet(folds.rows.design):
+            with one_blas_thread():  # few rows or not, there are many fits
                 ended = folds.paths(values[0] / values)
     except ValueError:  # of data that are refused: a fit says which
         return None
