@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..costs import CALL, DRAWN, PICKED
 from ..arrays import nonzero, row_sums
 from ..descent import Run
 from ..designs.rows import Curvature
@@ -115,10 +116,10 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
     run = begun(problem, run)
     sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
     if new:
-        if sample.whole:
-            run.point.keep()
-        else:
+        if sample.starts:
             run.move_start(sample.start())
+        else:
+            run.point.keep()
     return within(problem, run, Renewed(sample)), sample
 
 
@@ -133,6 +134,8 @@ def within(problem: Problem, run: Run, renewed: Renewed) -> Run:
 
 # Iterations that a metric of all rows may cost: a sampled one needs one or two more.
 LITTLE = 2.0
+import os
+MORE=float(os.environ.get('MORE','0.25'))
 # Rows of a part that is drawn from at once: a few arrays of 8 bytes a row in a core's cache.
 DRAWN_ROWS = 1 << 16
 
@@ -171,12 +174,18 @@ class Sample:
         problem, n = self.problem, self.problem.design.n_samples
         # On a device a symmetric product costs a few passes, drawing rows and gathering them about as much.
         self.whole = 3 * self.size > n or problem.design.where == "device"
+        self.starts = not self.whole
         if problem.design.pairs is not None:
             # Few values a row: all rows cost little more than an iteration, and rare columns are in no sample.
-            self.whole = self.whole or renewal_cost(problem, n) < LITTLE
+            self.whole = self.starts = self.whole or renewal_cost(problem, n) < LITTLE
+            self.starts = not self.whole
+        elif problem.design.where == "memory":
+            self.whole = self.whole or not draws_pay(problem, self.size)
         self.cost = renewal_cost(problem, n if self.whole else self.size)
-        if self.whole:
-            return
+        if not self.whole:
+            self._find_spread()
+
+    def _find_spread(self) -> None:
         if self.spread is None:
             # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
             self.spread = self._row_spread()
@@ -224,6 +233,7 @@ class Sample:
         problem = self.problem
         n = problem.design.n_samples
         weight = np.full(n, 1 / n) if problem.weight is None else problem.weight
+        self._find_spread()
         rows, factor = self._draw(weight)
         part = weight[rows] * factor
         sampled = replace(
@@ -328,3 +338,13 @@ def renewal_cost(problem: Problem, rows: float) -> float:
     product, iteration = iteration_cost(problem, many)
     inner = INNER if needs_inner(problem) else 1
     return hessian_cost(problem, many * rows) / (inner * product + iteration)
+
+
+def draws_pay(problem: Problem, rows: int) -> bool:
+    """Whether a symmetric product of so many rows, with drawing them, costs less than one of all rows."""
+    design, k = problem.design, problem.outputs
+    n = design.n_samples
+    products = 1 if needs_inner(problem) else k * (k + 1) / 2
+    drawn = CALL + DRAWN * n + PICKED * rows
+    iteration = sum(iteration_cost(problem))
+    return products * design.gram_cost * (1 - rows / n) > drawn + iteration * MORE
