@@ -20,6 +20,7 @@ from ..designs.rows import Curvature
 from ..designs.threads import cut, whole_blas
 from ..forms import Coefficients
 from ..losses import HalfSquaredError
+from ..objectives.samples import Trial
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Design, Moments, Preconditioner
 from .ending import AIM, ENDED, finer_metric, settled
@@ -119,7 +120,7 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
         if sample.starts:
             run.move_start(sample.start())
         else:
-            run.point.keep()
+            sample.work(run)
     return within(problem, run, Renewed(sample)), sample
 
 
@@ -248,6 +249,23 @@ class Sample:
             verbose=0,
         )
         return in_hessians(sampled, None)[0].coef
+
+    def work(self, run: Run) -> None:
+        """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower."""
+        problem, start = self.problem, self.problem.start
+        known = problem.constant
+        features = start[: problem.design.n_features]
+        found = None
+        if known is not None and known.raw is not None and start.ndim == 1 and not features.any():
+            found = problem.loss.working(problem.y, known.raw)
+        if found is not None:
+            second_derivative, slope = found
+            trial = Trial(0.0, None, slope if problem.weight is None else slope * problem.weight, second_derivative)
+            step = self._block(second_derivative, problem.alpha).direction(problem.model.gradient(start, trial))
+            point = problem.model.at(start + step).keep()
+            if point.value < known.loss:
+                run.point = point
+        run.point.keep()
 
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
