@@ -124,10 +124,15 @@ class Centred(Identity):
         if not self.has_intercept:
             out = gradient.copy()
             return out, out
+        if gradient.ndim == 1:
+            out = gradient.copy()
+            w = out[:-1]
+            w -= self.centre * out[-1]
+            return out, w
         # of many columns and outputs this is the larger part of an iteration: no arrays but the result are made
         out = np.empty_like(gradient)
         w, out[-1] = out[:-1], gradient[-1]
-        np.multiply(self.centre if gradient.ndim == 1 else self.centre[:, None], -gradient[-1], out=w)
+        np.multiply(self.centre[:, None], -gradient[-1], out=w)
         w += gradient[:-1]
         return out, w
 

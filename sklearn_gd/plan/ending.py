@@ -17,7 +17,7 @@ import scipy.linalg
 from ..arrays import mean
 from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
-from ..preconditioners import EPS, Composed, constant, potrf, root_of
+from ..preconditioners import EPS, Composed, Renewed, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
 from .problem import ENDED, Problem, plane_descent
 from .rounds import SmoothingRounds
@@ -225,6 +225,8 @@ def separated(run: Run) -> bool:
         return True
     if model.loss.coupled and one_apart(model.y, raw, model.design.fit_intercept):
         return True
+    if stands(run):
+        return False
     run.metric.prepare(run)  # curvatures fall by e in an iteration there
     gradient = run.base.gradient
     directions = [run.metric.direction(gradient)]
@@ -239,6 +241,21 @@ def separated(run: Run) -> bool:
         if change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max():
             return True
     return False
+
+
+def stands(run: Run) -> bool:
+    """Whether a bound says that Newton's step moves no sample's prediction by what counts; False where there is none, too.
+
+    With H the Hessian and hᵢ a sample's second derivative times its weight, hᵢ xᵢᵀ H⁻¹ xᵢ is at most 1. So the step moves the prediction by
+    λ/√hᵢ at the most, λ Newton's decrement. Where there is no finite optimum it moves some sample by 1; in a metric of an earlier Hessian
+    the bound is less by the root of the factor by which that sample's second derivative has fallen since, a hundred at the most here.
+    """
+    model, metric = run.objective, run.metric
+    if model.loss.coupled or not isinstance(metric, Renewed) or not metric.source.whole or metric.null is not None:
+        return False
+    share = run.base.known(2).second_derivative
+    least = float(share.min()) * model.mean if model.weight is None else float((share * model.weight).min())
+    return metric.square(run.base.gradient) <= STILL_MOVING**2 * least
 
 
 def one_apart(y: Array, raw: Array, shifted: bool) -> bool:
