@@ -19,7 +19,7 @@ from .descent import Run
 from .files import loaded
 from .losses import Huber
 from .plan import Problem, ScaleRounds
-from .plan.rounds import best_scale, clipped_squares
+from .plan.rounds import ABOUT, best_scale, clipped_squares
 from .preconditioners import EPS
 from .protocols import Array, Momentum, StepRule
 from .regressors import Regressor, average, constant_of
@@ -286,8 +286,6 @@ class GDHuberRegression(Regressor):
 
 # How far in units of the scale the first location may be from the best one: a fit begins there, and its criterion is relative to the loss there.
 NEAR = 1e-3
-# And the change of its scale's logarithm after which that is near enough.
-ABOUT = 0.03
 # The first scale in units of the mean absolute residual, at the least. Where many targets are equal, or nearly, the best scale of a constant
 # prediction is 0, or nearly: a loss with a kink is a bad beginning.
 LARGE = 1e-2
@@ -313,7 +311,7 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
     def averages(of: Callable[..., Any], *which: int) -> list[float]:
         if is_dask(y):
             return [average(functools.partial(part_of, of, k, level), y, weight) for k in which]
-        parts = of(y, 0 * y + level)
+        parts = of(y, level)
         return [float(mean(parts[k], weight)) for k in which]
 
     def clipped(scale: float) -> tuple[float, float]:
@@ -332,7 +330,7 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
         scale = best_scale(scale, epsilon, clipped, ABOUT)
         if not scale > max(EPS * abs(level), NONE * size):
             return level, LARGE * size, LEAST * size
-        slope, curvature = averages(functools.partial(Huber(epsilon * scale).derivatives, order=2), 1, 2)
+        slope, curvature = averages(functools.partial(slopes, epsilon * scale), 0, 1)
         step = -slope / curvature if located and curvature else 0.0
         level += step
         if abs(step) <= NEAR * scale:
@@ -342,11 +340,20 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
 
 def median(y: Array, weight: Any) -> float:
     """The least target up to which there is half of the weight: a weight of 2 and a row twice have the same."""
+    if weight is None:
+        middle = (len(y) - 1) // 2
+        return float(np.partition(y, middle)[middle])
     order = np.argsort(y)
     reach = np.cumsum(np.ones(len(y)) if weight is None else on_host(weight)[order], dtype=np.float64)
     return float(y[order[np.searchsorted(reach, (0.5 - EPS * len(y)) * reach[-1])]])
 
 
+def slopes(threshold: float, y: Any, level: float) -> tuple[Any, Any]:
+    """Slopes and second derivatives of Huber's loss at a constant prediction."""
+    _, slope, second_derivative = Huber(threshold).derivatives(y, 0 * y + level)
+    return slope, second_derivative
+
+
 def part_of(of: Any, k: int, level: float, y: Any) -> Any:
     """One of the numbers that `of` makes of targets and a constant prediction."""
-    return of(y, 0 * y + level)[k]
+    return of(y, level)[k]
