@@ -73,9 +73,14 @@ def spread(weight: Array, like: Array) -> Array:
     return weight if like.ndim == 1 else weight[:, None]
 
 
+def ndim(number: Any) -> int:
+    """The dimensions of an array, or 0 of a number; `numpy.ndim` takes a microsecond."""
+    return getattr(number, "ndim", 0)
+
+
 def own(number: Any, raw: Array) -> Any:
     """A loss's own number, or one for each output, in the arithmetic of the predictions."""
-    if np.ndim(number) == 0:
+    if not ndim(number):
         return number
     return number.astype(raw.dtype, copy=False) if isinstance(raw, np.ndarray) else alike(number, raw)
 
@@ -172,8 +177,8 @@ class Huber(PointwiseLoss):
         """Take other numbers, for all who have this loss: what was known of it at any point is to be forgotten."""
         self.threshold, self.factor, self.tilt, self.level = own = threshold, factor, tilt, level
         if self.bounded:
-            self.curvature = float(np.max(factor))
-        if any(np.ndim(number) for number in own):
+            self.curvature = float(factor.max() if ndim(factor) else factor)
+        if any(map(ndim, own)):
             self.kernel = self.numbers = None
         elif self.numbers is None:
             self.numbers = np.array(own, dtype=np.float64)

@@ -222,6 +222,14 @@ class Diagonal(Centred):
         w *= root
         w *= root
 
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        out, w = self.about_centre(gradient)
+        w *= self.root if w.ndim == 1 else self.root[:, None]
+        if self.has_intercept:
+            out[-1] /= self.root_weight_sum
+        out /= unit
+        return float(np.vdot(out, out))
+
     def size(self, coef: Array) -> float:
         """The norm of coefficients of features that goes with that of gradients: their product bounds the inner product."""
         used = self.root > 0

@@ -378,7 +378,8 @@ class ModelSubspace(Subspace):
         *found, value, promised, match = trials.search(base, a, predictors, arrays, sums, goal)
         a = np.array(found[: len(a)])
         # the value is the penalty's, too, which is subtracted to be added again where the point is
-        self._last = (a, Trial(value - quadratic(a)[0], *arrays))
+        own = quadratic(a)[0] if model.penalty.alpha else 0.0
+        self._last = (a, Trial(value - own, *arrays))
         return a, promised, match
 
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:
