@@ -711,6 +711,11 @@ class Inexact(Around):
         self.base, self.forcing = run.base, 0.1
         self.metric.prepare(run)
 
+    def newton_step(self, point: Any) -> Array:
+        """Newton's step from a point, in the metric as it is."""
+        self.base, self.forcing = point, 0.3
+        return self.direction(point.gradient)
+
     def direction(self, gradient: Array) -> Array:
         residual = gradient.copy()
         step = z = self.metric.direction(residual)

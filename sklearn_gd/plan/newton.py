@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..designs.rows import Curvature
 from ..designs.threads import cut, whole_blas
 from ..forms import Coefficients
 from ..losses import HalfSquaredError
+from ..objectives.linear_model import ModelPoint
 from ..objectives.samples import Trial
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Design, Moments, Preconditioner
@@ -58,9 +60,26 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     if run is None and suits(problem):
         run = spanned(problem, most)
     else:
+        new = run is None
         run = begun(problem, run)
         run.metric = Inexact(rented(problem), most)
+        if new:
+            reweighted(problem, run, run.metric.newton_step)
     return judged(problem, plane_descent(problem, run, until), until)
+
+
+def reweighted(problem: Problem, run: Run, newton_step: Callable[[Any], Array]) -> None:
+    """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower than the best constant prediction."""
+    start, known, found = problem.start, problem.constant, None
+    if known is not None and known.raw is not None and not start[: problem.design.n_features].any():
+        found = problem.loss.working(problem.y, known.raw)
+    if found is not None:
+        second_derivative, slope = found
+        trial = Trial(0.0, None, slope if problem.weight is None else slope * problem.weight, second_derivative)
+        point = problem.model.at(start + newton_step(ModelPoint(problem.model, start, trial))).keep()
+        if point.value < known.loss:
+            run.point = point
+    run.point.keep()  # what the first step needs
 
 
 def judged(problem: Problem, run: Run, until: Until) -> Run:
@@ -120,7 +139,7 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
         if sample.starts:
             run.move_start(sample.start())
         else:
-            sample.work(run)
+            reweighted(problem, run, sample.newton_step)
     return within(problem, run, Renewed(sample)), sample
 
 
@@ -250,22 +269,9 @@ class Sample:
         )
         return in_hessians(sampled, None)[0].coef
 
-    def work(self, run: Run) -> None:
-        """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower."""
-        problem, start = self.problem, self.problem.start
-        known = problem.constant
-        features = start[: problem.design.n_features]
-        found = None
-        if known is not None and known.raw is not None and start.ndim == 1 and not features.any():
-            found = problem.loss.working(problem.y, known.raw)
-        if found is not None:
-            second_derivative, slope = found
-            trial = Trial(0.0, None, slope if problem.weight is None else slope * problem.weight, second_derivative)
-            step = self._block(second_derivative, problem.alpha).direction(problem.model.gradient(start, trial))
-            point = problem.model.at(start + step).keep()
-            if point.value < known.loss:
-                run.point = point
-        run.point.keep()
+    def newton_step(self, point: Any) -> Array:
+        """Newton's step from a point of one output."""
+        return self._block(point.known(2).second_derivative, self.problem.alpha).direction(point.gradient)
 
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
