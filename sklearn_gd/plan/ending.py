@@ -250,12 +250,16 @@ def stands(run: Run) -> bool:
     λ/√hᵢ at the most, λ Newton's decrement. Where there is no finite optimum it moves some sample by 1; in a metric of an earlier Hessian
     the bound is less by the root of the factor by which that sample's second derivative has fallen since, a hundred at the most here.
     """
-    model, metric = run.objective, run.metric
-    if model.loss.coupled or not isinstance(metric, Renewed) or not metric.source.whole or metric.null is not None:
+    model: Any = run.objective
+    renewed, point = run.metric, run.base
+    if model.loss.coupled or not isinstance(renewed, Renewed):
         return False
-    share = run.base.known(2).second_derivative
+    source: Any = renewed.source
+    if renewed.metric is None or not source.whole or renewed.null is not None:
+        return False
+    share = point.known(2).second_derivative
     least = float(share.min()) * model.mean if model.weight is None else float((share * model.weight).min())
-    return metric.square(run.base.gradient) <= STILL_MOVING**2 * least
+    return bool(renewed.square(point.gradient) <= STILL_MOVING**2 * least)
 
 
 def one_apart(y: Array, raw: Array, shifted: bool) -> bool:

@@ -70,15 +70,16 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
 
 def reweighted(problem: Problem, run: Run, newton_step: Callable[[Any], Array]) -> None:
     """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower than the best constant prediction."""
-    start, known, found = problem.start, problem.constant, None
+    start, known = problem.start, problem.constant
     if known is not None and known.raw is not None and not start[: problem.design.n_features].any():
         found = problem.loss.working(problem.y, known.raw)
-    if found is not None:
-        second_derivative, slope = found
-        trial = Trial(0.0, None, slope if problem.weight is None else slope * problem.weight, second_derivative)
-        point = problem.model.at(start + newton_step(ModelPoint(problem.model, start, trial))).keep()
-        if point.value < known.loss:
-            run.point = point
+        if found is not None:
+            second_derivative, slope = found
+            weighted = slope if problem.weight is None else slope * problem.weight
+            trial = Trial(0.0, problem.y, weighted, second_derivative)  # predictions, which nobody asks for
+            point = problem.model.at(start + newton_step(ModelPoint(problem.model, start, trial))).keep()
+            if point.value < known.loss:
+                run.point = point
     run.point.keep()  # what the first step needs
 
 
@@ -396,4 +397,6 @@ def start_pays(problem: Problem, rows: int) -> bool:
     fit = NEWTON * (steps_cost(problem, rows) + product_of(problem, rows)) + drawing
     if draws_pay(problem, rows):
         return fit < steps_cost(problem, n) + product_of(problem, rows) + drawing
-    return fit + design.product_cost() < steps_cost(problem, n) + product_of(problem, n)  # how far rows lie from the centre is found for it alone
+    return fit + design.product_cost() < steps_cost(problem, n) + product_of(
+        problem, n
+    )  # how far rows lie from the centre is found for it alone
