@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from . import messages
 from ._checks import check_number
 from .arrays import is_elsewhere, mean, on_host, total
-from .base import Target, lazy_on_dask
+from .base import Target, lazy_on_dask, warn
 from .descent import Run
 from .files import loaded
 from .losses import Huber
@@ -261,7 +260,7 @@ class GDHuberRegression(Regressor):
             and run.reason in ("gradient", "precision")
             and run.base.value > EXPLAINED * run.stopping.null_loss
         ):
-            warnings.warn(messages.no_scale(self.epsilon, rounds.scale), ConvergenceWarning, stacklevel=5)
+            warn(messages.no_scale(self.epsilon, rounds.scale), ConvergenceWarning)
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         rounds: Any = problem.rounds
