@@ -84,6 +84,18 @@ def lazy_on_dask(method: M) -> M:
     return cast(M, either)
 
 
+def goes_on_as(method: Callable[..., Any]) -> Callable[[M], M]:
+    """What another method returns, raises and warns of, behind the parameters that a docstring ends with."""
+
+    def documented(own: M) -> M:
+        if own.__doc__:
+            _, section, rest = inspect.cleandoc(method.__doc__ or "").partition("\nReturns\n")
+            own.__doc__ = f"{inspect.cleandoc(own.__doc__)}\n{section}{rest}\n"
+        return own
+
+    return documented
+
+
 # The fitted attributes that predictions are made of.
 READ = ("coef_", "intercept_", "classes_", "n_features_in_")
 
@@ -421,7 +433,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             If more than 1e-3 of the loss that the columns could explain (or `tol`, where that is more) is found left out, because
             the arithmetic cannot tell them apart; the message names the part and the way out.
         SeparationWarning
-            If ``C=inf`` and the end shows that classes are separated, so that there is no finite optimum.
+            If the end shows that there is no finite optimum: classes that are separated, with ``C=inf``; a value of a feature without
+            an event, of Poisson regression with ``alpha=0``.
         """
         return self._fit_or_restore(X, y, sample_weight)
 
