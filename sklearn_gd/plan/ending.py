@@ -285,11 +285,11 @@ def note_rounding(problem: Problem, run: Run) -> None:
     if run.reason not in ENDED or isinstance(problem.rounds, SmoothingRounds):  # a dual point tells
         return
     p, coef = problem.design.n_features, run.coef
-    units = (coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1)
-    squares = np.einsum("jk,jk->j", units, units)
-    terms = squares[:p] @ (problem.moments.matrix + problem.moments.centre**2) + squares[p:].sum()
+    units = problem.eps * coef
+    terms = (problem.rms * units[:p].T).T
+    squares = float(np.vdot(terms, terms) + np.vdot(units[p:], units[p:]))
     explained = max(run.stopping.null_loss - run.base.value, 0.0)
-    lost = 0.5 * problem.loss.curvature * float(terms)
+    lost = 0.5 * problem.loss.curvature * squares
     if problem.design.dtype == np.float32 and lost > AIM * explained:
         # in double precision it can be told what came of it
         low = as_stored(problem, coef).astype(np.float64)
