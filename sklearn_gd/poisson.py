@@ -69,7 +69,7 @@ class GDPoissonRegression(Regressor):
 
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients, as in `GDLinearRegression`. ``"auto"`` and the rules that look at the loss begin at the best
-        constant prediction where that is better; numbers, callables and schedules never do.
+        constant prediction where that is better, ``"auto"`` lower still (see Notes); numbers, callables and schedules never do.
 
     random_state : int, RandomState instance or None, default=None
         Of ``init="random"`` and of the order of batches. Nothing else is random: same data and same parameters give the same
@@ -136,10 +136,10 @@ class GDPoissonRegression(Regressor):
     **The end of a fit** is that of `GDLinearRegression`. In D stands for c the second derivative at the best constant prediction,
     which is the mean of `y`: the exponential has no bound for it.
 
-    **What "auto" does** is what it does in `GDLogisticRegression`: plane searches along Newton's directions. It begins at
-    the best constant prediction, since at zero the exponential may be far from its target. In the metric of the Hessian a step
-    of length 1 is one of iteratively reweighted least squares [1]_; the search may go further or less far, and so does not leave the
-    finite numbers.
+    **What "auto" does** is what it does in `GDLogisticRegression`: plane searches along Newton's directions. It begins with a step
+    of iteratively reweighted least squares [1]_, about means between each target and that of all, or at the best constant prediction
+    where that is better: at zero the exponential may be far from its target. In the metric of the Hessian a step of length 1 is another
+    one of these; the search may go further or less far, and so does not leave the finite numbers.
 
     **No finite optimum.** With ``alpha=0`` there is none where some direction lowers the means of samples whose y is 0, and moves
     no others: a value of a feature in whose rows there is no event [2]_. It is a `SeparationWarning` where Newton's step at the end
