@@ -166,6 +166,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         self.verbose = verbose
 
     _one_target = True  # whether y must have one dimension
+    _in_rounds = False  # whether its loss has a number of its own that is renewed
     _separated = messages.separated()  # what is said where there is no finite optimum
 
     # -- what an estimator adds -------------------------------------------------------------------------------------

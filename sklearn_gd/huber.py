@@ -173,6 +173,8 @@ class GDHuberRegression(Regressor):
     25
     """
 
+    _in_rounds = True
+
     def __init__(
         self,
         *,
