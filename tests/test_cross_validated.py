@@ -19,7 +19,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_gd import GDLinearRegression, GDLinearRegressionCV, GDLogisticRegression, GDLogisticRegressionCV, compiled
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLinearRegressionCV,
+    GDLogisticRegression,
+    GDLogisticRegressionCV,
+    GDPoissonRegression,
+    GDQuantileRegression,
+    compiled,
+)
 from sklearn_gd.base import Ingested
 from sklearn_gd.exceptions import SeparationWarning
 from sklearn_gd.searches import fit_path
@@ -170,6 +179,18 @@ def test_what_a_path_refuses():
     with pytest.raises(ValueError, match="NaN"):
         fit_path(GDLogisticRegression(), "C", [1.0], np.full((20_000, 10), np.nan), np.arange(20_000) % 2)
     assert fit_path(GDLogisticRegression(), "C", [], X, y) == []
+
+
+@pytest.mark.parametrize("model", [GDPoissonRegression(), GDHuberRegression(), GDQuantileRegression()])
+def test_a_path_of_every_loss_has_its_own_fits(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = rng.poisson(np.exp(0.5 * X[:, 0])).astype(float)
+    values, weight = [0.001, 1.0, 0.1], rng.integers(1, 3, len(y)).astype(float)
+    for value, found in zip(values, fit_path(model, "alpha", values, X, y, weight), strict=True):
+        alone = clone(model).set_params(alpha=value).fit(X, y, sample_weight=weight)
+        np.testing.assert_allclose(found.coef_, alone.coef_, atol=1e-5)
+        assert vars(found).keys() == vars(alone).keys()
 
 
 # ------------------------------------------------------------------------------------------------ logistic regression

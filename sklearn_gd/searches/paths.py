@@ -71,8 +71,9 @@ def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_w
 
     Parameters
     ----------
-    estimator : GDLogisticRegression or GDLinearRegression
-        Its other parameters are those of all fits; it is not changed.
+    estimator : GDLogisticRegression, GDLinearRegression or GDPoissonRegression
+        Its other parameters are those of all fits; it is not changed. The others, whose losses have a number of their own that goes with
+        the penalty (a scale, what rounds off a kink), are fitted for each value from the beginning.
     name : {"C", "alpha"}
         The parameter.
     values : array-like of float
@@ -119,6 +120,8 @@ def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_w
         rule, _, _ = model._parts()
     if not models:
         return []
+    if estimator._in_rounds:
+        return [model.fit(X, y, sample_weight=sample_weight) for model in models]
     first = models[0]
     data = first._ingest(X, y, sample_weight)
     attributes = {
