@@ -16,16 +16,13 @@ from .. import compiled
 from ..objectives.samples import Slopes
 from ..protocols import Array, Moments
 
-__all__ = ["BLOCK", "MOST", "PRICE", "Rows", "along", "applied", "inverted", "minimised", "shifted", "wrongness"]
+__all__ = ["BLOCK", "MOST", "Rows", "along", "applied", "inverted", "minimised", "shifted", "wrongness"]
 
 #: Numbers that are known of the rows, or of fits that go side by side: 32 MB.
 BLOCK = 1 << 22
 # What a Hessian costs, in steps in a metric that is there; and what a step costs, however many fits take it. Of 569 rows of 31 columns 12 µs
 # a fit, 6 and 100.
 PRICE, CALL = 2.0, 20.0
-# The order of matrices up to which several inverses at once, in lanes, take less time than LAPACK's one after the other: of 31 columns
-# 1.6 µs each, and 11; of 100 37, and 120.
-LANES_ORDER = 128
 # Iterations, and trials of a learning rate, at the most.
 MOST, TRIALS = 50, 20
 # The largest entry of a matrix times that of its inverse, from which on fits that know of rounding errors are asked.
@@ -92,7 +89,7 @@ class Rows:
         """Of shape (n_fits, size, size), from the weighted second derivatives of the predictions."""
         if self.kept is None:
             return np.stack([self.products_of(self.design, each) for each in weight])
-        if compiled.kernels is None or self.size > LANES_ORDER:
+        if compiled.kernels is None or self.size > compiled.LANES_ORDER:
             return np.stack([(self.kept * each) @ self.kept.T for each in weight])
         (p, n), features = self.kept.shape, self.kept[: len(self.unit)].T
         out, shift = np.zeros((len(weight), len(self.unit) + 1, len(self.unit) + 1)), np.zeros(len(self.unit))
@@ -156,7 +153,7 @@ def shifted(matrices: Array, diagonals: Array) -> Array:
 def inverted(matrices: Array) -> tuple[Array, Array]:
     """The inverses of symmetric matrices, and for which of them these have digits enough."""
     count, p, _ = matrices.shape
-    if compiled.kernels is not None and p <= LANES_ORDER:
+    if compiled.kernels is not None and p <= compiled.LANES_ORDER:
         inverses = matrices.copy(order="C")
         compiled.kernels.inverses(8, p, count, inverses)
     else:

@@ -36,9 +36,8 @@ __all__ = ["Descent", "Fit", "Part", "optima", "solved"]
 
 (posv,) = scipy.linalg.get_lapack_funcs(("posv",), dtype=np.float64)
 
-# The order of a matrix up to which several factorisations at once, in lanes, take less time than LAPACK's one after the other, and how many:
-# of order 50 twenty took 0.03 ms, and 0.15; of 100 0.23, and 0.43; of 200 as long.
-LANES_ORDER, LANES = 128, 4
+# Penalties from which on their factorisations are made at once.
+LANES = 4
 # A column whose spread is within so many rounding errors of its mean is constant: moments that are put together have a few of them.
 NEAR = 100 * EPS
 # Iterates that are looked at together: a product of matrices takes no longer than one of a matrix and a few vectors.
@@ -124,7 +123,7 @@ def solved(matrix: Array, alphas: Sequence[float], right: Array) -> tuple[Array,
     """
     added = np.array(alphas, dtype=np.float64)
     p, count = len(matrix), len(added)
-    if compiled.kernels is not None and p <= LANES_ORDER and count >= LANES:
+    if compiled.kernels is not None and p <= compiled.LANES_ORDER and count >= LANES:
         solutions, least = np.empty((count, *right.shape)), np.empty(count)
         arrays = np.ascontiguousarray(matrix), np.ascontiguousarray(right), added, solutions, least
         compiled.kernels.shifted(8, p, count, right.shape[1], *arrays)
