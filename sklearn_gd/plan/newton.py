@@ -71,7 +71,8 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
 def reweighted(problem: Problem, run: Run, newton_step: Callable[[Any], Array]) -> None:
     """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower than the best constant prediction."""
     start, known = problem.start, problem.constant
-    if known is not None and known.raw is not None and not start[: problem.design.n_features].any():
+    here = problem.design.where != "workers"
+    if here and known is not None and known.raw is not None and not start[: problem.design.n_features].any():
         found = problem.loss.working(problem.y, known.raw)
         if found is not None:
             second_derivative, slope = found
