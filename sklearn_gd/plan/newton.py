@@ -398,6 +398,5 @@ def start_pays(problem: Problem, rows: int) -> bool:
     fit = NEWTON * (steps_cost(problem, rows) + product_of(problem, rows)) + drawing
     if draws_pay(problem, rows):
         return fit < steps_cost(problem, n) + product_of(problem, rows) + drawing
-    return fit + design.product_cost() < steps_cost(problem, n) + product_of(
-        problem, n
-    )  # how far rows lie from the centre is found for it alone
+    far = design.product_cost()  # how far rows lie from the centre is found for the start alone
+    return fit + far < steps_cost(problem, n) + product_of(problem, n)
