@@ -313,15 +313,14 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
         if is_dask(y):
             return [average(functools.partial(part_of, of, k, level), y, weight) for k in which]
         parts = of(y, level)
-        if isinstance(y, np.ndarray):
-            return [total(parts[k], weight) / weight_sum for k in which]
+        if isinstance(y, np.ndarray) and weight is None:
+            return [total(parts[k]) / len(y) for k in which]  # in half the time that a mean takes of few
         return [float(mean(parts[k], weight)) for k in which]
 
     def clipped(scale: float) -> tuple[float, float]:
         whole, within = averages(functools.partial(clipped_squares, scale, epsilon), 0, 1)
         return whole, within
 
-    weight_sum = total(weight) if isinstance(weight, np.ndarray) else len(y)
     level = 0.0
     if located:  # the median is not moved by outliers; to find that of a collection takes more than a pass
         level = average(lambda part: part, y, weight) if is_dask(y) else median(on_host(y), weight)

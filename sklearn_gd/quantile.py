@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from . import messages
 from ._checks import check_boolean, check_number
 from .arrays import is_elsewhere, mean, namespace, on_host, place_of
-from .base import Target, lazy_on_dask
+from .base import Target, lazy_on_dask, warn
 from .descent import Run
 from .exceptions import DivergenceError, DivergenceWarning
 from .losses import Huber
@@ -301,11 +300,11 @@ class GDQuantileRegression(Regressor):
             return False
         text = messages.not_proved(run, rule, gap, self.tol)
         if run.reason != "diverged":
-            warnings.warn(text, ConvergenceWarning, stacklevel=7)
+            warn(text, ConvergenceWarning)
         elif self.on_divergence == "raise":
             raise DivergenceError(text)
         else:
-            warnings.warn(text, DivergenceWarning, stacklevel=7)
+            warn(text, DivergenceWarning)
         return True
 
     def predict(self, X: Any) -> Array:

@@ -375,3 +375,26 @@ def test_rules_are_not_shared_between_fits():
     X, y = line()
     model = GDHuberRegression(learning_rate=steps.Lipschitz())
     assert_array_equal(model.fit(X, y).coef_, model.fit(X, y).coef_)
+
+
+def test_a_hessian_is_bought_while_the_scale_is_renewed():
+    # at the first scale conjugate gradients do, where few residuals lie within the threshold they crawl
+    rng = np.random.default_rng(0)
+    n, p = 700, 420
+    X = rng.normal(size=(n, p)) * 10 ** rng.uniform(-1, 1, p)
+    y = X @ rng.normal(size=p) / X.std(0).mean() + rng.normal(size=n)
+    far = rng.random(n) < 0.1
+    y[far] += rng.exponential(20, size=far.sum())
+    model = GDHuberRegression().fit(X, y)
+    assert model.stop_reason_ == "gradient"
+    first, second, *_ = model.stages_
+    assert (first["rule"], second["left"]) == ("Newton-CG", "for Hessians")
+    whole = GDHuberRegression(preconditioner="full").fit(X, y)
+    assert_allclose(model.predict(X), whole.predict(X), atol=1e-4 * y.std())
+
+
+def test_a_warm_start_at_the_optimum_stays_there():
+    X, y = np.random.RandomState(0).uniform(size=(30, 3)), np.arange(30) % 3.0
+    model = GDHuberRegression(warm_start=True).fit(X, y)
+    before = model.coef_
+    assert_allclose(model.fit(X, y).coef_, before, rtol=1e-12)

@@ -52,7 +52,7 @@ class LinearModel:
 
     def again(self, point: Any) -> ModelPoint:
         """The same place, its predictions kept, where the loss has other numbers than it had there."""
-        raw = getattr(point.trial, "raw", None)
+        raw = getattr(getattr(point, "trial", None), "raw", None)
         return self.at(point.coef) if raw is None else ModelPoint(self, point.coef, self.trial(raw, (), (), 1)[0])
 
     def curvature_product(self, coef: Array, at: Any = None) -> Array:

@@ -71,7 +71,8 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
 def reweighted(problem: Problem, run: Run, newton_step: Callable[[Any], Array]) -> None:
     """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower than the best constant prediction."""
     start, known = problem.start, problem.constant
-    if known is not None and known.raw is not None and not start[: problem.design.n_features].any():
+    here = problem.design.where != "workers"
+    if here and known is not None and known.raw is not None and not start[: problem.design.n_features].any():
         found = problem.loss.working(problem.y, known.raw)
         if found is not None:
             second_derivative, slope = found
@@ -397,6 +398,5 @@ def start_pays(problem: Problem, rows: int) -> bool:
     fit = NEWTON * (steps_cost(problem, rows) + product_of(problem, rows)) + drawing
     if draws_pay(problem, rows):
         return fit < steps_cost(problem, n) + product_of(problem, rows) + drawing
-    return fit + design.product_cost() < steps_cost(problem, n) + product_of(
-        problem, n
-    )  # how far rows lie from the centre is found for it alone
+    far = design.product_cost()  # how far rows lie from the centre is found for the start alone
+    return fit + far < steps_cost(problem, n) + product_of(problem, n)

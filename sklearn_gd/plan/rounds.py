@@ -29,7 +29,7 @@ LOOSE = 0.1
 FRESH = 0.1
 # The change of its logarithm after which a scale is near enough to the best for given residuals: Newton's next would be about its square, and
 # the next round's residuals have another one.
-ABOUT = 0.03
+ABOUT, EXACT = 0.03, 1e-6
 # The change of the logarithm of a scale in one round at the most: of fewer residuals within the threshold Newton's step knows too little.
 MOST_CHANGE = 2.0
 
@@ -114,7 +114,9 @@ class ScaleRounds:
         def clipped(scale: float) -> tuple[float, float]:
             return model.means(run.base, functools.partial(clipped_squares, scale, self.epsilon))
 
-        best = max(best_scale(self.scale, self.epsilon, clipped, ABOUT), self.least)
+        # a warm start that is the optimum already is left as it is
+        accuracy = ABOUT if run.iteration else EXACT
+        best = max(best_scale(self.scale, self.epsilon, clipped, accuracy), self.least)
         change = math.log(best / self.scale)
         self.seen.append((math.log(self.scale), change))
         step = self.secant(change)
@@ -143,9 +145,7 @@ def clipped_squares(scale: float, epsilon: float, y: Array, raw: Any) -> tuple[A
     return square, square * cast(within, square.dtype)
 
 
-def best_scale(
-    scale: float, epsilon: float, clipped: Callable[[float], tuple[float, float]], accuracy: float = 1e-6
-) -> float:
+def best_scale(scale: float, epsilon: float, clipped: Callable[[float], tuple[float, float]], accuracy: float) -> float:
     """The scale at which the mean of min(z², epsilon²) is one, z residuals in its units; found by Newton's method on its logarithm.
 
     Parameters
@@ -156,7 +156,7 @@ def best_scale(
     clipped : callable (scale) -> (float, float)
         That mean, and the part of it of residuals within the threshold.
     accuracy : float
-        A change of the logarithm after which there is none to speak of: the next would be about its square.
+        A change of the logarithm after which there is none to speak of.
     """
     for _ in range(50):
         whole, within = clipped(scale)
