@@ -18,13 +18,13 @@ from .._compat import choose_best, evaluate, has_callbacks
 from ..linear_model import GDLinearRegression, GDLogisticRegression
 from .gram import GramWork
 from .sharing import Sharing, model_of
-from .walk import PathWork
+from .rates import RateWork
 from .work import Work
 
 __all__ = ["GDSearchCV"]
 
 #: How the fits of an estimator share their work.
-WAYS: dict[type, type[Work]] = {GDLinearRegression: GramWork, GDLogisticRegression: PathWork}
+WAYS: dict[type, type[Work]] = {GDLinearRegression: GramWork, GDLogisticRegression: RateWork}
 # Why a candidate that could be shared is fitted as the others are.
 TOLD = "callbacks of the search see one fit at the least"
 WITNESS = "all others that are fitted fail, which is no error of the whole search"
