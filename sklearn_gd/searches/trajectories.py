@@ -29,8 +29,8 @@ __all__ = ["Asked", "Trajectory", "follow_all"]
 # Iterations between two looks at the criterion, at first and at the most: it is looked at for all of them together. What is gone too far
 # is at most as much as there was before.
 FEWEST, MOST = 8, 64
-# Numbers of the iterates that are looked at together: 16 MB.
-NUMBERS = 1 << 21
+# Numbers of the iterates that are looked at together: 4 MB.
+NUMBERS = 1 << 19
 
 
 class Asked(NamedTuple):
@@ -227,14 +227,14 @@ def follow_all(trajectories: Sequence[Trajectory]) -> None:
     """
     under_way = list(trajectories)
     steps, k, count = Steps(under_way), 0, FEWEST
-    size = steps.point.size // len(under_way)
+    criterion = Criterion(under_way)
     while under_way:
-        count = max(1, min(count, NUMBERS // (size * len(under_way))))
+        count = max(1, min(count, NUMBERS // steps.point.size))
         # with one more, the last iterate is looked at, too
         count = min(count, max(each.last for each in under_way) + 1 - k)
         rates = np.array([each.rates(k, count) for each in under_way]).T
         values, coefs, gradients = steps.taken(rates)
-        norms, floors = Criterion(under_way).measured(values, coefs, gradients)
+        norms, floors = criterion.measured(values, coefs, gradients)
         for number, each in enumerate(under_way):
             if each.open:
                 each.note(k, values[:, number], norms[:, number], floors[:, number], coefs[:, :, number])
@@ -243,6 +243,7 @@ def follow_all(trajectories: Sequence[Trajectory]) -> None:
         if not going.all():
             under_way = [each for each in under_way if each.open]
             steps.keep(going)
+            criterion = Criterion(under_way) if under_way else criterion
 
 
 class Steps:
@@ -268,29 +269,42 @@ class Steps:
         self.heavy = np.array([getattr(each.momentum, "momentum", 0.0) for each in trajectories])
         self.ahead = np.array([isinstance(each.momentum, Nesterov) for each in trajectories])
         self.t = np.ones(len(trajectories))
+        self.room: Any = None
 
     def keep(self, going: Array) -> None:
         """Go on with some of them."""
         self.point, self.before, self.gradient = (a[:, going] for a in (self.point, self.before, self.gradient))
         self.alphas, self.heavy, self.ahead, self.t = (a[going] for a in (self.alphas, self.heavy, self.ahead, self.t))
+        self.room = None
 
     def taken(self, rates: Array) -> tuple[Array, Array, Array]:
-        """The next iterates by rates of shape (n_iterates, n_trajectories): losses, coefficients and gradients."""
-        p = self.design.n_features
-        coefs, gradients = np.empty((len(rates), *self.point.shape)), np.empty((len(rates), *self.point.shape))
+        """The next iterates by rates of shape (n_iterates, n_trajectories): losses, coefficients and gradients, until the next ones."""
+        p, shape = self.design.n_features, self.point.shape
+        if self.room is None or len(self.room[0]) < len(rates):
+            # of many columns new memory takes as long as what is put there
+            self.room = np.empty((len(rates), *shape)), np.empty((len(rates), *shape)), np.empty(shape)
+        coefs, gradients, scratch = self.room[0][: len(rates)], self.room[1][: len(rates)], self.room[2]
         values, heavy = np.empty(rates.shape), self.heavy[:, None] if self.heavy.any() else None
+        penalised, ahead = bool(self.alphas.any()), bool(self.ahead.any())
         for i, rate in enumerate(rates[:, :, None]):
-            base = self._extrapolated() if self.ahead.any() else self.point
+            coefs[i] = self._extrapolated() if ahead else self.point
+            base = coefs[i]
             values[i], gradient = self.design.sweep(self.losses, base.reshape(len(base), -1))
-            self.gradient = np.multiply(gradient.reshape(base.shape), self.mean, out=gradients[i])
-            self.gradient[:p] += self.alphas[:, None] * base[:p]
-            coefs[i] = base
-            step = base - rate * self.gradient
+            self.gradient = np.multiply(gradient.reshape(shape), self.mean, out=gradients[i])
+            if penalised:
+                self.gradient[:p] += np.multiply(self.alphas[:, None], base[:p], out=scratch[:p])
+            np.multiply(rate, self.gradient, out=scratch)
+            if heavy is None and not ahead:
+                self.point = np.subtract(base, scratch)
+                continue
+            step = np.subtract(base, scratch)
             if heavy is not None:
                 step += heavy * (self.point - self.before)
             self.before, self.point = self.point, step
+        self.gradient = self.gradient.copy()
         values *= self.mean
-        values += 0.5 * self.alphas * np.einsum("ijkl,ijkl->ik", coefs[:, :p], coefs[:, :p])
+        if penalised:
+            values += 0.5 * self.alphas * np.einsum("ijkl,ijkl->ik", coefs[:, :p], coefs[:, :p])
         return values, coefs, gradients
 
     def _extrapolated(self) -> Array:
@@ -301,7 +315,9 @@ class Steps:
         beta = np.where(self.ahead & ~uphill, (self.t - 1) / following, 0.0)
         if (step != 0).any():  # at the start there is no step, and the sequence has not begun
             self.t = np.where(uphill, 1.0, following)
-        return self.point + beta[:, None] * step
+        step *= beta[:, None]
+        step += self.point
+        return step
 
 
 class Criterion:
@@ -315,23 +331,22 @@ class Criterion:
     def __init__(self, trajectories: Sequence[Trajectory]) -> None:
         problems = [each.problem for each in trajectories]
         self.problem, metric = problems[0], problems[0].diagonal
-        self.squares = np.stack([problem.diagonal.root**2 for problem in problems], axis=1)[:, :, None]
+        self.roots = np.stack([problem.diagonal.root for problem in problems], axis=1)[:, :, None]
         self.amplified = np.array([problem.amplified for problem in problems])
-        self.tols = np.array([min((asked.tol for asked in each.open), default=0.0) for each in trajectories])
         self.centre, self.root = metric.centre[:, None, None], metric.root_weight_sum
         self.null_loss, self.exact = trajectories[0].stopping.null_loss, trajectories[0].stopping.exact
 
     def measured(self, values: Array, coefs: Array, gradients: Array) -> tuple[Array, Array]:
-        """The norms of gradients, and those of their rounding errors where these decide something."""
+        """The norms of gradients, which are overwritten, and those of their rounding errors where these decide something."""
         problem = self.problem
-        p, unit = problem.design.n_features, problem.scale
-        about = gradients[:, :p] / unit
+        about, last = gradients[:, : problem.design.n_features], gradients[:, problem.design.n_features :]
         if problem.design.fit_intercept:
-            about -= self.centre * (gradients[:, p:] / unit)
-        norms = np.einsum("ijkl,ijkl->ik", about * about, np.broadcast_to(self.squares, about.shape))
+            about -= self.centre * last
+        about *= self.roots
+        norms = np.einsum("ijkl,ijkl->ik", about, about)
         if problem.design.fit_intercept:
-            norms += np.square(gradients[:, p] / (unit * self.root)).sum(axis=-1)
-        np.sqrt(norms, out=norms)
+            norms += np.square(last[:, 0] / self.root).sum(axis=-1)
+        norms = np.sqrt(norms) / problem.scale
         part = np.sqrt(np.maximum(values / self.null_loss, self.exact))
         near = norms < 0.01
         floors = np.where(near, self._floors(coefs), 0.0) / part if near.any() else np.zeros_like(norms)
@@ -341,11 +356,11 @@ class Criterion:
         """The norms of the rounding errors of gradients: as `Problem.floor` has it."""
         problem = self.problem
         n, p = problem.design.n_samples, problem.design.n_features
-        w, b = coefs[:, :p] * problem.rms[:, None, None] / problem.scale, coefs[:, p:] / problem.scale
-        terms = np.sqrt(np.einsum("ijkl,ijkl->ik", w, w)) + np.sqrt(np.einsum("ijkl,ijkl->ik", b, b))
-        size = problem.sums_eps * (self.amplified + terms)
+        w, b = coefs[:, :p], coefs[:, p:]
+        terms = np.sqrt(np.einsum("ijkl,ijkl,j->ik", w, w, problem.rms**2)) + np.sqrt(np.einsum("ijkl,ijkl->ik", b, b))
+        size = problem.sums_eps * (self.amplified + terms / problem.scale)
         if problem.eps > problem.sums_eps:
-            middle = np.einsum("j,ijkl->ikl", problem.moments.centre, coefs[:, :p]) / problem.scale
-            middle = (middle + b[:, 0]) if b.shape[1] else 0.0 * middle
-            size += problem.eps * (1 + np.sqrt(np.square(middle).sum(axis=-1)))
+            middle = np.einsum("j,ijkl->ikl", problem.moments.centre, w) + b.sum(axis=1)
+            of_middle = np.sqrt(np.square(middle).sum(axis=-1)) / problem.scale
+            size += problem.eps * (1 + (of_middle if problem.design.fit_intercept else 0.0))
         return np.asarray(math.sqrt((p + 1) / n) * size)
