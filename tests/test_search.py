@@ -336,7 +336,6 @@ ALONE = {
     "metric": ({"learning_rate": [0.5], "preconditioner": ["diagonal"]}, "not known in closed form"),
     "loose": ({"tol": [0.1]}, "may end before the optimum"),
     "random start": ({"init": ["random"], "random_state": [0]}, "draws another start"),
-    "strict": ({"learning_rate": [3.0], "on_divergence": ["raise"]}, "diverges"),
     "refused": ({"alpha": [-1.0]}, "refuses its parameters"),
     "part": ({"learning_rate": [InverseTime()], "learning_rate__decay": [0.1]}, "parameter of a part"),
 }
@@ -347,18 +346,14 @@ def test_candidates_on_their_own(grid, reason):
     """They are fitted as scikit-learn does, and put among the others in their place."""
     X, y = data()
     grids = [{"alpha": [0.1]}, grid, {"alpha": [1.0, 2.0]}]
-    failed = (
-        pytest.warns(FitFailedWarning)
-        if reason in ("diverges", "refuses its parameters")
-        else warnings.catch_warnings()
-    )
+    failed = pytest.warns(FitFailedWarning) if reason == "refuses its parameters" else warnings.catch_warnings()
     with failed, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite", UserWarning)
         ours, theirs = both(GDLinearRegression(), grids, X, y)
     assert reason in ours.shared_.reasons[1]
     # where all that are fitted are refused, one more is
     assert ours.shared_.shared[-1]
-    assert ours.shared_.shared[0] == (reason not in ("diverges", "refuses its parameters"))
+    assert ours.shared_.shared[0] == (reason != "refuses its parameters")
     assert reason in str(ours.shared_)
     assert_same(ours, theirs)
 
@@ -719,12 +714,35 @@ def test_penalties_of_logistic_regression(steps, weighted):
     assert_same(ours, theirs, 1e-6)
 
 
-def test_learning_rates_of_logistic_regression():
-    """Iterates of their own depend on the start, which a path moves."""
+STRICT = {
+    "one scorer": {},
+    "two scorers": {"scoring": ["r2", "neg_max_error"], "refit": "r2"},
+    "a function": {"scoring": lambda model, X, y: {"a": model.score(X, y), "b": model.n_iter_}, "refit": "a"},
+    "a number": {"error_score": -9.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the t")
+@pytest.mark.parametrize("mixed", [False, True], ids=["alone", "mixed"])
+@pytest.mark.parametrize("search", STRICT.values(), ids=STRICT)
+def test_divergence_that_is_an_error(search, mixed):
+    """Its scores are the search's error_score, as scikit-learn's are of fits that fail; the others stay shared."""
     X, y = data()
-    ours, theirs = both(GDLogisticRegression(learning_rate=0.1, max_iter=20), {"C": [0.1, 1.0]}, X, y > 0)
-    assert not any(ours.shared_.shared)
+    grid = {"learning_rate": [3.0, 0.02, 9.0, *(["exact"] if mixed else [])], "on_divergence": ["raise"], "tol": [1e-2]}
+    with pytest.warns(FitFailedWarning, match=f"6 fits failed out of a total of {12 if mixed else 9}"):
+        ours, theirs = both(GDLinearRegression(), grid, X, y, cv=3, return_train_score=True, **search)
+    assert ours.shared_.shared == (True, True, True, False)[: 3 + mixed]
     assert_same(ours, theirs)
+    assert ours.best_index_ == theirs.best_index_
+
+
+def test_all_fits_diverge():
+    X, y = data()
+    grid = {"learning_rate": [3.0, 9.0], "on_divergence": ["raise"]}
+    for search in (GDSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="All the 10 fits failed") as caught:
+            search(GDLinearRegression(), grid).fit(X, y)
+        assert "DivergenceError: Gradient descent diverged" in str(caught.value)
 
 
 REFITS = {

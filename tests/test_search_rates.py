@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from sklearn_gd import DivergenceWarning, GDLogisticRegression, GDSearchCV, compiled
+from sklearn_gd import DivergenceError, DivergenceWarning, GDLogisticRegression, GDSearchCV, compiled
 from sklearn_gd.momentum import HeavyBall
 from sklearn_gd.steps import Cosine, InverseTime
 
@@ -165,7 +165,13 @@ def test_classes(kernels, several, monkeypatch):
     X, y = load_iris(return_X_y=True)
     rows = np.random.default_rng(0).permutation(len(y))
     X, y = X[rows], np.array(["setosa", "other", "virginica"])[y[rows] if several else (y[rows] > 1).astype(int)]
-    grid = {"learning_rate": [0.02, 0.1], "momentum": [None, "nesterov"], "C": [0.1, 10.0], "max_iter": [40], "tol": [1e-2]}
+    grid = {
+        "learning_rate": [0.02, 0.1],
+        "momentum": [None, "nesterov"],
+        "C": [0.1, 10.0],
+        "max_iter": [40],
+        "tol": [1e-2],
+    }
     found = assert_same_ends(GDLogisticRegression(), grid, X, y)
     assert len(found[0][-1]) == 2 + several
 
@@ -259,3 +265,20 @@ def test_names_of_columns():
     ours, theirs = both(GDLogisticRegression(), {"learning_rate": [0.1, 0.2]}, frame, y, scoring=scoring)
     assert all(ours.shared_.shared)
     assert_same(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+@pytest.mark.parametrize("error_score", [np.nan, -7.0, "raise"])
+def test_divergence_that_is_an_error(error_score):
+    X, y = data()
+    grid = {"learning_rate": [0.1, 300.0], "C": [1e-2], "max_iter": [50], "on_divergence": ["raise"]}
+    if error_score == "raise":
+        for search in (GDSearchCV, GridSearchCV):
+            with pytest.raises(DivergenceError, match="diverged"):
+                searched(search, GDLogisticRegression(), grid, X, y, error_score=error_score)
+        return
+    with pytest.warns(FitFailedWarning, match="5 fits failed out of a total of 10"):
+        ours, theirs = both(GDLogisticRegression(), grid, X, y, error_score=error_score)
+    assert all(ours.shared_.shared)
+    assert_same(ours, theirs)
+    assert ours.best_params_ == theirs.best_params_

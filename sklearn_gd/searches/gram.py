@@ -36,7 +36,6 @@ __all__ = ["GramWork"]
 # Numbers that the groups' second moments may be: 32 MB, or so many times those of X. Ten folds of as many rows as columns have ten times.
 MATRICES, TIMES = 1 << 22, 16
 LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
-STRICT = "it diverges, which on_divergence='raise' makes an error"
 
 
 class GramWork(Work):
@@ -247,10 +246,6 @@ class GramWork(Work):
                 self.leave(f"its fit failed: {error}", [number])
                 self.failing.add(number)
                 continue
-            if fit.reason == "diverged" and setting.strict:
-                self.leave(STRICT, [number])
-                self.failing.add(number)
-                continue
             found[number] = fit
         return found
 
@@ -266,9 +261,9 @@ class GramWork(Work):
 
     def _score(self, split: int, fits: dict[int, Fit], coefs: dict[int, Array], seconds: float) -> None:
         """Note the scores of a split."""
-        members = self.shared
-        start = time.perf_counter()
         parts = {"test": self.splits[split][1]}
+        members = self.without_errors(self.shared, fits, len(parts["test"]), seconds)
+        start = time.perf_counter()
         if self.search.return_train_score:
             parts["train"] = self.splits[split][0]
         found: dict[str, list[Any]] = {}

@@ -28,7 +28,6 @@ from .squares import Fit
 from .trajectories import Asked, Trajectory, follow_all
 from .walk import PathWork
 
-
 __all__ = ["RateWork"]
 
 # Parameters that descents on the same data may differ in, and those that say where they end.
@@ -76,6 +75,11 @@ class Track(NamedTuple):
     estimator: Any
     model: GDLogisticRegression
 
+    @property
+    def strict(self) -> bool:
+        """Whether divergence is an error."""
+        return self.model.on_divergence == "raise"
+
 
 class RateWork(PathWork):
     """As `Work`, for `GDLogisticRegression`."""
@@ -102,7 +106,8 @@ class RateWork(PathWork):
             return f"init={model.init!r} draws another start for every fit"
         if preconditioner is not None or type(momentum) not in (NoMomentum, HeavyBall, Nesterov):
             return f"preconditioner={preconditioner!r} and momentum={model.momentum!r} have a descent of their own"
-        data, descent = [], []
+        data: list[tuple[str, int]] = []
+        descent: list[tuple[str, int]] = []
         for key, value in candidate.items():
             name = key.removeprefix(f"{self.model.last}__" if self.model.last else "").partition("__")[0]
             if name not in ENDS:
@@ -171,12 +176,10 @@ class RateWork(PathWork):
             return
         with np.errstate(all="ignore"), quiet(problem.design):
             fits = self._fits(members, problem, float(model.C))
+        middle = time.perf_counter()
         members = [number for number in members if number in fits]
-        if not members:
-            return
-        estimators = [
-            self._estimator(number, problem, fits[number], front, known | attributes) for number in members
-        ]
+        members = self.without_errors(members, fits, len(test), middle - start)
+        estimators = [self._estimator(number, problem, fits[number], front, known | attributes) for number in members]
         middle = time.perf_counter()
         scores = {"test": self.scores(estimators, test)}
         if self.search.return_train_score:
@@ -220,13 +223,11 @@ class RateWork(PathWork):
     ) -> Any:
         """The estimator of a candidate, as if it had been fitted."""
         track: Track = self.settings[number]
-        model = copy.copy(track.model)
+        model: Any = copy.copy(track.model)
         stored = as_stored(problem, fit.coef.reshape(problem.start.shape))
         coef, intercept = (stored[:-1], stored[-1]) if model.fit_intercept else (stored, np.zeros(stored.shape[1:]))
         coef, intercept = model._shaped(np.ascontiguousarray(coef.T), intercept.astype(stored.dtype))
-        vars(model).update(
-            attributes, coef_=coef, intercept_=intercept, n_iter_=fit.n_iter, stop_reason_=fit.reason
-        )
+        vars(model).update(attributes, coef_=coef, intercept_=intercept, n_iter_=fit.n_iter, stop_reason_=fit.reason)
         if not self.model.last:
             return model
         estimator = copy.copy(track.estimator)

@@ -14,11 +14,11 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from .. import messages
-from .._compat import choose_best, evaluate, has_callbacks
+from .._compat import choose_best, evaluate, has_callbacks, tell_failures
 from ..linear_model import GDLinearRegression, GDLogisticRegression
 from .gram import GramWork
-from .sharing import Sharing, model_of
 from .rates import RateWork
+from .sharing import Sharing, model_of
 from .work import Work
 
 __all__ = ["GDSearchCV"]
@@ -250,6 +250,7 @@ class GDSearchCV(GridSearchCV):
         if self.verbose > 0:
             print(messages.search_shares(len(work.candidates), len(work.splits)))
         out = [split for splits in work.out for split in splits]
+        tell_failures(self, out, out)
         results = super()._format_results(work.candidates, len(work.splits), out)
         self.n_splits_ = len(work.splits)
         choose_best(self, work.metric, out[0]["test_scores"], results)

@@ -148,7 +148,9 @@ class Trajectory:
         for each in [each for each in self.open if k >= each.max_iter]:
             self.fits[each.candidate] = Fit(coef.copy(), k, "max_iter")
             self.open.remove(each)
-        if k - self.refreshed >= self.every:  # a run looks at the same place again there, and counts what has risen twice
+        if (
+            k - self.refreshed >= self.every
+        ):  # a run looks at the same place again there, and counts what has risen twice
             self.refreshed, self.rises = k, self.rises + rises
             if self._grows(value):
                 self._end(k, "diverged", self.best_coef)
@@ -261,7 +263,8 @@ class Steps:
 
     def __init__(self, trajectories: Sequence[Trajectory]) -> None:
         first = trajectories[0].problem
-        self.design, self.mean = first.design, first.model.mean
+        self.design: Any = first.design
+        self.mean = first.model.mean
         self.losses = Losses(first.loss, first.y, first.weight, first.outputs)
         start = np.stack([each.start.reshape(len(each.start), -1) for each in trajectories], axis=1)
         self.point = self.before = self.gradient = start.astype(np.float64)
