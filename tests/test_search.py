@@ -276,6 +276,13 @@ PATHS = {
     "tolerances": {"learning_rate": [0.08], "tol": [0.0, 1e-9, 1e-4, 1e-1], "max_iter": [3000]},
     "no intercept": {"learning_rate": [0.01, 0.1, 1.0], "fit_intercept": [False]},
     "heavy ball": {"learning_rate": [0.01, 0.08, 0.6], "momentum": [0.0, 0.5, HeavyBall(0.9)]},
+    "nesterov": {"learning_rate": [0.01, 0.05, 0.2, 0.6], "momentum": ["nesterov"], "max_iter": [1, 2, 40, 300]},
+    "nesterov's ends": {
+        "learning_rate": [0.03, Cosine(0.1)],
+        "momentum": ["nesterov"],
+        "tol": [1e-8, 1e-3],
+        "alpha": [0, 0.1],
+    },
     "schedules": {"learning_rate": [InverseTime(0.1), Cosine(0.1), "step", lambda k: 0.1 / (1 + k)]},
     "start": {"learning_rate": [0.02], "init": [np.arange(6.0), (np.ones(6), 2.0)]},
 }
@@ -332,7 +339,6 @@ def test_iterates_of_several_targets():
 
 ALONE = {
     "searching rule": ({"learning_rate": ["backtracking"]}, "looks at the loss"),
-    "nesterov": ({"learning_rate": [0.05], "momentum": ["nesterov"]}, "looks at the gradients"),
     "metric": ({"learning_rate": [0.5], "preconditioner": ["diagonal"]}, "not known in closed form"),
     "loose": ({"tol": [0.1]}, "may end before the optimum"),
     "random start": ({"init": ["random"], "random_state": [0]}, "draws another start"),
@@ -750,6 +756,8 @@ REFITS = {
     "diverged": {"learning_rate": [3.0]},
     "ended": {"learning_rate": [0.02], "max_iter": [150]},
     "heavy ball": {"learning_rate": [0.1], "momentum": [0.7], "max_iter": [70]},
+    "nesterov": {"learning_rate": [0.1], "momentum": ["nesterov"], "max_iter": [130]},
+    "nesterov diverged": {"learning_rate": [3.0], "momentum": ["nesterov"]},
     "schedule": {"learning_rate": [InverseTime(0.3)], "max_iter": [40]},
     "nothing": {"learning_rate": [0.3], "max_iter": [0]},
     "start": {"learning_rate": [0.02], "init": [(np.ones(6), 2.0)], "fit_intercept": [True], "max_iter": [10]},
