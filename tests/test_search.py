@@ -453,9 +453,37 @@ def test_few_samples(store, targets, cv):
                 )
 
 
-def test_few_samples_behind_a_scaler():
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("store", [np.asarray, np.asfortranarray, lambda X: X.astype(np.float32)], ids=["C", "F", "32"])
+@pytest.mark.parametrize("cv", [3, KFold(3, shuffle=True, random_state=0)], ids=["whole", "picked"])
+def test_few_samples_behind_scalers(store, weighted, cv):
+    """By the inner products of each training part's rows, whose scalers know nothing of the others."""
+    X, y = data(45, 60)
+    X[:30, 3] = 0.0  # constant in a training part
+    X = store(X + 5)
+    fit = {"model__sample_weight": np.random.default_rng(0).uniform(0.2, 2, len(y))} if weighted else {}
+    scalers = [StandardScaler(), StandardScaler(with_mean=False), MinMaxScaler((-2, 5)), MaxAbsScaler(), "passthrough"]
+    grid = {"scaler": scalers, "model__alpha": [1e-3, 0.1, 1.0], "model__fit_intercept": [True, False]}
+    ours, theirs = both(piped("passthrough", tol=1e-10), grid, X, y, fit, cv=cv, return_train_score=True)
+    assert all(ours.shared_.shared)
+    # in float32 scaled columns are rounded, of which a weak penalty makes a thousand times as much
+    assert_same(ours, theirs, 1e-3 if X.dtype == np.float32 else 1e-8)
+
+
+def test_few_sparse_samples_behind_scalers():
     X, y = data(30, 40)
-    ours, theirs = both(piped(StandardScaler()), {"model__alpha": [0.1, 1.0]}, X, y)
+    X[np.abs(X) < 1] = 0
+    grid = {"scaler": [MaxAbsScaler(), StandardScaler(with_mean=False)], "model__alpha": [1e-2, 1.0]}
+    ours, theirs = both(
+        piped(StandardScaler(), tol=1e-10), grid, sp.csr_matrix(X), y, scoring=["r2", "neg_max_error"], refit="r2"
+    )
+    assert all(ours.shared_.shared)
+    assert_same(ours, theirs)
+
+
+def test_few_samples_with_rates():
+    X, y = data(30, 40)
+    ours, theirs = both(piped(StandardScaler()), {"model__learning_rate": [0.01, 0.02], "model__max_iter": [5]}, X, y)
     assert "fewer samples than features" in str(ours.shared_)
     assert_same(ours, theirs)
 

@@ -35,7 +35,7 @@ from ..protocols import Array, Momentum
 from ..steps import Constant, Schedule
 from .moments import Moments
 
-__all__ = ["Descent", "Fit", "Part", "optima", "solved"]
+__all__ = ["Descent", "Fit", "Part", "heavy", "optima", "solved"]
 
 (posv,) = scipy.linalg.get_lapack_funcs(("posv",), dtype=np.float64)
 

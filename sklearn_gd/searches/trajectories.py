@@ -22,7 +22,7 @@ from ..plan.problem import FAR
 from ..progress import REFRESH, RISES
 from ..protocols import Array, Loss, Momentum
 from ..steps import Schedule
-from .squares import Fit
+from .squares import Fit, heavy
 
 __all__ = ["Asked", "Trajectory", "follow_all"]
 
@@ -269,7 +269,7 @@ class Steps:
         start = np.stack([each.start.reshape(len(each.start), -1) for each in trajectories], axis=1)
         self.point = self.before = self.gradient = start.astype(np.float64)
         self.alphas = np.array([each.problem.alpha for each in trajectories])
-        self.heavy = np.array([getattr(each.momentum, "momentum", 0.0) for each in trajectories])
+        self.heavy = np.array([heavy(each.momentum) for each in trajectories])
         self.ahead = np.array([isinstance(each.momentum, Nesterov) for each in trajectories])
         self.t = np.ones(len(trajectories))
         self.room: Any = None
