@@ -473,7 +473,7 @@ def test_few_samples_behind_scalers(store, weighted, cv):
 def test_few_sparse_samples_behind_scalers():
     X, y = data(30, 40)
     X[np.abs(X) < 1] = 0
-    grid = {"scaler": [MaxAbsScaler(), StandardScaler(with_mean=False)], "model__alpha": [1e-2, 1.0]}
+    grid = {"scaler": [MaxAbsScaler(), StandardScaler(with_mean=False)], "model__alpha": [1e-2, 0.1, 1.0]}
     ours, theirs = both(
         piped(StandardScaler(), tol=1e-10), grid, sp.csr_matrix(X), y, scoring=["r2", "neg_max_error"], refit="r2"
     )
@@ -481,10 +481,19 @@ def test_few_sparse_samples_behind_scalers():
     assert_same(ours, theirs)
 
 
-def test_few_samples_with_rates():
+@pytest.mark.parametrize(
+    ("grid", "reason"),
+    [
+        ({"learning_rate": [0.01, 0.02], "max_iter": [5]}, "fewer samples than features"),
+        ({"alpha": [0.1, 1.0]}, "fewer than 3 penalties"),
+    ],
+)
+def test_few_samples_on_their_own(grid, reason):
     X, y = data(30, 40)
-    ours, theirs = both(piped(StandardScaler()), {"model__learning_rate": [0.01, 0.02], "model__max_iter": [5]}, X, y)
-    assert "fewer samples than features" in str(ours.shared_)
+    grid = {f"model__{name}": values for name, values in grid.items()}
+    ours, theirs = both(piped(StandardScaler()), grid, X, y)
+    assert not any(ours.shared_.shared)
+    assert reason in str(ours.shared_)
     assert_same(ours, theirs)
 
 

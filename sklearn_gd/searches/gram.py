@@ -35,6 +35,8 @@ __all__ = ["GramWork"]
 
 # Numbers that the groups' second moments may be: 32 MB, or so many times those of X. Ten folds of as many rows as columns have ten times.
 MATRICES, TIMES = 1 << 22, 16
+# Penalties that are worth the inner products of each training part's rows: of 800 x 5,000 these take as long as two fits.
+FEW = 3
 LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
 
 
@@ -66,6 +68,11 @@ class GramWork(Work):
             if not (issparse(self.design.X) or isinstance(self.design.X, np.ndarray)):
                 others = [n for n in self.shared if self.settings[n].scaling]
                 self.leave("a training part has fewer samples than features, and scaled it is a copy in memory", others)
+            for (scaling, _), members in self._alike().items():
+                if scaling and len(members) < FEW:
+                    self.leave(
+                        f"fewer than {FEW} penalties on few samples behind scalers are as fast one by one", members
+                    )
         elif most * p * p > max(MATRICES, TIMES * n * p):
             self.leave(f"second moments of {most} groups of rows would take more than {TIMES} times the memory of X")
         with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p):
