@@ -216,13 +216,34 @@ def test_candidates_on_their_own(grid, reason):
     )
 
 
-def test_large_data_are_shared_from_four_descents_on():
-    X, y = data(1000, 600)
+def test_few_descents_on_few_rows_are_as_fast_one_by_one():
+    X, y = data(80, 600)
     for count in (3, 4):
         grid = {"learning_rate": list(np.geomspace(1e-3, 1e-2, count)), "max_iter": [3]}
         ours, theirs = both(GDLogisticRegression(), grid, X, y, cv=2)
         assert ours.shared_.shared == (count == 4,) * count
         assert_same(ours, theirs)
+    assert "3 descents" in str(
+        searched(GDSearchCV, GDLogisticRegression(), {**grid, "learning_rate": [1, 2, 3]}, X, y).shared_
+    )
+
+
+def test_several_classes_of_large_data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20000, 4))
+    y = rng.integers(3, size=20000) + (X[:, 0] > 0)
+    grid = {"learning_rate": [0.1, 0.2], "max_iter": [3]}
+    ours, theirs = both(GDLogisticRegression(), grid, X, y, cv=2)
+    assert "several classes" in str(ours.shared_)
+    assert_same(ours, theirs)
+
+
+def test_large_data_are_read_once_an_iteration():
+    X, y = data(40000, 5)
+    for store in (np.asarray, sp.csr_matrix, lambda X: X.astype(np.float32)):
+        assert_same_ends(
+            GDLogisticRegression(), {"learning_rate": [0.1, 0.5], "max_iter": [4, 20]}, store(X), y, None, 1e-6
+        )
 
 
 def test_steps_in_front_are_fitted_once(monkeypatch):

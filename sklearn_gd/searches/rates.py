@@ -33,11 +33,10 @@ __all__ = ["RateWork"]
 # Parameters that descents on the same data may differ in, and those that say where they end.
 OWN, ENDS = ("C", "learning_rate", "momentum"), ("max_iter", "tol", "on_divergence")
 
-# Descents from which on they share a read of X that memory is waited for, or of many columns, faster than each reads it by a compiled
-# sweep: 80,000 x 50 two took 1.04 times as long, in float32 three 1.1 times, four are faster; of 400 x 2,000 two 1.5 times.
-FEW, MANY_COLUMNS = 4, 512
-# Multiplications of a read, for each column, below which coefficients take as long as the rows do.
-WORTH = 8
+# Multiplications of a read for each coefficient, below which work on coefficients takes the time that reading together saves: of few descents,
+# and of many. 30 x 5,000 two took 1.4 times as long as one by one, three as long, twenty half; 200 x 2,000 two as long. Of so few columns the
+# interpreter's time is what is saved.
+FEW, OF_FEW, OF_MANY, FEW_COLUMNS = 4, 100, 8, 512
 
 
 def alone(problem: Problem, count: int) -> str | None:
@@ -45,10 +44,8 @@ def alone(problem: Problem, count: int) -> str | None:
     design: Any = problem.design
     if problem.loss.coupled and not design.at_once:
         return "several classes share the reads of large data already"
-    if count < FEW and (design.size > MANY_COLUMNS or (design.streams and isinstance(design.X, np.ndarray))):
-        return f"fewer than {FEW} descents on data of this size are as fast one by one"
-    if design.work < WORTH * design.size:
-        return "the data have so few entries for their columns that descents are as fast one by one"
+    if design.size > FEW_COLUMNS and design.work < (OF_FEW if count < FEW else OF_MANY) * design.size:
+        return f"{count} descents on as few entries for as many columns are as fast one by one"
     return None
 
 

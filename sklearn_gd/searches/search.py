@@ -143,8 +143,8 @@ class GDSearchCV(GridSearchCV):
     strongest penalty to the weakest: each fit begins where the last one ended, and ends where its own criterion is met, so that scores agree
     as far as `tol` says. Candidates with a number, a schedule or a function of the iteration as `learning_rate`, whatever their `momentum`
     and `C`, descend side by side on each training part, so that an iteration of all of them is one read of X, and have their ends, by
-    `max_iter` and `tol`, on the same iterates. Not shared are less than four of them on large data, and several classes there, whose reads
-    of X are worth it already. Steps in front are fitted once for all of them.
+    `max_iter` and `tol`, on the same iterates. Not shared are those of several classes on large data, whose reads of X are worth it already,
+    and two or three of many columns with few entries. Steps in front are fitted once for all of them.
 
     **Failures.** A shared fit that diverges with ``on_divergence="raise"`` has the score `error_score`, and is told as a fit that failed.
 

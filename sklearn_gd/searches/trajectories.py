@@ -186,13 +186,17 @@ class Losses:
         Of a trajectory.
     """
 
-    kernel = cells = None
+    cells = raw = None
 
     def __init__(self, loss: Loss, y: Array, weight: Array | None, outputs: int) -> None:
-        self.y = y if loss.coupled else y.astype(np.float64, copy=False)
-        self.weight = None if weight is None else weight.astype(np.float64, copy=False)
+        # for compiled sweeps, which know models of two classes
+        self.kernel = None if loss.coupled else loss.kernel
+        self.y, self.weight = y.astype(np.int64, copy=False), weight
+        # and for blocks of predictions
+        self.targets = y if loss.coupled else y.astype(np.float64, copy=False)
+        self.heaviness = None if weight is None else weight.astype(np.float64, copy=False)
         self.outputs, self.loss = outputs, loss
-        known = compiled.trials(loss, self.y, self.weight, np.dtype(np.float64)) is not None
+        known = compiled.trials(loss, self.targets, self.heaviness, np.dtype(np.float64)) is not None
         self.trial = compiled.kernels.trial if known else None
 
     def __call__(self, s: slice, raw: Array) -> tuple[Array, Array]:
@@ -200,7 +204,7 @@ class Losses:
         # those of a trajectory lie together
         apart = np.ascontiguousarray(raw.reshape(m, -1, k).transpose(1, 0, 2))
         slopes, values = np.empty_like(apart), np.empty(len(apart))
-        y, weight = self.y[s], None if self.weight is None else self.weight[s]
+        y, weight = self.targets[s], None if self.heaviness is None else self.heaviness[s]
         if self.trial is None:
             single = SampleLoss(self.loss, y, weight)
             for number, predictions in enumerate(apart):
