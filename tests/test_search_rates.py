@@ -191,7 +191,7 @@ def test_training_parts_of_one_class():
 
 
 ALONE = {
-    "rule": ({"learning_rate": ["backtracking", "exact"]}, "logistic regression shares the fits along a path over C"),
+    "rule": ({"learning_rate": ["backtracking", "exact"]}, "logistic regression shares fits along a path over C, and"),
     "metric": ({"learning_rate": [0.1, 0.2], "preconditioner": ["diagonal"]}, "preconditioner='diagonal'"),
     "batches": ({"learning_rate": [0.1, 0.2], "batch_size": [20], "random_state": [0]}, "batch_size=20"),
     "random start": ({"learning_rate": [0.1, 0.2], "init": ["random"], "random_state": [0]}, "init='random'"),
@@ -230,8 +230,8 @@ def test_few_descents_on_few_rows_are_as_fast_one_by_one():
 
 def test_several_classes_of_large_data():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(20000, 4))
-    y = rng.integers(3, size=20000) + (X[:, 0] > 0)
+    X = rng.normal(size=(60000, 2))
+    y = rng.integers(3, size=60000) + (X[:, 0] > 0)
     grid = {"learning_rate": [0.1, 0.2], "max_iter": [3]}
     ours, theirs = both(GDLogisticRegression(), grid, X, y, cv=2)
     assert "several classes" in str(ours.shared_)

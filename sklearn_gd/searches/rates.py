@@ -31,6 +31,10 @@ from .walk import PathWork
 __all__ = ["RateWork"]
 
 # Parameters that descents on the same data may differ in, and those that say where they end.
+# Why a candidate that says nothing of these is fitted on its own.
+NEITHER = (
+    "logistic regression shares fits along a path over C, and those with learning rates that never look at the loss"
+)
 OWN, ENDS = ("C", "learning_rate", "momentum"), ("max_iter", "tol", "on_divergence")
 
 # Multiplications of a read for each coefficient, below which work on coefficients takes the time that reading together saves: of few descents,
@@ -83,7 +87,8 @@ class RateWork(PathWork):
 
     def setting(self, candidate: Mapping[str, Any]) -> Any:
         if not self._scheduled(candidate):
-            return super().setting(candidate)
+            name = f"{self.model.last}__C" if self.model.last else "C"
+            return super().setting(candidate) if name in candidate else NEITHER
         try:
             estimator = self.made(candidate)
         except ValueError as error:
