@@ -172,6 +172,9 @@ class GDQuantileRegression(Regressor):
     .. [4] V. Chernozhukov, I. Fernández-Val and A. Galichon, "Quantile and probability curves without crossing",
        Econometrica 78, 2010, doi:10.3982/ECTA7880.
 
+    .. [5] S. Portnoy and R. Koenker, "The Gaussian hare and the Laplacian tortoise: computability of squared-error versus
+       absolute-error estimators", Statistical Science 12, 1997, doi:10.1214/ss/1030037960.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -245,7 +248,7 @@ class GDQuantileRegression(Regressor):
     def _target(self, y: Array, weight: Array | None, X: Any) -> Target:
         y, weight = self._numbers(y, weight, X)
         each, several = self._quantiles, np.ndim(self.quantile) > 0
-        levels = np.array([constant_quantile(y, weight, q, bool(self.fit_intercept)) for q in each.tolist()])
+        levels = constant_quantiles(y, weight, each, bool(self.fit_intercept))
         losses = np.array(
             [
                 average(functools.partial(pinball, quantile=q, level=level), y, weight)
@@ -393,18 +396,19 @@ def in_order(raw: Array, rank: Array) -> Array:
     return out
 
 
-def constant_quantile(y: Any, weight: Any, quantile: float, located: bool) -> float:
-    """About the best constant prediction, a quantile of the target; 0 unless `located`.
+def constant_quantiles(y: Any, weight: Any, quantiles: Array, located: bool) -> Array:
+    """About the best constant predictions, quantiles of the target; 0 unless `located`.
 
-    It is the first place of rules that begin anywhere. To find that of a collection takes more than a pass: there it is the mean.
+    They are the first place of rules that begin anywhere. To find those of a collection takes more than a pass: there it is the mean.
     """
     if not located:
-        return 0.0
+        return np.zeros(len(quantiles))
     if is_dask(y):
-        return float(np.asarray(mean(y, weight)))
+        return np.full(len(quantiles), float(np.asarray(mean(y, weight))))
     host = on_host(y)
     if weight is None:
-        return float(np.quantile(host, quantile, method="inverted_cdf"))
+        return np.quantile(host, quantiles, method="inverted_cdf").astype(np.float64)
     order = np.argsort(host)
     reach = np.cumsum(on_host(weight)[order], dtype=np.float64)
-    return float(host[order[min(int(np.searchsorted(reach, quantile * reach[-1])), len(order) - 1)]])
+    found: Array = host[order[np.minimum(np.searchsorted(reach, quantiles * reach[-1]), len(order) - 1)]]
+    return found.astype(np.float64)

@@ -23,6 +23,7 @@ from sklearn_gd import (
     LossCurveDisplay,
     steps,
 )
+from sklearn_gd.plan import bands, quantiles
 from sklearn_gd.quantile import in_order
 
 QUANTILES = [0.01, 0.1, 0.25, 0.5, 0.75, 0.95, 0.99]
@@ -265,6 +266,75 @@ def test_blocks_on_workers(quantile):
 
 
 # ------------------------------------------------------------------------------------------------ several
+
+
+def _many(kind):
+    rng = np.random.default_rng(len(kind))
+    X, noise = rng.normal(size=(12_000, 4)), rng.normal(size=12_000)
+    if kind == "far rows":  # of which some cross the plane late
+        X, noise = np.exp(1.5 * X), rng.exponential(size=12_000)
+    if kind == "grid":
+        X, noise = np.round(X), np.round(noise)
+    if kind == "heavy tails":
+        noise = rng.standard_t(1.5, size=12_000)
+    return X, X @ [1.0, -2.0, 0.5, 0.0] + noise * (1 + np.abs(X[:, 0]))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+@pytest.mark.parametrize("kind", ["normal", "far rows", "grid", "heavy tails"])
+def test_rows_far_from_the_plane_are_left_out_and_nothing_is_lost(kind, alpha, monkeypatch):
+    X, y = _many(kind)
+    weight = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
+    model = GDQuantileRegression(quantile=[0.02, 0.5, 0.9], alpha=alpha).fit(X, y, sample_weight=weight)
+    assert (model.dual_gap_ <= 1e-6).all()
+    monkeypatch.setattr(bands, "FEW", 0.0)
+    monkeypatch.setattr(quantiles, "SAMPLED", 0.0)
+    whole = GDQuantileRegression(quantile=[0.02, 0.5, 0.9], alpha=alpha).fit(X, y, sample_weight=weight)
+    # either is no more than 1e-6 above the least
+    np.testing.assert_allclose(
+        of(model, X, y, alpha=alpha, weight=weight), of(whole, X, y, alpha=alpha, weight=weight), rtol=1e-6
+    )
+
+
+def test_all_rows_are_read_a_few_times(monkeypatch):
+    X, y = _many("normal")
+    read = []
+
+    class Counted(bands.Columns):
+        def forward(self, v):
+            read.append(self.n)
+            return super().forward(v)
+
+    monkeypatch.setattr(quantiles, "Columns", Counted)
+    model = GDQuantileRegression(quantile=0.3).fit(X, y)
+    # where it begins, the first steps, and the end
+    assert read.count(len(y)) <= 4 < model.n_iter_
+
+
+def test_a_plane_that_rows_cross_is_found_out(monkeypatch):
+    """Where near rows are far too few, those that are left out cross the plane: that is seen at the end, and more are read."""
+    X, y = _many("heavy tails")
+    begun = []
+    begin = bands.Quantile.begin
+
+    def nearer(self, *args):
+        begun.append(self.rows.n)
+        self.reach = min(self.reach, 0.5 * len(begun))
+        begin(self, *args)
+
+    monkeypatch.setattr(bands, "LEAST_ROWS", 3)
+
+    monkeypatch.setattr(bands.Quantile, "begin", nearer)
+    model = GDQuantileRegression(quantile=0.05).fit(X, y)
+    assert len(begun) > 3  # a sample, all, and at the end all for each time that they said otherwise, and once more
+    assert model.dual_gap_ <= 1e-6
+    assert model.loss_curve_[-1] == pytest.approx(of(model, X, y), rel=1e-12)
+
+
+@pytest.mark.parametrize(("quantile", "slope"), [(0.49, 1.0), (0.51, 10.0)])
+def test_a_plane_through_rows_goes_through_them_to_the_last_bit(quantile, slope):
+    model = GDQuantileRegression(quantile=quantile).fit([[0], [1], [1]], [1, 2, 11])
+    assert (model.coef_[0], model.intercept_) == (slope, 1.0)
 
 
 def test_several_quantiles_are_each_alone():

@@ -100,13 +100,14 @@ def one_blas_thread() -> Iterator[None]:
 # and where they come to lie on one processor take turns in it: of order 2,000, 48 ms on one thread, 28 on two, and 300 to 1,000 then.
 THREADED_ORDER = 3000
 # Entries of X below which OpenBLAS (0.3) uses one thread for products with vectors (2304 · 4), and for the small
-# products of such data.
-TINY = 9216
+# products of such data; and columns up to which it does for the factorisations of their matrices. Of order 100, on a busy machine, those take
+# 0.7 ms on one thread and up to 60 on two.
+TINY, TINY_ORDER = 9216, 64
 
 
 def quiet(design: Any) -> contextlib.AbstractContextManager[None]:
     """`one_blas_thread` around passes over a design, where BLAS would use more; telling it takes 15 µs."""
-    tiny = design.n_samples * design.n_features <= TINY
+    tiny = design.n_samples * design.n_features <= TINY and design.n_features <= TINY_ORDER
     return contextlib.nullcontext() if tiny or design.where == "device" else one_blas_thread()
 
 
