@@ -265,6 +265,20 @@ def test_steps_in_front_are_fitted_once(monkeypatch):
     assert len(fits) == 2 * 3 + 12 * 3
 
 
+def test_names_of_steps_are_none_of_parameters():
+    X, y = data()
+    model = Pipeline([("C", PolynomialFeatures(2)), ("tol", StandardScaler()), ("model", GDLogisticRegression())])
+    grid = {
+        "C__degree": [1, 2],
+        "tol__with_mean": [True, False],
+        "model__learning_rate": [0.1, 0.2],
+        "model__max_iter": [20],
+    }
+    ours, theirs = both(model, grid, X, y, cv=2)
+    assert all(ours.shared_.shared)
+    assert_same(ours, theirs)
+
+
 def test_ends_are_told():
     X, y = data()
     grid = {"learning_rate": [0.1, 300.0], "C": [1e-2], "max_iter": [50]}

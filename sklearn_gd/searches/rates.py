@@ -30,11 +30,11 @@ from .walk import PathWork
 
 __all__ = ["RateWork"]
 
-# Parameters that descents on the same data may differ in, and those that say where they end.
-# Why a candidate that says nothing of these is fitted on its own.
+# Why a candidate is fitted on its own that asks for neither.
 NEITHER = (
     "logistic regression shares fits along a path over C, and those with learning rates that never look at the loss"
 )
+# Parameters that descents on the same data may differ in, and those that say where they end.
 OWN, ENDS = ("C", "learning_rate", "momentum"), ("max_iter", "tol", "on_divergence")
 
 # Multiplications of a read for each coefficient, below which work on coefficients takes the time that reading together saves: of few descents,
@@ -110,8 +110,9 @@ class RateWork(PathWork):
             return f"preconditioner={preconditioner!r} and momentum={model.momentum!r} have a descent of their own"
         data: list[tuple[str, int]] = []
         descent: list[tuple[str, int]] = []
+        prefix = f"{self.model.last}__" if self.model.last else ""
         for key, value in candidate.items():
-            name = key.removeprefix(f"{self.model.last}__" if self.model.last else "").partition("__")[0]
+            name = key.removeprefix(prefix).partition("__")[0] if key.startswith(prefix) else None
             if name not in ENDS:
                 (descent if name in OWN else data).append((key, id(value)))
         return Track(tuple(sorted(data)), tuple(sorted(descent)), rule, momentum, estimator, model)  # type: ignore[arg-type]
@@ -178,8 +179,10 @@ class RateWork(PathWork):
             return
         with np.errstate(all="ignore"), quiet(problem.design):
             fits = self._fits(members, problem, float(model.C))
-        middle = time.perf_counter()
         members = [number for number in members if number in fits]
+        if not members:
+            return
+        middle = time.perf_counter()
         members = self.without_errors(members, fits, len(test), middle - start)
         estimators = [self._estimator(number, problem, fits[number], front, known | attributes) for number in members]
         middle = time.perf_counter()

@@ -27,7 +27,7 @@ import scipy.linalg
 
 from ..descent import Stopping
 from ..designs.rows import Curvature
-from ..momentum import Nesterov, NoMomentum
+from ..momentum import Nesterov
 from ..plan.least_squares import DIGITS_LOST
 from ..preconditioners import EPS, Diagonal
 from ..progress import RISES
@@ -297,7 +297,8 @@ class Descent:
     def surely_until(self, rule: Schedule, momentum: Momentum, max_iter: int, tol: float) -> int:
         """An iterate before which the criterion cannot be met: the gradient's norm has a lower bound that falls steadily."""
         factor = 1.0 - rule.rate(0) * self.values
-        if type(rule) is not Constant or type(momentum) is not NoMomentum or np.abs(factor).max() > 1.0:
+        accelerated = type(momentum) is Nesterov or heavy(momentum) > 0
+        if type(rule) is not Constant or accelerated or np.abs(factor).max() > 1.0:
             return 0
         weight = np.einsum("ij,ij->i", self.scaled, self.scaled)
         largest = max(self.loss / self.stopping.null_loss, self.stopping.exact)
