@@ -112,7 +112,7 @@ class RateWork(PathWork):
         descent: list[tuple[str, int]] = []
         prefix = f"{self.model.last}__" if self.model.last else ""
         for key, value in candidate.items():
-            name = key.removeprefix(prefix).partition("__")[0] if key.startswith(prefix) else None
+            name = key.removeprefix(prefix).partition("__")[0] if key.startswith(prefix) else ""
             if name not in ENDS:
                 (descent if name in OWN else data).append((key, id(value)))
         return Track(tuple(sorted(data)), tuple(sorted(descent)), rule, momentum, estimator, model)  # type: ignore[arg-type]
