@@ -232,7 +232,7 @@ def searches(quick: bool, seed: int = 0) -> Iterator[Search]:
         shape, maker = simulated(n, p, min(1.0, density * (10 if quick else 1)), 2)
         yield Search(f"Cs, {shape}", maker, few, 1.5)
     breast = partial(standardised, bundled["breast_cancer"], 4 if quick else 1)
-    rows = (("breast_cancer, standardised", breast, n_iter, 4.0), (shape, maker, n_iter // 10, 2.0))
+    rows = (("breast_cancer, standardised", breast, n_iter, 4.0), (shape, maker, n_iter // 20, 2.0))
     for name, load, long, least in rows:
         told = f"logistic rates, {many} of them, {long:,} iterations, {name}"
         yield Search(told, load, partial(logistic_rates, many, long), least)
