@@ -26,14 +26,11 @@ SKLEARN_GD_DATA and SCIKIT_LEARN_DATA have them.
 
 from __future__ import annotations
 
-import argparse
-import json
 import timeit
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,10 +40,10 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_gd
 
-from . import rivals
-from .measure import alternate, described, machine
+from . import contests, rivals
+from .measure import alternate
 from .objectives import EPSILON, huber, huber_optimum, pinball, pinball_optimum, poisson
-from .problems import PROBLEMS, Unavailable, load_npz
+from .problems import PROBLEMS, load_npz
 from .shapes import OURS, Ended, attempts, counts, dense, ratio
 
 __all__ = ["MEANS", "Race", "Standing", "claims", "contaminated", "events", "main", "races", "spreading", "standings"]
@@ -577,57 +574,21 @@ def standings(rows: Sequence[Mapping[str, Any]]) -> dict[str, Standing]:
 
 
 def line(row: Mapping[str, Any]) -> str:
-    told = [f"{name}={'-' if value is None else f'{value:.4f}'}" for name, value in row["seconds"].items()]
-    told += [f"{name}: {words}" for name, words in row["failed"].items()]
-    told += [f"dual gap {row['dual_gap']:.0e}"] if row["dual_gap"] is not None else []
-    return "  ".join([row["race"], *told, f"ratio {row['ratio']:.2f} (at least {row['least']:.3g})"])
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(
-        prog="python -m benchmarks.losses",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = options.add_argument
-    add("--quick", action="store_true", help="a few races on a few rows; some twenty seconds altogether")
-    add("--only", nargs="+", metavar="WORDS", help="races whose names begin so (all)")
-    add("--seed", type=int, default=0, help="of the simulated data (0)")
-    add("--repeats", type=int, help="rounds of what takes less than five seconds (5)")
-    add("--cap", type=float, metavar="S", help="seconds for a solver in a race (60; 1 with --quick)")
-    add(
-        "--output",
-        type=Path,
-        default=Path(__file__).parent / "output",
-        help="folder for losses.json (benchmarks/output)",
-    )
-    return options
+    gap = row["dual_gap"]
+    return contests.line("race", row, *([] if gap is None else [f"dual gap {gap:.0e}"]))
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Measure, print and write; the record, as `report` reads it."""
-    options = parser().parse_args(arguments)
+    quick, cap = (
+        "a few races on a few rows; some twenty seconds altogether",
+        "seconds for a solver in a race (60; 1 with --quick)",
+    )
+    options = contests.parser("losses", __doc__, "races", quick, cap).parse_args(arguments)
     options.cap = options.cap or (1.0 if options.quick else 60.0)
     options.repeats = options.repeats or (2 if options.quick else 5)
-    options.output.mkdir(parents=True, exist_ok=True)
-    told = {name: getattr(options, name) for name in ("quick", "seed", "repeats", "cap")}
-    rows: list[dict[str, Any]] = []
-    missing: dict[str, str] = {}
-    record: dict[str, Any] = {"machine": machine(), "options": told, "rows": rows, "missing": missing}
-    print(described(record["machine"]), flush=True)
-    for race in races(options.quick, options.seed):
-        if options.only and not race.name.startswith(tuple(options.only)):
-            continue
-        try:
-            rows.append(measure(race, options.cap, options.repeats))
-        except Unavailable as error:
-            missing[race.name] = str(error)
-            print(f"{race.name}: {error}", flush=True)
-        else:
-            print(line(rows[-1]), flush=True)
-        # after every one, so that what was finished is there whatever happens next
-        (options.output / "losses.json").write_text(json.dumps(record, indent=1) + "\n")
-    for group, standing in standings(rows).items():
+    record = contests.run(options, races(options.quick, options.seed), measure, line, "losses.json")
+    for group, standing in standings(record["rows"]).items():
         print(f"{group}: {standing}", flush=True)
     return record
 

@@ -25,15 +25,12 @@ himalaya takes part where it is installed. Data that cannot be had (adult, in th
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import timeit
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,8 +48,9 @@ from sklearn_gd import (
     GDSearchCV,
 )
 
-from .measure import TimeSpent, alternate, described, limit, machine
-from .problems import Unavailable, load_npz
+from . import contests
+from .measure import TimeSpent, alternate, limit
+from .problems import load_npz
 from .shapes import MOST_COEFFICIENTS, OURS, make, ratio
 
 __all__ = ["Search", "main", "searches"]
@@ -312,57 +310,14 @@ def measure(search: Search, cap: float, repeats: int) -> dict[str, Any]:
     }
 
 
-def line(row: Mapping[str, Any]) -> str:
-    told = [f"{name}={'-' if value is None else f'{value:.4f}'}" for name, value in row["seconds"].items()]
-    told += [f"{name}: {words}" for name, words in row["failed"].items()]
-    return "  ".join([row["search"], *told, f"ratio {row['ratio']:.2f} (at least {row['least']:.3g})"])
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(
-        prog="python -m benchmarks.search",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = options.add_argument
-    add("--quick", action="store_true", help="on a few rows, over a few values; some ten seconds altogether")
-    add("--only", nargs="+", metavar="WORDS", help="searches whose names begin so (all)")
-    add("--seed", type=int, default=0, help="of the simulated data (0)")
-    add("--repeats", type=int, help="rounds of what takes less than five seconds (5)")
-    add("--cap", type=float, metavar="S", help="seconds for a search (120)")
-    add(
-        "--output",
-        type=Path,
-        default=Path(__file__).parent / "output",
-        help="folder for search.json (benchmarks/output)",
-    )
-    return options
-
-
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Measure, print and write; the record, as `report` reads it."""
-    options = parser().parse_args(arguments)
+    quick, cap = "on a few rows, over a few values; some ten seconds altogether", "seconds for a search (120)"
+    options = contests.parser("search", __doc__, "searches", quick, cap).parse_args(arguments)
     options.cap = options.cap or (10.0 if options.quick else 120.0)
     options.repeats = options.repeats or (2 if options.quick else 5)
-    options.output.mkdir(parents=True, exist_ok=True)
-    told = {name: getattr(options, name) for name in ("quick", "seed", "repeats", "cap")}
-    rows: list[dict[str, Any]] = []
-    missing: dict[str, str] = {}
-    record: dict[str, Any] = {"machine": machine(), "options": told, "rows": rows, "missing": missing}
-    print(described(record["machine"]), flush=True)
-    for search in searches(options.quick, options.seed):
-        if options.only and not search.name.startswith(tuple(options.only)):
-            continue
-        try:
-            rows.append(measure(search, options.cap, options.repeats))
-        except Unavailable as error:
-            missing[search.name] = str(error)
-            print(f"{search.name}: {error}", flush=True)
-        else:
-            print(line(rows[-1]), flush=True)
-        # after every one, so that what was finished is there whatever happens next
-        (options.output / "search.json").write_text(json.dumps(record, indent=1) + "\n")
-    return record
+    asked = searches(options.quick, options.seed)
+    return contests.run(options, asked, measure, partial(contests.line, "search"), "search.json")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
              their number, unless given, and p grows by the columns.
      ?       behind an array: it may be None
      !       it is written to
-   Integers: f what to make of predictions (enum kind), s bytes of a number, n rows, p columns, k outputs, m directions, v stored values.
+   Integers: f what to make of predictions (enum kind), s bytes of a number, n rows, p columns, k outputs, m directions, v stored values; r right sides.
    Arrays: X, W coefficients, A intercepts, Y targets, S weights, L numbers of a loss that has some, C cells, G gradient, T totals, P predictions, H second derivatives; of
    sparse rows O their ends and J the columns; of a subspace B the predictions at its base, U and V those of its directions.
 
@@ -36,7 +36,10 @@
      distances       fills G with the rows' squared distances from C, each column's times its factor W
      gram            adds Z'Z to G, which is symmetric, where Z = [X Y 1] less C (none of the ones), its rows times the roots of S
      middle          fills G with the means of every step-th row of [X Y], 0 where they are not finite
-     about_mean      that of the weights, and the trace; from what gram fills, moments about C, to moments about the mean, which C becomes */
+     about_mean      that of the weights, and the trace; from what gram fills, moments about C, to moments about the mean, which C becomes
+     shifted         fills G with (A + w)^-1 B for each w of W, by Cholesky's factors, and H with the least part of a diagonal entry of A + w
+                     that these leave
+     inverses        those of k positive definite matrices A, in place; not a number where they are not */
 
 #define SPARSE "s n p v b e O:On+ J:Iv X:Rv "
 #define TRIAL "f s n k . . Y:Tn S:Rn? L:D4? B:Rnk U:Rnk? V:Rnk? P:Rnk?! G:Rnk?! H:Rnk?!"
@@ -57,4 +60,6 @@
     KERNEL(distances, "s n p X:Rnp C:Dp W:Dp G:Dn!", 0)                                               \
     KERNEL(gram, "s n X:S? Y:S? S:Rn? C:Dp G:Dp+p+!", 0)                                              \
     KERNEL(middle, "s n j X:S? Y:S? G:Dp!", 0)                                                        \
-    KERNEL(about_mean, "X:S! C:Dp-!", 2)
+    KERNEL(about_mean, "X:S! C:Dp-!", 2)                                                              \
+    KERNEL(shifted, "s p k r A:Dpp B:Dpr W:Dk G:Dkpr! H:Dk!", 0)                                      \
+    KERNEL(inverses, "s p k A:Dkpp!", 0)

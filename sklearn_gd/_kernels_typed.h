@@ -287,3 +287,4 @@ static void NAME(distances)(struct call *c)
 #include "_kernels_sparse.h"
 #include "_kernels_trials.h"
 #include "_kernels_gram.h"
+#include "_kernels_shifted.h"

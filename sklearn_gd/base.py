@@ -6,6 +6,7 @@ Two uses: `GDLinearRegression`, `GDLogisticRegression`, which add their loss, th
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import warnings
 from abc import ABC, abstractmethod
@@ -52,12 +53,15 @@ from .protocols import Array, Loss, Momentum, Recorder, StepRule
 from .steps import RULES, PlaneSearch, rule_for
 from .workers import collect, is_dask, over_blocks
 
-__all__ = ["BaseGD", "lazy_on_dask"]
+__all__ = ["BaseGD", "lazy_on_dask", "warn"]
 
 #: what `BaseGD._target` returns
 Target: TypeAlias = (
     "tuple[Loss, Array, Array | None, float, Constant | None, int | None, dict[str, Any], *tuple[Rounds, ...]]"
 )
+
+#: Modules between a user's call and what is warned of: ours, and scikit-learn's that call a method in the context of callbacks.
+BETWEEN = (f"{__package__}.", "sklearn.callback.")
 
 # Entries of X from which a pass to look for NaN is worth saving: about 50 µs.
 CHECKED_FIRST = 1 << 17
@@ -78,6 +82,18 @@ def lazy_on_dask(method: M) -> M:
         return over_blocks(self, method.__name__, X, arrays.DTYPES, attributes)
 
     return cast(M, either)
+
+
+def goes_on_as(method: Callable[..., Any]) -> Callable[[M], M]:
+    """What another method returns, raises and warns of, behind the parameters that a docstring ends with."""
+
+    def documented(own: M) -> M:
+        if own.__doc__:
+            _, section, rest = inspect.cleandoc(method.__doc__ or "").partition("\nReturns\n")
+            own.__doc__ = f"{inspect.cleandoc(own.__doc__)}\n{section}{rest}\n"
+        return own
+
+    return documented
 
 
 # The fitted attributes that predictions are made of.
@@ -150,6 +166,7 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         self.verbose = verbose
 
     _one_target = True  # whether y must have one dimension
+    _in_rounds = False  # whether its loss has a number of its own that is renewed
     _separated = messages.separated()  # what is said where there is no finite optimum
 
     # -- what an estimator adds -------------------------------------------------------------------------------------
@@ -417,7 +434,8 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
             If more than 1e-3 of the loss that the columns could explain (or `tol`, where that is more) is found left out, because
             the arithmetic cannot tell them apart; the message names the part and the way out.
         SeparationWarning
-            If ``C=inf`` and the end shows that classes are separated, so that there is no finite optimum.
+            If the end shows that there is no finite optimum: classes that are separated, with ``C=inf``; a value of a feature without
+            an event, of Poisson regression with ``alpha=0``.
         """
         return self._fit_or_restore(X, y, sample_weight)
 
@@ -556,22 +574,22 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         ended = run.reason in ("gradient", "precision")
         unpenalised = problem.loss.separable and not problem.alpha and problem.design.where == "memory"
         if unpenalised and run.reason in ("gradient", "precision", "max_iter") and separated(run):
-            warnings.warn(self._separated, SeparationWarning, stacklevel=5)
+            warn(self._separated, SeparationWarning)
             return
         if ended:
             note_rounding(problem, run)
             left_out = run.rounding.left_out
             if left_out > max(NOTICED, self.tol):
-                warnings.warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning, stacklevel=5)
+                warn(messages.imprecise(left_out, problem.design.dtype), PrecisionWarning)
         elif run.reason == "diverged":
             text = messages.diverged(run, rule, self._limit(run, rule), self.batch_size, problem.loss.bounded)
             if self.on_divergence == "raise":
                 raise DivergenceError(text)
-            warnings.warn(text, DivergenceWarning, stacklevel=5)
+            warn(text, DivergenceWarning)
         elif run.reason == "max_iter":
             limit = self._limit(run, rule) if rule.scheduled else None
             text = messages.unconverged(run, rule, limit, self.tol, self.batch_size, problem.loss.bounded)
-            warnings.warn(text, ConvergenceWarning, stacklevel=5)
+            warn(text, ConvergenceWarning)
 
     @staticmethod
     def _limit(run: Run, rule: StepRule) -> float | None:
@@ -632,6 +650,14 @@ class BaseGD(CallbackSupportMixin, Documented, BaseEstimator, ABC):
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+def warn(text: str, category: type[Warning]) -> None:
+    """Warn at the line that called a method of ours: whatever lies between, callbacks or a subclass, is not the user's."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(BETWEEN):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
 
 
 def check_coefficients(run: Run, problem: Problem) -> None:

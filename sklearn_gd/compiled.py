@@ -3,8 +3,8 @@
 They are compiled for several levels of instructions, of which the highest that the processor has is used: what is computed is the
 same, up to the order of sums. ``SKLEARN_GD_LEVEL`` in the environment caps it.
 
-Four uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, and the
-trials and searches of logistic losses (`losses`, `workers`).
+Five uses: the fused sweeps of `designs.dense` and its moments, those of `designs.sparse`, a symmetric product of a few columns, the
+trials and searches of logistic losses (`losses`, `workers`), and small systems that differ in what is on their diagonals (`searches`).
 
 Why a small extension, measured on two threads beside one two-threaded ``X @ w`` of the same array (float64; p = 20, 100, 2,000,
 10,346 with 2·10⁷ to 4·10⁷ numbers): loss and gradient took 1.4, 1.1, 1.2 and 1.1 of it for squared error and 1.4, 1.2, 1.2 and

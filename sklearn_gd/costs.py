@@ -14,12 +14,14 @@ import math
 
 __all__ = [
     "CALL",
+    "DRAWN",
     "ENTRY",
     "FACTORED",
     "ITERATION",
     "MULTIPLY_ADD",
     "OUTPUT",
     "PAIR",
+    "PICKED",
     "PLACED",
     "SAMPLE",
     "SINGLE",
@@ -47,6 +49,8 @@ OUTPUT = 1 / 5
 STORED = 5
 #: A pair of stored values of a sparse row in a symmetric product.
 PAIR = 8
+#: A sample among which rows are drawn, and a row that is drawn: 12 and 100 of sums, searches and copies at places that nobody foresees.
+DRAWN, PICKED = 12, 100
 #: A sample's share of an iteration: the loss and its derivatives along a line, some three times.
 SAMPLE = 60
 #: What the interpreter takes for an operation on X, 0.02 ms, and for the rest of an iteration, 0.05 ms, whatever their sizes.

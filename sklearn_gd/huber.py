@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import messages
 from ._checks import check_number
-from .arrays import is_elsewhere, mean, on_host
-from .base import Target, lazy_on_dask
+from .arrays import is_elsewhere, mean, on_host, total
+from .base import Target, lazy_on_dask, warn
 from .descent import Run
 from .files import loaded
 from .losses import Huber
 from .plan import Problem, ScaleRounds
-from .plan.rounds import best_scale, clipped_squares
+from .plan.rounds import ABOUT, best_scale, clipped_squares
 from .preconditioners import EPS
 from .protocols import Array, Momentum, StepRule
 from .regressors import Regressor, average, constant_of
@@ -174,6 +173,8 @@ class GDHuberRegression(Regressor):
     25
     """
 
+    _in_rounds = True
+
     def __init__(
         self,
         *,
@@ -261,7 +262,7 @@ class GDHuberRegression(Regressor):
             and run.reason in ("gradient", "precision")
             and run.base.value > EXPLAINED * run.stopping.null_loss
         ):
-            warnings.warn(messages.no_scale(self.epsilon, rounds.scale), ConvergenceWarning, stacklevel=5)
+            warn(messages.no_scale(self.epsilon, rounds.scale), ConvergenceWarning)
 
     def _results(self, run: Run, problem: Problem) -> dict[str, Any]:
         rounds: Any = problem.rounds
@@ -286,8 +287,6 @@ class GDHuberRegression(Regressor):
 
 # How far in units of the scale the first location may be from the best one: a fit begins there, and its criterion is relative to the loss there.
 NEAR = 1e-3
-# And the change of its scale's logarithm after which that is near enough.
-ABOUT = 0.03
 # The first scale in units of the mean absolute residual, at the least. Where many targets are equal, or nearly, the best scale of a constant
 # prediction is 0, or nearly: a loss with a kink is a bad beginning.
 LARGE = 1e-2
@@ -313,13 +312,16 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
     def averages(of: Callable[..., Any], *which: int) -> list[float]:
         if is_dask(y):
             return [average(functools.partial(part_of, of, k, level), y, weight) for k in which]
-        parts = of(y, 0 * y + level)
+        parts = of(y, level)
+        if isinstance(y, np.ndarray):
+            return [total(parts[k], weight) / weight_sum for k in which]
         return [float(mean(parts[k], weight)) for k in which]
 
     def clipped(scale: float) -> tuple[float, float]:
         whole, within = averages(functools.partial(clipped_squares, scale, epsilon), 0, 1)
         return whole, within
 
+    weight_sum = total(weight) if isinstance(weight, np.ndarray) else len(y)
     level = 0.0
     if located:  # the median is not moved by outliers; to find that of a collection takes more than a pass
         level = average(lambda part: part, y, weight) if is_dask(y) else median(on_host(y), weight)
@@ -332,7 +334,7 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
         scale = best_scale(scale, epsilon, clipped, ABOUT)
         if not scale > max(EPS * abs(level), NONE * size):
             return level, LARGE * size, LEAST * size
-        slope, curvature = averages(functools.partial(Huber(epsilon * scale).derivatives, order=2), 1, 2)
+        slope, curvature = averages(functools.partial(slopes, epsilon * scale), 0, 1)
         step = -slope / curvature if located and curvature else 0.0
         level += step
         if abs(step) <= NEAR * scale:
@@ -342,11 +344,20 @@ def location_and_scale(y: Any, weight: Any, epsilon: float, located: bool) -> tu
 
 def median(y: Array, weight: Any) -> float:
     """The least target up to which there is half of the weight: a weight of 2 and a row twice have the same."""
+    if weight is None:
+        middle = (len(y) - 1) // 2
+        return float(np.partition(y, middle)[middle])
     order = np.argsort(y)
     reach = np.cumsum(np.ones(len(y)) if weight is None else on_host(weight)[order], dtype=np.float64)
     return float(y[order[np.searchsorted(reach, (0.5 - EPS * len(y)) * reach[-1])]])
 
 
+def slopes(threshold: float, y: Any, level: float) -> tuple[Any, Any]:
+    """Slopes and second derivatives of Huber's loss at a constant prediction."""
+    _, slope, second_derivative = Huber(threshold).derivatives(y, 0 * y + level)
+    return slope, second_derivative
+
+
 def part_of(of: Any, k: int, level: float, y: Any) -> Any:
     """One of the numbers that `of` makes of targets and a constant prediction."""
-    return of(y, 0 * y + level)[k]
+    return of(y, level)[k]

@@ -586,8 +586,8 @@ class GDLogisticRegression(ClassifierMixin, BaseGD):
 
     - Up to 2000 features, the Hessian at the current coefficients, computed anew when the decrease slows and a new one
       pays. For tall data it is made of a sample of the rows (50 a feature, at least 2000), drawn by their share of the
-      Hessian, and the fit starts at the optimum of a sample; the sample grows when its metric is found wanting. Of sparse
-      rows with few values it is made of all.
+      Hessian, and the fit starts at the optimum of a sample, each where that costs less than all rows do; the sample grows
+      when its metric is found wanting. Of few columns, and of sparse rows with few values, it is made of all.
     - For three classes and more, the whole Hessian over all classes up to 200 coefficients. Beyond, Newton's directions
       by inner conjugate gradients, one read of X each, preconditioned by every class's own block, of sampled rows.
     - Beyond 2000 features, the diagonal metric and, if its pace says that it needs longer than that costs, a Nyström

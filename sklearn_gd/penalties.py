@@ -53,6 +53,8 @@ class L2:
 
     def along(self, origin: Array, vectors: Sequence[Array]) -> Along:
         """The penalty in the subspace of some vectors about some coefficients: its sums are computed once."""
+        if not self.alpha:
+            return Along(0.0, np.zeros(len(vectors)), np.zeros((len(vectors), len(vectors))))
         slopes = np.array([self.inner(vector, origin) for vector in vectors])
         forms = np.array([[self.inner(u, v) for v in vectors] for u in vectors]).reshape(2 * [len(vectors)])
         return Along(self.value(origin), slopes, forms)

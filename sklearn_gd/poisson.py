@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from . import messages
 from ._compat import with_callbacks
 from .arrays import beside, cast, dispatched, is_elsewhere, mean, namespace, on_host
-from .base import Target, lazy_on_dask
+from .base import Target, goes_on_as, lazy_on_dask
 from .files import loaded
 from .linear_model import check_range
 from .losses import HalfPoisson
@@ -69,7 +69,7 @@ class GDPoissonRegression(Regressor):
 
     init : {"zeros", "random"}, array-like or tuple, default="zeros"
         The first coefficients, as in `GDLinearRegression`. ``"auto"`` and the rules that look at the loss begin at the best
-        constant prediction where that is better; numbers, callables and schedules never do.
+        constant prediction where that is better, ``"auto"`` lower still (see Notes); numbers, callables and schedules never do.
 
     random_state : int, RandomState instance or None, default=None
         Of ``init="random"`` and of the order of batches. Nothing else is random: same data and same parameters give the same
@@ -136,10 +136,10 @@ class GDPoissonRegression(Regressor):
     **The end of a fit** is that of `GDLinearRegression`. In D stands for c the second derivative at the best constant prediction,
     which is the mean of `y`: the exponential has no bound for it.
 
-    **What "auto" does** is what it does in `GDLogisticRegression`: plane searches along Newton's directions. It begins at
-    the best constant prediction, since at zero the exponential may be far from its target. In the metric of the Hessian a step
-    of length 1 is one of iteratively reweighted least squares [1]_; the search may go further or less far, and so does not leave the
-    finite numbers.
+    **What "auto" does** is what it does in `GDLogisticRegression`: plane searches along Newton's directions. It begins with a step
+    of iteratively reweighted least squares [1]_, about means between each target and that of all, or at the best constant prediction
+    where that is better: at zero the exponential may be far from its target. In the metric of the Hessian a step of length 1 is another
+    one of these; the search may go further or less far, and so does not leave the finite numbers.
 
     **No finite optimum.** With ``alpha=0`` there is none where some direction lowers the means of samples whose y is 0, and moves
     no others: a value of a feature in whose rows there is no event [2]_. It is a `SeparationWarning` where Newton's step at the end
@@ -197,6 +197,7 @@ class GDPoissonRegression(Regressor):
         constant = constant_of(loss, y, weight, math.log(rate) if self.fit_intercept else 0.0)
         return loss, y, weight, float(self.alpha), constant, None, {}
 
+    @goes_on_as(Regressor.fit)
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit the model.
@@ -212,32 +213,6 @@ class GDPoissonRegression(Regressor):
             where `y` is a rate.
         offset : float or array-like of shape (n_samples,), default=None
             Added to the raw predictions: the logarithm of the exposure, where `y` is a count.
-
-        Returns
-        -------
-        self : estimator
-            Fitted.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For parameters or data that are not allowed, before any work is done.
-        OSError
-            If X is in a file that is truncated or cannot be read; the message names it and the rows.
-        DivergenceError
-            If the run diverges and ``on_divergence="raise"``.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If ``max_iter`` is reached, with the cause and the way out.
-        DivergenceWarning
-            If the run diverges and ``on_divergence="warn"``.
-        PrecisionWarning
-            If more than 1e-3 of the deviance that the columns could explain (or `tol`, where that is more) is found left out,
-            because the arithmetic cannot tell them apart; the message names the part and the way out.
-        SeparationWarning
-            If ``alpha=0`` and the end shows that there is no finite optimum.
         """
         return self._fit_or_restore(X, y, sample_weight, offset=offset)
 

@@ -124,10 +124,15 @@ class Centred(Identity):
         if not self.has_intercept:
             out = gradient.copy()
             return out, out
+        if gradient.ndim == 1:
+            out = gradient.copy()
+            w = out[:-1]
+            w -= self.centre * out[-1]
+            return out, w
         # of many columns and outputs this is the larger part of an iteration: no arrays but the result are made
         out = np.empty_like(gradient)
         w, out[-1] = out[:-1], gradient[-1]
-        np.multiply(self.centre if gradient.ndim == 1 else self.centre[:, None], -gradient[-1], out=w)
+        np.multiply(self.centre[:, None], -gradient[-1], out=w)
         w += gradient[:-1]
         return out, w
 
@@ -216,6 +221,14 @@ class Diagonal(Centred):
         root = self.root if w.ndim == 1 else self.root[:, None]
         w *= root
         w *= root
+
+    def square(self, gradient: Array, unit: Any = 1.0) -> float:
+        out, w = self.about_centre(gradient)
+        w *= self.root if w.ndim == 1 else self.root[:, None]
+        if self.has_intercept:
+            out[-1] /= self.root_weight_sum
+        out /= unit
+        return float(np.vdot(out, out))
 
     def size(self, coef: Array) -> float:
         """The norm of coefficients of features that goes with that of gradients: their product bounds the inner product."""
@@ -697,6 +710,11 @@ class Inexact(Around):
     def prepare(self, run: Run) -> None:
         self.base, self.forcing = run.base, 0.1
         self.metric.prepare(run)
+
+    def newton_step(self, point: Any) -> Array:
+        """Newton's step from a point, in the metric as it is."""
+        self.base, self.forcing = point, 0.3
+        return self.direction(point.gradient)
 
     def direction(self, gradient: Array) -> Array:
         residual = gradient.copy()

@@ -242,6 +242,9 @@ class Loss(Protocol):
     def derivatives(self, y: Array, raw: Array, order: int = 2) -> tuple[Any, Any, Any]:
         """The loss of each sample, its slope, and its second derivative, as far as `order` asks."""
 
+    def working(self, y: Array, raw: Any) -> tuple[Array, Array] | None:
+        """Second derivatives and slopes, at a constant prediction, of quadratics whose optimum is a good start; None for none."""
+
     def hessian_product(self, second_derivative: Array, weight: Array | None, predictor: Array) -> Array:
         """Each sample's weighted Hessian times a direction of the raw predictions."""
 

@@ -192,6 +192,8 @@ class GDQuantileRegression(Regressor):
     (True, 2)
     """
 
+    _in_rounds = True
+
     def __init__(
         self,
         *,

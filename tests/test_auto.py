@@ -98,7 +98,7 @@ def _gap(model, X, y, C):
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
 def test_tall_data_start_from_a_sample(classes, storage):
-    X, y = make_classification(20_000, 12, n_informative=6, n_classes=classes, random_state=0)
+    X, y = make_classification(60_000, 12, n_informative=6, n_classes=classes, random_state=0)
     X = X * np.logspace(-3, 3, 12)
     model = GDLogisticRegression().fit(storage(X), y)
     # the start is the sample's optimum: at once within what 2,000 rows can know
@@ -109,7 +109,7 @@ def test_tall_data_start_from_a_sample(classes, storage):
 
 def test_columns_that_a_sample_does_not_see_are_fitted_all_the_same():
     rng = np.random.default_rng(0)
-    X, y = make_classification(20_000, 6, random_state=0)
+    X, y = make_classification(20_000, 50, random_state=0)
     rare = np.zeros((20_000, 3))
     for j, count in enumerate((1, 3, 10)):
         rare[rng.choice(20_000, count, replace=False), j] = 1.0
@@ -292,7 +292,7 @@ def test_sparse_rows_are_not_multiplied_where_a_descent_ends_before(monkeypatch)
 
 
 def test_the_metrics_own_step_is_one_pass():
-    X, y = make_classification(40_000, 20, random_state=0)
+    X, y = make_classification(40_000, 60, random_state=0)
     model = GDLogisticRegression(tol=1e-6).fit(X, y)
     rates, passes = np.array(model.history_["learning_rate"][1:]), np.diff(model.history_["passes"])
     own = rates == 1

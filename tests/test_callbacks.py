@@ -1,17 +1,22 @@
 """scikit-learn's callbacks (1.9 and later); without them, on any version, nothing is paid for."""
 
+import inspect
 import sys
 
 import numpy as np
 import pytest
 import sklearn
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.fixes import parse_version
 
 from sklearn_gd import (
     DivergenceError,
+    DivergenceWarning,
+    GDHuberRegression,
     GDLinearRegression,
     GDLogisticRegression,
     GDPoissonRegression,
@@ -225,6 +230,27 @@ def test_callbacks_change_nothing():
     assert {name for name in vars(watched) if name.endswith("_")} == {
         name for name in vars(plain) if name.endswith("_")
     }
+
+
+@pytest.mark.parametrize("told", [False, pytest.param(True, marks=needs_callbacks)])
+@pytest.mark.parametrize(
+    ("estimator", "category"),
+    [
+        (GDLinearRegression(learning_rate=1e-3, max_iter=2), ConvergenceWarning),
+        (GDLinearRegression(learning_rate=1e3), DivergenceWarning),
+        (GDPoissonRegression(max_iter=1, tol=1e-12), ConvergenceWarning),
+        (GDHuberRegression(max_iter=1, tol=1e-12), ConvergenceWarning),
+    ],
+)
+def test_a_warning_points_at_the_call_of_fit(estimator, category, told):
+    X, y = load_diabetes(return_X_y=True)
+    estimator = clone(estimator)
+    if told:
+        estimator.set_callbacks(Recorder())
+    with pytest.warns(category) as caught:
+        estimator.fit(X, y)
+    line = inspect.currentframe().f_lineno - 1
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, line)]
 
 
 @needs_callbacks

@@ -18,6 +18,8 @@ from sklearn_gd.losses import Binomial, HalfPoisson, HalfSquaredError, Huber, Mu
 from sklearn_gd.objectives import LinearModel
 from sklearn_gd.penalties import L2
 from sklearn_gd.preconditioners import Identity
+from sklearn_gd.searches.side_by_side import Rows, inverted
+from sklearn_gd.searches.squares import solved
 from sklearn_gd.searches.trajectories import Losses
 from sklearn_gd.steps import newton_search
 from sklearn_gd.workers.model import Draw, block_trial, compiled_plane, plane
@@ -434,6 +436,59 @@ def test_buffers_of_another_size_are_refused():
         compiled.kernels.gram(8, 2, np.ones((2, 1), dtype=np.float32), None, None, np.zeros(1), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="a buffer of 32 bytes, expected 72"):
         compiled.kernels.gram(8, 2, np.ones((2, 2)), None, None, np.zeros(2), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+@pytest.mark.parametrize("p", [1, 2, 7, 60])
+def test_small_systems_that_differ_on_their_diagonals(p, targets, level):
+    """In any units of the columns: beside the same in units of their spread, where LAPACK loses nothing."""
+    rng = np.random.default_rng(p)
+    X = rng.normal(size=(3 * p, p))
+    matrix, right = X.T @ X, X.T @ rng.normal(size=(3 * p, targets))
+    unit, alphas = np.logspace(-6, 6, p), np.array([0.0, 1e-9, 1e-3, 1.0, 1e6] * 4)
+    solutions, lost = solved(matrix * unit * unit[:, None], alphas, right * unit[:, None])
+    assert not lost.any()
+    for alpha, solution in zip(alphas, solutions, strict=True):
+        expected = np.linalg.solve(matrix + np.diag(alpha / unit**2), right)
+        np.testing.assert_allclose(solution * unit[:, None], expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
+def test_systems_that_have_lost_their_digits_are_told(level):
+    X = np.random.default_rng(0).normal(size=(30, 5))
+    X[:, 4] = X[:, 3]
+    matrix, right, alphas = X.T @ X, np.ones((5, 1)), [0.0, 1e-14, 1e-3, 1.0, 10.0]
+    assert solved(matrix, alphas, right)[1].tolist() == [True, True, False, False, False]
+    matrix[0, 0] = np.nan
+    assert solved(matrix, alphas, right)[1].all()
+    matrix[0] = matrix[:, 0] = matrix[4] = matrix[:, 4] = right[4] = 0.0  # columns of zeros have coefficients of zero
+    solutions, lost = solved(matrix, alphas, right)
+    assert not lost.any()
+    assert (solutions[:, 4] == 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+@pytest.mark.parametrize("p", [1, 2, 31, 64])
+def test_small_inverses(p, count, level):
+    X = np.random.default_rng(p).normal(size=(count, 2 * p, p)) * np.logspace(-1, 1, p)
+    matrices = np.swapaxes(X, 1, 2) @ X
+    inverses, well = inverted(matrices)
+    assert well.all()
+    products = inverses @ matrices
+    np.testing.assert_allclose(products, np.broadcast_to(np.eye(p), products.shape), atol=1e-9)
+    if p > 1:  # of rank one, but for a few digits
+        matrices[0] = 1.0 + 1e-12 * np.eye(p)
+        assert inverted(matrices)[1].tolist() == [False] + [True] * (count - 1)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_hessians_of_few_rows(fit_intercept, level):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(300, 6)), rng.random((10, 300))
+    design = DenseDesign(X, fit_intercept)
+    rows = Rows(design, design.moments())
+    points = rows.made(slice(None))
+    expected = np.stack([(points * each) @ points.T for each in weight])
+    np.testing.assert_allclose(rows.hessians(weight), expected, rtol=1e-12, atol=1e-11)
 
 
 @needs_kernels

@@ -14,19 +14,32 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV, Ridge, RidgeCV
 from sklearn.metrics import log_loss, make_scorer, mean_absolute_error
-from sklearn.model_selection import GridSearchCV, KFold, LeaveOneOut, StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, LeaveOneOut, ShuffleSplit, StratifiedKFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_gd import GDLinearRegression, GDLinearRegressionCV, GDLogisticRegression, GDLogisticRegressionCV
+from sklearn_gd import (
+    GDHuberRegression,
+    GDLinearRegression,
+    GDLinearRegressionCV,
+    GDLogisticRegression,
+    GDLogisticRegressionCV,
+    GDPoissonRegression,
+    GDQuantileRegression,
+    compiled,
+)
 from sklearn_gd.base import Ingested
 from sklearn_gd.exceptions import SeparationWarning
 from sklearn_gd.searches import fit_path
+from sklearn_gd.searches.fold_paths import fold_paths
 from sklearn_gd.searches.leave_one_out import most
-from sklearn_gd.searches.side_by_side import fold_paths
+from sklearn_gd.searches.paths import pointers
 
 CS = np.logspace(-4, 4, 10)
+needs_kernels = pytest.mark.skipif(
+    compiled.kernels is None, reason="no compiler where sklearn_gd was installed, or SKLEARN_GD_LEVEL is none"
+)
 
 
 # ------------------------------------------------------------------------------------------------ scikit-learn's checks
@@ -168,6 +181,18 @@ def test_what_a_path_refuses():
     assert fit_path(GDLogisticRegression(), "C", [], X, y) == []
 
 
+@pytest.mark.parametrize("model", [GDPoissonRegression(), GDHuberRegression(), GDQuantileRegression()])
+def test_a_path_of_every_loss_has_its_own_fits(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = rng.poisson(np.exp(0.5 * X[:, 0])).astype(float)
+    values, weight = [0.001, 1.0, 0.1], rng.integers(1, 3, len(y)).astype(float)
+    for value, found in zip(values, fit_path(model, "alpha", values, X, y, weight), strict=True):
+        alone = clone(model).set_params(alpha=value).fit(X, y, sample_weight=weight)
+        np.testing.assert_allclose(found.coef_, alone.coef_, atol=1e-5)
+        assert vars(found).keys() == vars(alone).keys()
+
+
 # ------------------------------------------------------------------------------------------------ logistic regression
 
 
@@ -201,6 +226,65 @@ def test_folds_side_by_side_end_where_they_do_one_by_one(weighted, fit_intercept
             alone = clone(model).set_params(C=C).fit(X[train], y[train], some)
             raw = X @ found.coefs[k, j, 0, :30] + (found.coefs[k, j, 0, 30] if fit_intercept else 0.0)
             np.testing.assert_allclose(scipy.special.expit(raw), alone.predict_proba(X)[:, 1], atol=1e-5)
+
+
+def many_rows(n=3000, p=30):
+    """Rows of which folds share the reads: six columns are ones in a few rows each."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(n, p)) * np.logspace(-2, 2, p) + np.logspace(-1, 3, p)
+    X[:, :6] = rng.random((n, 6)) < 2e-3
+    about = (X - X.mean(axis=0)) / X.std(axis=0)
+    return X, (about @ rng.normal(size=p) + rng.logistic(size=n) > 1).astype(int)
+
+
+@needs_kernels
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "cv", [StratifiedKFold(4), KFold(3, shuffle=True, random_state=0), ShuffleSplit(4, random_state=0)]
+)
+def test_folds_of_many_rows_end_where_they_do_one_by_one(cv, weighted, fit_intercept):
+    X, y = many_rows()
+    X = X if fit_intercept else X - X.mean(axis=0)
+    weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float) if weighted else None
+    Cs = np.array([10.0, 1e-3, 1e3, 0.1, 10.0, 1.0])
+    trains = [train for train, _ in cv.split(X, y)]
+    model = GDLogisticRegression(tol=1e-8, fit_intercept=fit_intercept)
+    found = fold_paths(model, Cs, Ingested(X, y, weight), trains)
+    assert found.rows.kept is None
+    assert found.steps.max() < 15
+    for k, train in enumerate(trains):
+        some = None if weight is None else weight[train]
+        for j in (1, 2, 4):
+            alone = clone(model).set_params(C=Cs[j]).fit(X[train], y[train], some)
+            raw = X @ found.coefs[k, j, 0, :30] + (found.coefs[k, j, 0, 30] if fit_intercept else 0.0)
+            np.testing.assert_allclose(scipy.special.expit(raw), alone.predict_proba(X)[:, 1], atol=1e-5)
+    np.testing.assert_array_equal(found.coefs[:, 0], found.coefs[:, 4])
+
+
+@needs_kernels
+def test_folds_of_many_rows_that_share_nothing():
+    X, y = many_rows()
+    trains = [np.arange(2000), np.arange(1000, 3000)]
+
+    def paths(trains, y=y):
+        return fold_paths(GDLogisticRegression(), np.array([1.0]), Ingested(X, y, None), trains)
+
+    assert paths(trains) is not None
+    assert paths([*trains, np.repeat(np.arange(1000), 2)]) is None  # rows twice
+    assert (
+        paths([train for train, _ in ShuffleSplit(12, random_state=0).split(X)]) is None
+    )  # a group for every few rows
+    assert paths(trains, np.where(np.arange(3000) < 2500, 0, y)) is None  # one class
+
+
+def test_optima_point_to_the_next_penalty():
+    alphas, there = [1.0, 0.3, 0.1], 0.05
+    known = np.array([2 + 3 * x - 5 * x**2 for x in np.log(alphas)])
+    x = np.log(there)
+    np.testing.assert_allclose(pointers(alphas, there) @ known, 2 + 3 * x - 5 * x**2, rtol=1e-12)
+    for alphas, there in (([1.0, 0.3, 0.1], 1e-3), ([1.0, 0.3, 0.3], 0.1), ([1.0, 0.3, 0.1], 0.0), ([0.3], 0.1)):
+        np.testing.assert_array_equal(pointers(alphas, there), [0.0] * (len(alphas) - 1) + [1.0])
 
 
 def test_what_has_more_to_tell_is_fitted_one_by_one():

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime, check_grad
 
-from sklearn_gd.losses import LOSSES, Huber
+from sklearn_gd.losses import LOSSES, Binomial, HalfPoisson, Huber
 
 
 def _case(name, n=7):
@@ -90,3 +91,14 @@ def test_binomial_keeps_the_small_tail():
     loss = LOSSES["binomial"]()
     value, slope, second_derivative = loss.derivatives(np.array([1.0]), np.array([40.0]), 2)
     np.testing.assert_allclose([value[0], -slope[0], second_derivative[0]], np.exp(-40), rtol=1e-14)
+
+
+def test_the_quadratics_of_a_first_step_are_the_losses_own_about_a_guess_of_the_mean():
+    y = np.array([0.0, 0.0, 1.0, 2.0, 7.0])
+    loss = HalfPoisson(mean=2.0, factor=3.0)
+    guess = np.log([1.0, 1.0, 1.5, 2.0, 4.5])  # the mean of a gamma prior of shape 2 about 2, and of one count
+    second_derivative, slope = loss.working(y, 0.7)
+    _, own_slope, own_second_derivative = loss.derivatives(y, guess)
+    assert_allclose(second_derivative, own_second_derivative)
+    assert_allclose(slope + second_derivative * (guess - 0.7), own_slope, atol=1e-14)
+    assert Binomial().working(y, 0.0) is None

@@ -11,6 +11,7 @@ from sklearn_gd import compiled, costs
 from sklearn_gd.designs import design_for
 from sklearn_gd.losses import Binomial, HalfSquaredError
 from sklearn_gd.plan import Plan, Prepared, Problem, Stage, plan_for
+from sklearn_gd.plan.newton import Sample
 from sklearn_gd.plan.policy import FORESEEN, OBSERVED, buys, rest
 
 TOL = 1e-4
@@ -154,3 +155,26 @@ def test_costs_grow_with_sizes():
     assert costs.dense_product(100, 10) < costs.dense_product(200, 10) < costs.dense_product(200, 10, 20)
     assert costs.symmetric_product(1000, 10) < costs.symmetric_product(1000, 20)
     assert 4 < costs.factorisation(8_000) / costs.factorisation(4_000) < 8
+
+
+@pytest.mark.skipif(
+    compiled.kernels is None, reason="products of all rows cost more without kernels: other shapes are drawn from"
+)
+@pytest.mark.parametrize(
+    ("n", "p", "whole", "starts"),
+    [
+        (4_000, 10, True, False),
+        (10_000, 10, True, False),
+        (100_000, 10, True, True),
+        (20_000, 100, False, False),
+        (100_000, 50, False, True),
+    ],
+)
+def test_rows_are_drawn_where_that_costs_less_than_all_of_them(n, p, whole, starts):
+    curved = problem(empty(n, p), Binomial())
+    sample = Sample(curved, curved.moments)
+    assert (sample.whole, sample.starts) == (whole, starts)
+    # more rows a sample are all rows at last
+    for _ in range(4):
+        sample.grow()
+    assert sample.whole

@@ -451,3 +451,46 @@ def test_a_warm_start_goes_on_to_the_same_optimum(fit_intercept):
     warm.set_params(max_iter=1000).fit(X, y)
     assert warm.n_iter_ < whole.n_iter_
     np.testing.assert_allclose(warm.coef_, whole.coef_, rtol=1e-7)
+
+
+@pytest.mark.parametrize("rate", [0.05, 1.0, 20.0])
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("p", [5, 300])
+def test_a_fit_begins_with_reweighted_least_squares(rate, storage, p):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, p))
+    y = rng.poisson(rate * np.exp(0.7 * X @ rng.normal(size=p) / np.sqrt(p))).astype(float)
+    model = GDPoissonRegression(alpha=1e-3).fit(storage(X), y)
+    constant = PoissonRegressor(alpha=1e9).fit(X, y).predict(X)
+    null = mean_poisson_deviance(y, constant) / 2
+    first, last = model.loss_curve_[0], model.loss_curve_[-1]
+    # as far down as a step of Newton's from the best constant, which leaves 0.13 to 0.15 of it, or further; less by inner iterations
+    assert first - last < (0.12 if p == 5 else 0.8) * (null - last)
+    assert model.n_iter_ <= 7
+
+
+def test_a_start_that_is_no_better_than_a_constant_is_not_taken():
+    # one count of a million among small ones, beside a column that tells it apart from nothing
+    X = np.linspace(-1, 1, 50)[:, None]
+    y = np.where(np.arange(50) == 7, 1e6, 1.0)
+    model = GDPoissonRegression().fit(X, y)
+    null = mean_poisson_deviance(y, np.full(50, y.mean())) / 2
+    assert model.loss_curve_[0] <= null * (1 + 1e-12)
+    best = PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-10).fit(X, y)
+    assert_allclose(model.coef_, best.coef_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("max_iter", [0, 1, 1000])
+def test_tables_with_and_without_a_finite_optimum(max_iter):
+    # whether a bound spares the look for a direction or not, what is said is the same
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        X = np.column_stack([rng.normal(size=40), np.arange(40) < rng.integers(2, 6)]).astype(float)
+        y = rng.poisson(1.5, size=40).astype(float)
+        y[X[:, 1] == 1] *= rng.integers(0, 2)
+        separated = not y[X[:, 1] == 1].any()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            GDPoissonRegression(max_iter=max_iter).fit(X, y)
+        told = any(issubclass(warning.category, SeparationWarning) for warning in caught)
+        assert told == separated if max_iter == 1000 else not (told and not separated)

@@ -234,13 +234,13 @@ class DenseDesign(RowBlocks):
         shift = np.zeros(self.n_features + (0 if targets is None else targets.shape[1]))
         if not self.fit_intercept:
             return shift
-        few = self._few(weight)
-        if isinstance(few, slice) and not self.copied:
+        if weight is None and not self.copied:
+            few: Any = self._few(None)
             compiled.kernels.middle(self.dtype.itemsize, self.n_samples, few.step, self.X, targets, shift)
             return shift
         shift[: self.n_features] = self.provisional_centre(weight)
         if targets is not None:
-            shift[self.n_features :] = finite_mean(targets[few])
+            shift[self.n_features :] = finite_mean(targets[self._few(weight)])
         return shift
 
     def gram(self, weight: Array | None = None, targets: Array | None = None) -> Curvature:

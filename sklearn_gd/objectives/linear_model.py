@@ -50,6 +50,11 @@ class LinearModel:
     def at(self, coef: Array) -> ModelPoint:
         return ModelPoint(self, coef)
 
+    def again(self, point: Any) -> ModelPoint:
+        """The same place, its predictions kept, where the loss has other numbers than it had there."""
+        raw = getattr(point.trial, "raw", None)
+        return self.at(point.coef) if raw is None else ModelPoint(self, point.coef, self.trial(raw, (), (), 1)[0])
+
     def curvature_product(self, coef: Array, at: Any = None) -> Array:
         """(curvature bound of the loss · [X 1]ᵀW[X 1] + penalty) @ coef, at least the Hessian; of a loss without one, the Hessian at a point."""
         if at is not None and not self.loss.bounded:
@@ -373,7 +378,8 @@ class ModelSubspace(Subspace):
         *found, value, promised, match = trials.search(base, a, predictors, arrays, sums, goal)
         a = np.array(found[: len(a)])
         # the value is the penalty's, too, which is subtracted to be added again where the point is
-        self._last = (a, Trial(value - quadratic(a)[0], *arrays))
+        own = quadratic(a)[0] if model.penalty.alpha else 0.0
+        self._last = (a, Trial(value - own, *arrays))
         return a, promised, match
 
     def _trial(self, a: Array, order: int) -> tuple[Trial, Any, Any]:

@@ -17,7 +17,7 @@ import scipy.linalg
 from ..arrays import mean
 from ..descent import Run, Stopping
 from ..losses import HalfSquaredError
-from ..preconditioners import EPS, Composed, constant, potrf, root_of
+from ..preconditioners import EPS, Composed, Renewed, constant, potrf, root_of
 from ..protocols import Array, Preconditioner
 from .problem import ENDED, Problem, plane_descent
 from .rounds import SmoothingRounds
@@ -225,6 +225,8 @@ def separated(run: Run) -> bool:
         return True
     if model.loss.coupled and one_apart(model.y, raw, model.design.fit_intercept):
         return True
+    if stands(run):
+        return False
     run.metric.prepare(run)  # curvatures fall by e in an iteration there
     gradient = run.base.gradient
     directions = [run.metric.direction(gradient)]
@@ -239,6 +241,25 @@ def separated(run: Run) -> bool:
         if change.max() > STILL_MOVING and change.min() >= -NOT_LOST * change.max():
             return True
     return False
+
+
+def stands(run: Run) -> bool:
+    """Whether a bound says that Newton's step moves no sample's prediction by what counts; False where there is none, too.
+
+    With H the Hessian and hᵢ a sample's second derivative times its weight, hᵢ xᵢᵀ H⁻¹ xᵢ is at most 1. So the step moves the prediction by
+    λ/√hᵢ at the most, λ Newton's decrement. Where there is no finite optimum it moves some sample by 1; in a metric of an earlier Hessian
+    the bound is less by the root of the factor by which that sample's second derivative has fallen since, a hundred at the most here.
+    """
+    model: Any = run.objective
+    renewed, point = run.metric, run.base
+    if model.loss.coupled or not isinstance(renewed, Renewed):
+        return False
+    source: Any = renewed.source
+    if renewed.metric is None or not source.whole or renewed.null is not None:
+        return False
+    share = point.known(2).second_derivative
+    least = float(share.min()) * model.mean if model.weight is None else float((share * model.weight).min())
+    return bool(renewed.square(point.gradient) <= STILL_MOVING**2 * least)
 
 
 def one_apart(y: Array, raw: Array, shifted: bool) -> bool:
@@ -264,11 +285,11 @@ def note_rounding(problem: Problem, run: Run) -> None:
     if run.reason not in ENDED or isinstance(problem.rounds, SmoothingRounds):  # a dual point tells
         return
     p, coef = problem.design.n_features, run.coef
-    units = (coef * np.finfo(problem.design.dtype).eps).reshape(len(coef), -1)
-    squares = np.einsum("jk,jk->j", units, units)
-    terms = squares[:p] @ (problem.moments.matrix + problem.moments.centre**2) + squares[p:].sum()
+    units = problem.eps * coef
+    terms = (problem.rms * units[:p].T).T
+    squares = float(np.vdot(terms, terms) + np.vdot(units[p:], units[p:]))
     explained = max(run.stopping.null_loss - run.base.value, 0.0)
-    lost = 0.5 * problem.loss.curvature * float(terms)
+    lost = 0.5 * problem.loss.curvature * squares
     if problem.design.dtype == np.float32 and lost > AIM * explained:
         # in double precision it can be told what came of it
         low = as_stored(problem, coef).astype(np.float64)

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..arrays import nonzero, row_sums
+from ..costs import CALL, DRAWN, PICKED
 from ..descent import Run
 from ..designs.rows import Curvature
 from ..designs.threads import cut, whole_blas
 from ..forms import Coefficients
 from ..losses import HalfSquaredError
+from ..objectives.linear_model import ModelPoint
+from ..objectives.samples import Trial
 from ..preconditioners import EPS, Composed, Full, Inexact, Joint, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Design, Moments, Preconditioner
 from .ending import AIM, ENDED, finer_metric, settled
 from .least_squares import by_products
-from .planning import INNER, hessian_cost, iteration_cost, needs_inner, sample_rows
+from .planning import INNER, NEWTON, blocks, hessian_cost, iteration_cost, needs_inner, sample_rows
 from .problem import Prepared, Problem, Until, at_home, metric_for, plane_descent, rented
 from .span import inner_products, spanned, suits
 
@@ -56,9 +60,27 @@ def newton_cg(problem: Problem, run: Run | None, until: Until) -> Run:
     if run is None and suits(problem):
         run = spanned(problem, most)
     else:
+        new = run is None
         run = begun(problem, run)
         run.metric = Inexact(rented(problem), most)
+        if new:
+            reweighted(problem, run, run.metric.newton_step)
     return judged(problem, plane_descent(problem, run, until), until)
+
+
+def reweighted(problem: Problem, run: Run, newton_step: Callable[[Any], Array]) -> None:
+    """Begin with a step of reweighted least squares, where the loss knows a good one and it leads lower than the best constant prediction."""
+    start, known = problem.start, problem.constant
+    if known is not None and known.raw is not None and not start[: problem.design.n_features].any():
+        found = problem.loss.working(problem.y, known.raw)
+        if found is not None:
+            second_derivative, slope = found
+            weighted = slope if problem.weight is None else slope * problem.weight
+            trial = Trial(0.0, problem.y, weighted, second_derivative)  # predictions, which nobody asks for
+            point = problem.model.at(start + newton_step(ModelPoint(problem.model, start, trial))).keep()
+            if point.value < known.loss:
+                run.point = point
+    run.point.keep()  # what the first step needs
 
 
 def judged(problem: Problem, run: Run, until: Until) -> Run:
@@ -115,10 +137,10 @@ def in_hessians(problem: Problem, run: Run | None) -> tuple[Run, Sample]:
     run = begun(problem, run)
     sample = SAMPLES.get(problem.design.where, Sample)(problem, problem.moments)
     if new:
-        if sample.whole:
-            run.point.keep()
-        else:
+        if sample.starts:
             run.move_start(sample.start())
+        else:
+            reweighted(problem, run, sample.newton_step)
     return within(problem, run, Renewed(sample)), sample
 
 
@@ -171,12 +193,18 @@ class Sample:
         problem, n = self.problem, self.problem.design.n_samples
         # On a device a symmetric product costs a few passes, drawing rows and gathering them about as much.
         self.whole = 3 * self.size > n or problem.design.where == "device"
+        self.starts = not self.whole
         if problem.design.pairs is not None:
             # Few values a row: all rows cost little more than an iteration, and rare columns are in no sample.
             self.whole = self.whole or renewal_cost(problem, n) < LITTLE
+            self.starts = not self.whole
+        elif self.starts and problem.design.where == "memory":
+            self.whole, self.starts = not draws_pay(problem, self.size), start_pays(problem, self.size)
         self.cost = renewal_cost(problem, n if self.whole else self.size)
-        if self.whole:
-            return
+        if not self.whole:
+            self._find_spread()
+
+    def _find_spread(self) -> None:
         if self.spread is None:
             # Of all rows: the few that carry a Hessian are not among a part of them (kddcup99 took twice as many iterations).
             self.spread = self._row_spread()
@@ -223,6 +251,7 @@ class Sample:
         """The optimum of a sample, to its statistical accuracy."""
         problem = self.problem
         n = problem.design.n_samples
+        self._find_spread()
         weight = np.full(n, 1 / n) if problem.weight is None else problem.weight
         rows, factor = self._draw(weight)
         part = weight[rows] * factor
@@ -240,6 +269,10 @@ class Sample:
             verbose=0,
         )
         return in_hessians(sampled, None)[0].coef
+
+    def newton_step(self, point: Any) -> Array:
+        """Newton's step from a point of one output."""
+        return self._block(point.known(2).second_derivative, self.problem.alpha).direction(point.gradient)
 
     def metric(self, point: Any) -> Preconditioner:
         """The metric of the Hessian at a point, from a sample of rows."""
@@ -328,3 +361,42 @@ def renewal_cost(problem: Problem, rows: float) -> float:
     product, iteration = iteration_cost(problem, many)
     inner = INNER if needs_inner(problem) else 1
     return hessian_cost(problem, many * rows) / (inner * product + iteration)
+
+
+def drawing_cost(problem: Problem, rows: int) -> float:
+    """What drawing so many rows costs."""
+    return CALL + DRAWN * problem.design.n_samples + PICKED * rows
+
+
+def product_of(problem: Problem, rows: float) -> float:
+    """The cost of the symmetric products of a Hessian of so many rows, whose second derivatives are known."""
+    design = problem.design
+    return blocks(problem, design.n_features, design.gram_cost * rows / design.n_samples)
+
+
+def steps_cost(problem: Problem, rows: float) -> float:
+    """The cost of an iteration on so many rows, its metric left out."""
+    product, iteration = iteration_cost(problem, rows / problem.design.n_samples)
+    return (INNER if needs_inner(problem) else 1) * product + iteration
+
+
+def draws_pay(problem: Problem, rows: int) -> bool:
+    """Whether metrics of so many rows, drawn each time, cost less than those of all rows: they take an iteration more a fit, of `NEWTON`."""
+    n = problem.design.n_samples
+    more = drawing_cost(problem, rows) + steps_cost(problem, n) / NEWTON
+    return product_of(problem, rows) + more < product_of(problem, n)
+
+
+def start_pays(problem: Problem, rows: int) -> bool:
+    """Whether the optimum of so many rows costs less than the iteration on all rows that it saves.
+
+    Of eleven shapes, 6,500 × 5 to 100,000 × 50, this is so where fits with that start took no longer than those without.
+    """
+    n, design = problem.design.n_samples, problem.design
+    drawing = drawing_cost(problem, rows)
+    fit = NEWTON * (steps_cost(problem, rows) + product_of(problem, rows)) + drawing
+    if draws_pay(problem, rows):
+        return fit < steps_cost(problem, n) + product_of(problem, rows) + drawing
+    return fit + design.product_cost() < steps_cost(problem, n) + product_of(
+        problem, n
+    )  # how far rows lie from the centre is found for it alone

@@ -114,7 +114,6 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
     """
     squared = isinstance(problem.loss, HalfSquaredError)
     product, iteration = iteration_cost(problem)
-    offers = squared_offers(problem) if squared else curved_offers(problem)
     rent = Stage("products" if squared else "newton_cg")
     if preconditioner not in ("auto", "full"):
         stages = [Stage("fixed")]
@@ -125,14 +124,13 @@ def plan_for(problem: Problem, preconditioner: str | None) -> Plan:
     elif problem.start.size <= JOINT and (not squared or problem.design.n_samples <= FEW_SAMPLES):
         # at once, whatever else would cost: a weight of 2 and a row twice take the same path
         stages = [Stage("gram" if squared else "newton")]
-    elif preconditioner == "full":
-        stages = offers[-1:]
     else:
+        offers = squared_offers(problem) if squared else curved_offers(problem)
         least = least_iterations(problem)
         least *= product + iteration
         if not squared:
             least += FEW_PRODUCTS * product + NEWTON * iteration
-        at_once = [offer for offer in offers if offer.cost < least]
+        at_once = offers[-1:] if preconditioner == "full" else [offer for offer in offers if offer.cost < least]
         stages = [min(at_once, key=lambda stage: stage.cost)] if at_once else [rent, *offers]
     return Plan(tuple(stages), product, iteration, product / 2 if stages[0] == rent and suits(problem) else product)
 

@@ -375,8 +375,12 @@ def in_rounds(problem: Problem, run: Run, again: Callable[[Run], Any]) -> Run:
         criterion: Any = run.stopping
         if criterion.metric is problem.__dict__.pop("diagonal", None):
             criterion.metric = problem.diagonal
-        run.move(run.objective, run.base.coef)
-        run.base, run.history.rises = run.point, 0  # another loss may be higher
+        model: Any = run.objective
+        place, refreshed = run.base, run.rounding.refreshed
+        run.move(model, place.coef)
+        run.base = run.point = model.again(place)
+        run.rounding.refreshed = refreshed  # predictions are those of before
+        run.history.rises = 0  # another loss may be higher
         norm = criterion.measure(run.base.gradient, run.base.value, run.base.coef)[0]
         criterion.tol = max(criterion.tol, problem.rounds.loose * norm)
         if problem.rounds.fresh:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import cast, namespace
+from ..arrays import cast, into, namespace
 from ..descent import Run
 from ..losses import Huber, own
 from ..preconditioners import EPS
@@ -27,6 +27,9 @@ MOST_ROUNDS = 50
 LOOSE = 0.1
 # The change of the logarithm of a scale that the metric of before is no guess for.
 FRESH = 0.1
+# The change of its logarithm after which a scale is near enough to the best for given residuals: Newton's next would be about its square, and
+# the next round's residuals have another one.
+ABOUT = 0.03
 # The change of the logarithm of a scale in one round at the most: of fewer residuals within the threshold Newton's step knows too little.
 MOST_CHANGE = 2.0
 
@@ -111,7 +114,7 @@ class ScaleRounds:
         def clipped(scale: float) -> tuple[float, float]:
             return model.means(run.base, functools.partial(clipped_squares, scale, self.epsilon))
 
-        best = max(best_scale(self.scale, self.epsilon, clipped), self.least)
+        best = max(best_scale(self.scale, self.epsilon, clipped, ABOUT), self.least)
         change = math.log(best / self.scale)
         self.seen.append((math.log(self.scale), change))
         step = self.secant(change)
@@ -129,12 +132,15 @@ class ScaleRounds:
         return change
 
 
-def clipped_squares(scale: float, epsilon: float, y: Array, raw: Array) -> tuple[Array, Array]:
-    """min(z², epsilon²) of residuals in units of the scale, and the same of those within the threshold alone."""
-    xp = namespace(raw)
-    size = xp.abs((raw - y) / scale)
-    square = xp.minimum(size, epsilon) ** 2
-    return square, square * cast(size <= epsilon, square.dtype)
+def clipped_squares(scale: float, epsilon: float, y: Array, raw: Any) -> tuple[Array, Array]:
+    """min(z², epsilon²) of residuals in units of the scale, and the same of those within the threshold alone; raw may be a number."""
+    xp = namespace(y)
+    size = into(xp.abs, raw - y)
+    size /= scale
+    within = size <= epsilon
+    square = xp.minimum(size, epsilon)
+    square *= square
+    return square, square * cast(within, square.dtype)
 
 
 def best_scale(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..descent import Run
@@ -15,7 +15,7 @@ from .dual import dual, rows
 from .ending import settled
 from .least_squares import gram, products, rounded
 from .newton import fixed, newton, newton_cg, sketch
-from .planning import Plan
+from .planning import Plan, Stage
 from .policy import buys, rest
 from .problem import Problem, in_rounds, plane_descent
 from .quantiles import quantiles
@@ -91,12 +91,39 @@ def follow(plan: Plan, problem: Problem, preconditioner: str | None, run: Any = 
         steps = run.iteration
         if loose:
             problem.tol = run.stopping.tol = tol
-        in_rounds(problem, run, functools.partial(plane_descent, problem))
+        descents = Descents(plan, problem, way, later)
+        in_rounds(problem, run, descents)
         if loose:
             settled(problem, run)
         if run.iteration > steps:
-            run.end_stage(way.form, run.metric.name, "plane search", problem.design.passes)
+            run.end_stage(descents.way.form, run.metric.name, "plane search", problem.design.passes)
     return run
+
+
+class Descents:
+    """The descents on renewed losses: in the metric at hand, until a better one is bought there.
+
+    Parameters
+    ----------
+    plan : Plan
+    problem : Problem
+    way : Way
+        That led to the first loss's minimum.
+    later : sequence of Stage
+        What has not been bought.
+    """
+
+    def __init__(self, plan: Plan, problem: Problem, way: Way, later: Sequence[Stage]) -> None:
+        self.plan, self.problem, self.way, self.later = plan, problem, way, later
+
+    def __call__(self, run: Run) -> None:
+        problem, later = self.problem, self.later
+        plane_descent(problem, run, Rent(self.plan, later[0].cost) if later else None)
+        if run.reason is None:
+            way = WAYS[later[0].way]
+            run.end_stage(self.way.form, run.metric.name, "plane search", problem.design.passes, f"for {way.setup}")
+            self.way, self.later = way, later[1:]
+            way.go(problem, run, Rent(self.plan, self.later[0].cost) if self.later else None)
 
 
 def chosen(preconditioner: str | None) -> Way:

@@ -23,15 +23,17 @@ from ..designs.threads import quiet
 from ..linear_model import GDLinearRegression, GDLogisticRegression, encode
 from ..plan import Problem, as_stored
 from ..protocols import Array
+from .fold_paths import fold_paths
 from .folds import (
     RAW_SCORES,
     checked_cv,
     checked_values,
     class_path,
     fitted,
+    fold_scores,
     in_memory,
     is_loo,
-    raw_predictions,
+    path_scores,
     reported,
     rows_of,
     rows_of_classes,
@@ -42,7 +44,6 @@ from .folds import (
 )
 from .leave_one_out import left_out, residuals_left_out
 from .paths import descents
-from .side_by_side import fold_paths
 
 __all__ = ["GDLinearRegressionCV", "GDLogisticRegressionCV"]
 
@@ -262,15 +263,6 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         each = compute_class_weight(self.class_weight, classes=classes, y=classes, sample_weight=counts)[index]
         return each if weight is None else weight * each
 
-    def _score(self, scorer: Any, X: Any, coef: Array, y: Array, index: Array, weight: Array | None) -> float:
-        """The score of some coefficients on some rows."""
-        p = X.shape[1]
-        features, intercept = coef[:, :p], coef[:, p] if coef.shape[1] > p else np.zeros(len(coef), dtype=coef.dtype)
-        if scorer in RAW_SCORES.values():
-            return float(scorer(raw_predictions(X, features, intercept), index, weight))
-        model = fitted(GDLogisticRegression(), features, intercept, classes_=self.classes_)
-        return scored(scorer, model, X, y, weight)
-
     def _folds(self, model: GDLogisticRegression, data: Ingested, labelled: Ingested, scorer: Any) -> None:
         """A path on each fold's training rows, and the scores of its test rows."""
         coefs, scores, steps = [], [], []
@@ -283,7 +275,7 @@ class GDLogisticRegressionCV(GDLogisticRegression):
                 path, taken_steps = small.coefs[k], small.steps[k]
             left, index = rows_of(data, test), labelled.y[test]
             coefs.append(path)
-            scores.append([self._score(scorer, left.X, coef, left.y, index, left.weight) for coef in path])
+            scores.append(path_scores(scorer, left, index, path, self.classes_))
             steps.append(taken_steps)
         self.coefs_paths_, self.scores_, self.n_iter_ = np.stack(coefs), np.array(scores), np.stack(steps)
 
@@ -314,8 +306,11 @@ class GDLogisticRegressionCV(GDLogisticRegression):
         scores = []
         for raw in raws:
             raw = raw.reshape(len(raw), -1)
-            identity = np.hstack([np.eye(raw.shape[1]), np.zeros((raw.shape[1], 1))])
-            scores.append(self._score(scorer, raw, identity, y, labelled.y, weight))
+            if scorer in RAW_SCORES.values():
+                scores.append(scorer(raw, labelled.y, weight))
+                continue
+            model = fitted(GDLogisticRegression(), np.eye(raw.shape[1]), np.zeros(raw.shape[1]), classes_=self.classes_)
+            scores.append(scored(scorer, model, raw, y, weight))
         self.coefs_paths_, self.scores_, self.n_iter_ = path[None], np.array([scores]), steps[None]
 
 
@@ -490,16 +485,3 @@ class GDLinearRegressionCV(GDLinearRegression):
         left = residuals + y
         model = fitted(GDLinearRegression(), np.eye(y.shape[1]) if data.y.ndim == 2 else np.ones(1), 0.0)
         return left, scored(scorer, model, left, data.y, data.weight)
-
-
-def fold_scores(
-    model: GDLinearRegression, alphas: Array, data: Ingested, train: Array, test: Array, scorer: Any
-) -> list[float]:
-    """The scores of a path on a fold's test rows."""
-    scores, left = [0.0] * len(alphas), rows_of(data, test)
-    for descent in descents(model, "alpha", alphas, with_weight(data, train)):
-        k, (problem, run) = descent.value, reported(model, descent)
-        results = model._results(run, problem)
-        predicts = fitted(GDLinearRegression(), results["coef_"], results["intercept_"])
-        scores[k] = scored(scorer or GDLinearRegression.score, predicts, left.X, left.y, left.weight)
-    return scores

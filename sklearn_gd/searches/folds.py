@@ -15,15 +15,16 @@ from .._checks import check_choice, check_number
 from ..arrays import is_elsewhere, settled, taken
 from ..base import BaseGD, Ingested
 from ..descent import Run
-from ..designs.threads import quiet
+from ..designs.threads import cut, one_blas_thread, quiet
 from ..files import PickedRows, StoredRows, loaded, predictions
-from ..linear_model import GDLogisticRegression
-from ..losses import Multinomial
+from ..linear_model import GDLinearRegression, GDLogisticRegression
+from ..losses import Binomial, Multinomial
 from ..plan import Problem, as_stored
 from ..protocols import Array
 from ..steps import PlaneSearch
 from ..workers import is_dask
 from .paths import Descent, descents
+from .side_by_side import BLOCK
 
 __all__ = [
     "RAW_SCORES",
@@ -31,9 +32,10 @@ __all__ = [
     "checked_values",
     "class_path",
     "fitted",
+    "fold_scores",
     "in_memory",
     "is_loo",
-    "raw_predictions",
+    "path_scores",
     "reported",
     "rows_of",
     "rows_of_classes",
@@ -88,7 +90,10 @@ def splits_of(cv: Any, data: Ingested, classifier: bool) -> list[tuple[Array, Ar
 
 def raw_predictions(X: Any, coef: Array, intercept: Any) -> Array:
     """X @ coef.T + intercept."""
-    return predictions(X, coef, intercept) if isinstance(X, StoredRows) else X @ coef.T + intercept
+    if isinstance(X, StoredRows):
+        return predictions(X, coef, intercept)
+    with one_blas_thread():
+        return X @ coef.T + intercept
 
 
 def checked_values(name: str, given: Any, zero: bool) -> Array:
@@ -162,13 +167,54 @@ def accuracy(raw: Array, index: Array, weight: Array | None) -> float:
 
 def neg_log_loss(raw: Array, index: Array, weight: Array | None) -> float:
     """The mean log-likelihood, with probabilities as `sklearn.metrics.log_loss` bounds them."""
-    both = np.hstack([np.zeros_like(raw), raw]) if raw.shape[1] == 1 else raw
-    losses = Multinomial().derivatives(index, both, 0)[0]
+    if raw.shape[1] == 1:
+        losses = Binomial().derivatives((2 * index - 1).astype(raw.dtype), raw[:, 0], 0)[0]
+    else:
+        losses = Multinomial().derivatives(index, raw, 0)[0]
     return -float(np.average(np.minimum(losses, -np.log(LEAST_PROBABILITY)), weights=weight))
 
 
 #: The scores that need the raw predictions alone.
 RAW_SCORES = {"accuracy": accuracy, "neg_log_loss": neg_log_loss}
+
+
+def path_scores(scorer: Any, data: Ingested, index: Array, path: Array, classes: Array) -> list[float]:
+    """The scores on some rows of the coefficients along a path, of shape (n_cs, n_classes or 1, size).
+
+    Parameters
+    ----------
+    scorer : callable
+    data : Ingested
+        The rows.
+    index : ndarray of shape (n_samples,)
+        Their classes', among `classes`.
+    path, classes : ndarray
+    """
+    (count, k, size), (n, p) = path.shape, data.X.shape
+    features, intercepts = path[..., :p], path[..., p] if size > p else np.zeros((count, k), dtype=path.dtype)
+    scores: list[float] = []
+    if scorer not in RAW_SCORES.values():
+        for coef, intercept in zip(features, intercepts, strict=True):
+            model = fitted(GDLogisticRegression(), coef, intercept, classes_=classes)
+            scores.append(scored(scorer, model, data.X, data.y, data.weight))
+        return scores
+    for s in cut(count, max(1, BLOCK // (n * k))):
+        raws = raw_predictions(data.X, features[s].reshape(-1, p), intercepts[s].reshape(-1))
+        scores += [scorer(raw, index, data.weight) for raw in np.split(raws, raws.shape[1] // k, axis=1)]
+    return scores
+
+
+def fold_scores(
+    model: GDLinearRegression, alphas: Array, data: Ingested, train: Array, test: Array, scorer: Any
+) -> list[float]:
+    """The scores of a path on a fold's test rows."""
+    scores, left = [0.0] * len(alphas), rows_of(data, test)
+    for descent in descents(model, "alpha", alphas, with_weight(data, train)):
+        k, (problem, run) = descent.value, reported(model, descent)
+        results = model._results(run, problem)
+        predicts = fitted(GDLinearRegression(), results["coef_"], results["intercept_"])
+        scores[k] = scored(scorer or GDLinearRegression.score, predicts, left.X, left.y, left.weight)
+    return scores
 
 
 def is_loo(cv: Any) -> bool:

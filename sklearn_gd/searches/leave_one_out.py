@@ -228,6 +228,8 @@ class Binary:
         At the optima of all rows: the predictions, and the probability of the other class.
     inverse : ndarray of shape (n_penalties, size, size)
         H⁻¹, in the coordinates of `rows`.
+    gradient : ndarray of shape (n_penalties, size)
+        Of all rows, in the same coordinates.
     leverage, kept : ndarray of shape (n_penalties, n_samples)
         xᵀH⁻¹x of each row, and 1 − s.
     """
@@ -240,6 +242,7 @@ class Binary:
         self.raw = self.rows.forward(self.coef)
         self.wrong = wrongness(self.y, self.raw)
         self.slope, second = -self.weight * self.y * self.wrong, self.weight * self.wrong * (1 - self.wrong)
+        self.gradient = self.rows.adjoint(self.slope) + self.penalty * self.coef
         hessians = shifted(self.rows.hessians(second), self.penalty)
         self.inverse, well = inverted(hessians)
         for k in np.flatnonzero(~well):  # without the directions in which nothing varies
@@ -272,14 +275,13 @@ class Binary:
     def descended(self, which: Array, rows: Array, allowed: Array) -> Array:
         """The predictions of some rows at the optima without them, from Newton's step on."""
         points = np.ascontiguousarray(self.rows.made(rows).T)
-        weight = np.repeat(self.weight[None], len(rows), axis=0)
-        weight[np.arange(len(rows)), rows] = 0.0
+        signed = -self.y * self.weight
         towards = -applied(self.inverse[which], points)  # H⁻¹x
         without = (self.second / self.kept)[which, rows, None] * towards
         inverse = self.inverse[which] + towards[:, :, None] * without[:, None]
         out = np.empty(len(rows))
 
-        def excess(fits: Array, coef: Array, gradient: Array, direction: Array, left: Array) -> Array:
+        def excess(fits: Array, coef: Array, _: Array, gradient: Array, direction: Array, left: Array) -> Array:
             at = points[fits]
             step = along(at, direction)
             out[fits] = along(at, coef) + step
@@ -287,8 +289,14 @@ class Binary:
             ratio: Array = self.weight[rows[fits]] * np.abs(step) / (1 - left) / allowed[fits]
             return ratio
 
+        def slopes(fits: Array, wrong: Array) -> Array:
+            each = signed * wrong
+            each[np.arange(len(fits)), rows[fits]] = 0.0
+            return each
+
+        known = self.wrong[which], self.gradient[which] - self.slope[which, rows, None] * points
         _, _, ended = minimised(
-            self.rows, self.y, weight, self.penalty[which], self.coef[which], inverse, excess, TOGETHER
+            self.rows, self.y, slopes, self.penalty[which], self.coef[which], inverse, excess, TOGETHER, known=known
         )
         for k in np.flatnonzero(~ended):
             out[k] = alone(self.problems[which[k]], int(rows[k]))

@@ -11,7 +11,7 @@ descent is Newton's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -35,7 +35,7 @@ from ..preconditioners import EPS, Full, Inexact, PerOutput, Renewed, ZeroSum
 from ..protocols import Array, Design, Moments
 from ..steps import PlaneSearch
 
-__all__ = ["PENALTIES", "Descent", "descents", "fit_path"]
+__all__ = ["PENALTIES", "Descent", "descents", "fit_path", "pointers"]
 
 #: The parameters that a path may be over, and whether a larger value is a stronger penalty.
 PENALTIES = {"alpha": True, "C": False}
@@ -43,6 +43,8 @@ PENALTIES = {"alpha": True, "C": False}
 # By how much a penalty may fall from one value to the next for the Hessian to be what is left of its factor without it: of sixteen digits ten
 # are left then.
 MOST_FALL = 1e6
+# How far optima point along the logarithm of a penalty: a decade.
+REACH = 2.4
 
 
 class Descent(NamedTuple):
@@ -69,8 +71,9 @@ def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_w
 
     Parameters
     ----------
-    estimator : GDLogisticRegression or GDLinearRegression
-        Its other parameters are those of all fits; it is not changed.
+    estimator : GDLogisticRegression, GDLinearRegression or GDPoissonRegression
+        Its other parameters are those of all fits; it is not changed. The others, whose losses have a number of their own that goes with
+        the penalty (a scale, what rounds off a kink), are fitted for each value from the beginning.
     name : {"C", "alpha"}
         The parameter.
     values : array-like of float
@@ -117,6 +120,8 @@ def fit_path(estimator: BaseGD, name: str, values: Any, X: Any, y: Any, sample_w
         rule, _, _ = model._parts()
     if not models:
         return []
+    if estimator._in_rounds:
+        return [model.fit(X, y, sample_weight=sample_weight) for model in models]
     first = models[0]
     data = first._ingest(X, y, sample_weight)
     attributes = {
@@ -152,19 +157,19 @@ def descents(model: BaseGD, name: str, values: Any, data: Ingested) -> Iterator[
     first, attributes = model._problem(data)
     if isinstance(first.loss, HalfSquaredError):
         first = replace(first, prepared=replace(first.prepared, design=cast(Design, Remembered(first.design))))
-    last: Any = None
+    before: list[Descent] = []
     for index in order:
-        problem = (
-            first if last is None else follower(last.problem, penalty(first, name, strongest, float(values[index])))
-        )
+        problem = first
+        if before:
+            problem = follower(before[-1].problem, penalty(first, name, strongest, float(values[index])))
         try:
             with np.errstate(all="ignore"), quiet(problem.design):
-                run = descended(problem, last, parts)
+                run = descended(problem, before, parts)
         except NotFiniteError:
             model._refuse_not_finite(data.X, problem.design)
             raise
-        last = Descent(int(index), problem, run, attributes)
-        yield last
+        before = [*before[-2:], Descent(int(index), problem, run, attributes)]
+        yield before[-1]
 
 
 class Remembered:
@@ -218,13 +223,14 @@ def follower(before: Problem, alpha: float) -> Problem:
     return problem
 
 
-def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
-    """The descent for one value."""
+def descended(problem: Problem, before: Sequence[Descent], parts: Any) -> Run:
+    """The descent for one value, behind those of others."""
     rule, momentum, preconditioner = parts
+    last = before[-1] if before else None
     if last is not None and isinstance(last.run.base, SpanPoint):
         problem.start = np.zeros_like(problem.start)
         if suits(problem):
-            return in_span(problem, last, preconditioner)
+            return in_span(problem, before, preconditioner)
     if last is not None:
         problem.start = last.run.coef
     if not isinstance(rule, PlaneSearch):
@@ -235,16 +241,41 @@ def descended(problem: Problem, last: Descent | None, parts: Any) -> Run:
     return follow(plan, problem, preconditioner)
 
 
-def in_span(problem: Problem, last: Descent, preconditioner: str | None) -> Run:
-    """In the span of the rows, from the end of another descent there, of which the predictions are known."""
+def in_span(problem: Problem, before: Sequence[Descent], preconditioner: str | None) -> Run:
+    """In the span of the rows, from where the ends of other descents there point to, with the predictions."""
     plan = plan_for(problem, preconditioner)
     until = Rent(plan, plan.stages[1].cost) if len(plan.stages) > 1 else None
-    run, before = spanned(problem, inner_products(until)), last.run.base
-    run.point = run.objective.at(before.coef)
+    run = spanned(problem, inner_products(until))
+    bases: list[Any] = [each.run.base for each in before if isinstance(each.run.base, SpanPoint)]
+    weight = pointers([each.problem.alpha for each in before][-len(bases) :], problem.alpha)
+    coef = sum(part * base.coef for part, base in zip(weight, bases, strict=True))
+    raw = sum(part * base.known().raw for part, base in zip(weight, bases, strict=True))
+    objective: Any = run.objective
+    run.point = SpanPoint(objective, coef, Trial(math.nan, raw, None, None))
     run = judged(problem, plane_descent(problem, run, until), until)
     left = None if run.reason else f"for {WAYS[plan.stages[1].way].setup}"
     run.end_stage("coefficients", run.metric.name, "Newton-CG", problem.design.passes, left)
     return run if run.reason else follow(replace(plan, stages=plan.stages[1:]), problem, preconditioner, run)
+
+
+def pointers(alphas: Sequence[float], there: float) -> Array:
+    """The parts of the optima for some penalties in the polynomial through them, in the logarithm, at another penalty.
+
+    Of the last one alone where that is far from it: beyond a decade it was the better start.
+    """
+    out = np.zeros(len(alphas))
+    out[-1] = 1.0
+    if (
+        not (there > 0 and min(alphas) > 0)
+        or abs(math.log(there / alphas[-1])) > REACH
+        or len(set(alphas)) < len(alphas)
+    ):
+        return out
+    at = np.log(np.array(alphas) / there)
+    for k in range(len(at)):
+        others = np.delete(at, k)
+        out[k] = np.prod(others / (others - at[k]))
+    return out
 
 
 def continued(problem: Problem, last: Descent) -> Run:
