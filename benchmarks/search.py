@@ -8,6 +8,7 @@ Uses: everything, or the searches whose names begin with one of some words::
 ================== ===========================================================================================
 alphas             ridge's penalties, 5 folds
 rates              learning rates of textbook descents on standardised columns, 5 folds
+logistic rates     learning rates of textbook descents of logistic regression, 5 folds
 Cs                 penalties of logistic regression, 5 folds
 leave-one-out      ridge's penalties, and those of logistic regression beside five folds of it
 not shared         candidates that have to be fitted one by one: what is lost by having asked
@@ -39,7 +40,13 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from sklearn_gd import GDLinearRegression, GDLinearRegressionCV, GDLogisticRegressionCV, GDSearchCV
+from sklearn_gd import (
+    GDLinearRegression,
+    GDLinearRegressionCV,
+    GDLogisticRegression,
+    GDLogisticRegressionCV,
+    GDSearchCV,
+)
 
 from . import contests
 from .measure import TimeSpent, alternate, limit
@@ -123,6 +130,15 @@ def rates(n_rates: int, n_iter: int, X: Any, y: Any) -> Runs:
     grid = {"gdlinearregression__learning_rate": np.geomspace(1e-3, 1.8, n_rates) / L}
     searches = {OURS: GDSearchCV(model, grid, cv=FOLDS, scoring=SQUARED)}
     searches["GridSearchCV(GDLinearRegression())"] = GridSearchCV(model, grid, cv=FOLDS, scoring=SQUARED)
+    return {name: [partial(best, search, X, y)] for name, search in searches.items()}
+
+
+def logistic_rates(n_rates: int, n_iter: int, X: Any, y: Any) -> Runs:
+    # the second derivative of the loss is 1/4 at the most
+    L = float(np.linalg.eigvalsh(np.cov(X.T, bias=True))[-1]) / 4
+    model, grid = GDLogisticRegression(tol=0, max_iter=n_iter), {"learning_rate": np.geomspace(1e-3, 1.8, n_rates) / L}
+    searches = {OURS: GDSearchCV(model, grid, cv=FOLDS, scoring="neg_log_loss")}
+    searches["GridSearchCV(GDLogisticRegression())"] = GridSearchCV(model, grid, cv=FOLDS, scoring="neg_log_loss")
     return {name: [partial(best, search, X, y)] for name, search in searches.items()}
 
 
@@ -213,9 +229,13 @@ def searches(quick: bool, seed: int = 0) -> Iterator[Search]:
         # of few columns more of each row, or there would be none
         shape, maker = simulated(n, p, min(1.0, density * (10 if quick else 1)), 2)
         yield Search(f"Cs, {shape}", maker, few, 1.5)
+    breast = partial(standardised, bundled["breast_cancer"], 4 if quick else 1)
+    rows = (("breast_cancer, standardised", breast, n_iter, 4.0), (shape, maker, n_iter // 20, 2.0))
+    for name, load, long, least in rows:
+        told = f"logistic rates, {many} of them, {long:,} iterations, {name}"
+        yield Search(told, load, partial(logistic_rates, many, long), least)
     shape, maker = simulated(5_000, 50, 1, 0)
     yield Search(f"leave-one-out, {many} alphas, {shape}", maker, partial(left_out, many), 1.0)
-    breast = partial(standardised, bundled["breast_cancer"], 4 if quick else 1)
     folds = partial(beside_folds, 3 if quick else 10)
     yield Search("leave-one-out, Cs, beside 5 folds, breast_cancer, standardised", breast, folds, 5.0, same=False)
     yield Search(f"not shared, {many // 2} alphas, {shape}", maker, partial(unshared, many // 2), 1 / 1.05)

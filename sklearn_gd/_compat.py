@@ -26,6 +26,7 @@ __all__ = [
     "has_callbacks",
     "requested",
     "score",
+    "tell_failures",
     "with_callbacks",
 ]
 
@@ -100,6 +101,16 @@ def score(estimator: Any, X: Any, y: Any, scorers: Any, params: dict[str, Any], 
     from sklearn.model_selection._validation import _score
 
     return _score(estimator, X, y, scorers, params, error_score)
+
+
+def tell_failures(search: Any, told: Sequence[dict[str, Any]], out: Sequence[dict[str, Any]]) -> None:
+    """Tell of fits that failed, or raise an error if all did; give those among `out` as many scores as the others have."""
+    from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
+
+    if any(each["fit_error"] is not None for each in told):
+        _warn_or_raise_about_fit_failures(told, search.error_score)
+    if callable(search.scoring):
+        _insert_error_scores(out, search.error_score)
 
 
 def choose_best(search: Any, metric: str, scores: Any, results: dict[str, Any]) -> None:

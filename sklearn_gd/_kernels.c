@@ -137,7 +137,9 @@ static int makes_sense(enum kernel which, const struct call *c)
     const Py_ssize_t *number = c->number, kind = number['f'], k = number['k'], size = number['s'];
     void *const *array = c->array;
     const struct rows *rows = c->rows;
-    int sparse = which == sparse_sweep_kernel || which == sparse_outputs_kernel, several = which == outputs_kernel || which == sparse_outputs_kernel;
+    int models = which == models_kernel || which == sparse_models_kernel;
+    int sparse = which == sparse_sweep_kernel || which == sparse_outputs_kernel || which == sparse_models_kernel;
+    int several = which == outputs_kernel || which == sparse_outputs_kernel || models;
     int trial = which == trial_kernel || which == search_kernel;
     Py_ssize_t most = trial ? CELLS / 2 : CELLS / 8;
     if (kind < PLAIN || kind > GIVEN || (trial && (k > 1 ? kind != MULTINOMIAL : kind < SQUARED || kind >= MULTINOMIAL)))
@@ -150,7 +152,7 @@ static int makes_sense(enum kernel which, const struct call *c)
         PyErr_Format(PyExc_ValueError, "%zd directions, expected 0, 1 or 2", number['m']);
     else if (which == middle_kernel && (number['n'] < 1 || number['j'] < 1))
         PyErr_Format(PyExc_ValueError, "every %zdth of %zd rows", number['j'], number['n']);
-    else if (which == outputs_kernel && ((rows->columns > 1 && rows->column != 1) || rows->row < 0))
+    else if ((which == outputs_kernel || which == models_kernel) && ((rows->columns > 1 && rows->column != 1) || rows->row < 0))
         PyErr_Format(PyExc_ValueError, "X must have contiguous rows and numbers of %zd bytes", size);
     else if (which == about_mean_kernel && (rows->columns != number['n'] || rows->column != 1 || rows->row != rows->columns))
         PyErr_SetString(PyExc_ValueError, "products must be square and contiguous");

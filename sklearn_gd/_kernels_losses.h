@@ -202,6 +202,26 @@ static void class_slopes(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int6
     scaled(m, k, lane, w, r);
 }
 
+/* Predictions of several models of two classes, an output each, become their weighted slopes; adds their losses to values. */
+static void models_of_two(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const int64_t *y, const double *w, double *restrict r,
+                          double *restrict values)
+{
+    double sign[LANE];
+    for (Py_ssize_t i = 0; i < m; i++) sign[i] = (double)y[i];
+    for (Py_ssize_t c = 0; c < k; c++) {
+        double *restrict row = r + c * lane;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (Py_ssize_t i = 0; i < m; i++) {
+            double value, slope, second;
+            binomial(NULL, sign[i], row[i], &value, &slope, &second);
+            row[i] = w[i] * slope;
+            sum += w[i] * value;
+        }
+        values[c] += sum;
+    }
+}
+
 /* The mean of each sample's predictions in a direction, in its probabilities p. */
 static void mean_of(Py_ssize_t m, Py_ssize_t k, Py_ssize_t lane, const double *p, const double *u, double *restrict mean)
 {

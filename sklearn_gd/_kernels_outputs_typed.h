@@ -38,6 +38,7 @@ static double NAME(outcome)(const struct call *c, Py_ssize_t start, Py_ssize_t m
         class_slopes(m, k, lane, y + start, w, r);
         return value;
     }
+    if (kind == BINOMIAL) models_of_two(m, k, lane, y + start, w, r, c->array['V']);
     if (kind == CURVED) {
         NAME(spread_out)(cells + start * k, m, k, lane, q);
         hessian_product(m, k, lane, q, w, r);
@@ -99,6 +100,13 @@ static void NAME(outputs)(struct call *c)
         for (Py_ssize_t o = 0; o < k; o++)
             for (Py_ssize_t i = 0; i < m; i++) totals[o] += r[o * lane + i];
     }
+}
+
+/* The same for models of their own. */
+static void NAME(models)(struct call *c)
+{
+    c->number['f'] = BINOMIAL;
+    NAME(outputs)(c);
 }
 
 #undef COLUMNS

@@ -42,6 +42,13 @@ static void NAME(sparse_outputs)(struct call *c)
     }
 }
 
+/* The same for models of their own. */
+static void NAME(sparse_models)(struct call *c)
+{
+    c->number['f'] = BINOMIAL;
+    NAME(sparse_outputs)(c);
+}
+
 /* Adds products of the p columns and of ones behind them, rows times weights, to the lower triangle of out. A row's columns rise. */
 static void NAME(sparse_gram)(struct call *c)
 {

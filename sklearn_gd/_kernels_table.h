@@ -22,6 +22,7 @@
      outputs         a sweep for k outputs, R = slopes at X W' + A: that of the losses; adds R' X to the gradient and the sums of R to the
                      totals. Of kind CURVED, R is the Hessian's product with the predictions, and cells are the probabilities; without W,
                      R is cells. Without a gradient there is nothing but P
+     models          the same for k models of two classes, -1 and 1, whose losses are added to V
      sparse_*        the same over some compressed sparse rows; coefficients and gradients of outputs are by columns of X, k numbers each
      sparse_columns  adds to G, p x 4, over the stored values: the weights, the values less the centre C, their squares and their products
                      with Y
@@ -49,6 +50,8 @@
     KERNEL(outputs, "f s k X:S W:Dk^p? A:Dk Y:Ln? S:Rn? C:Rnk? G:Dkp?! T:Dk?! P:Rnk?!", 1)            \
     KERNEL(sparse_sweep, "f " SPARSE "W:Dp? . Y:Rn? S:Rn? L:D4? C:Rn? G:Dp?! P:Rn?!", 2)              \
     KERNEL(sparse_outputs, "f k " SPARSE "W:Dpk? A:Dk? Y:Ln? S:Rn? C:Rnk? G:Dpk?! T:Dk?! P:Rnk?!", 1) \
+    KERNEL(models, "s k X:S W:Dk^p A:Dk Y:Ln S:Rn? G:Dkp! T:Dk! V:Dk!", 0)                            \
+    KERNEL(sparse_models, "k " SPARSE "W:Dpk A:Dk Y:Ln S:Rn? G:Dpk! T:Dk! V:Dk!", 0)                  \
     KERNEL(sparse_columns, SPARSE "S:Rn? Y:Dn? C:Dp? G:D4p!", 0)                                      \
     KERNEL(sparse_gram, SPARSE "S:Rn? G:Dp+p+!", 0)                                                   \
     KERNEL(trial, TRIAL, 6)                                                                           \

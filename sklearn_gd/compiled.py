@@ -62,8 +62,8 @@ module, kernels, _here = _found()
 
 # what a sweep makes of predictions; as in _kernels_levels.h
 PLAIN, SQUARED, BINOMIAL, HUBER, POISSON, MULTINOMIAL, CURVED, GIVEN = range(8)
-# What sweeps for several outputs know.
-OUTPUT_KERNELS = PLAIN, MULTINOMIAL, CURVED, GIVEN
+# What sweeps for several outputs know; of BINOMIAL these are models of their own, whose values are.
+OUTPUT_KERNELS = PLAIN, BINOMIAL, MULTINOMIAL, CURVED, GIVEN
 # The kernels' kinds of numbers: as dtypes, which are the arrays' own objects as a rule and compared in no time.
 KINDS = np.dtype(np.float64), np.dtype(np.float32)
 # The order of matrices up to which several factorisations at once, in lanes, take less time than LAPACK's one after the other: twenty of

@@ -762,6 +762,14 @@ def search_unconverged(count: int, total: int, numbers: Sequence[int], candidate
     )
 
 
+def search_fit_diverged(n_iter: int, candidate: object) -> str:
+    """What a shared fit would have raised that diverged, with on_divergence="raise"."""
+    return (
+        f"DivergenceError: Gradient descent diverged at iteration {n_iter}: the learning rate of {candidate} is too large. Leave it out, "
+        "standardise the features, which allows a larger one, or use learning_rate='auto'.\n"
+    )
+
+
 def search_diverged(count: int, total: int, numbers: Sequence[int], candidates: Sequence[object]) -> str:
     """The text for shared fits that left the finite numbers or grew without end; parameters as in `search_unconverged`."""
     return (

@@ -20,6 +20,7 @@ from sklearn_gd.penalties import L2
 from sklearn_gd.preconditioners import Identity
 from sklearn_gd.searches.side_by_side import Rows, inverted
 from sklearn_gd.searches.squares import solved
+from sklearn_gd.searches.trajectories import Losses
 from sklearn_gd.steps import newton_search
 from sklearn_gd.workers.model import Draw, block_trial, compiled_plane, plane
 
@@ -219,6 +220,44 @@ def test_a_sweep_for_several_outputs_refuses_what_it_cannot_read():
         sweep(compiled.MULTINOMIAL, 8, 2, X, coef, np.zeros(2), None, None, None, sums, totals, None)
     with pytest.raises(ValueError, match="a buffer of 48 bytes, expected 192"):
         sweep(compiled.PLAIN, 8, 2, X, np.ones((3, 2)), np.zeros(2), None, None, None, sums, totals, None)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (65, 9, 2), (257, 130, 20), (70, 5, 256), (70, 5, 257), (9000, 40, 3)])
+def test_a_sweep_for_several_models_is_numpys(shape, sparse, weighted, dtype, monkeypatch):
+    n, p, k = shape
+    rng = np.random.default_rng(n + p)
+    X = rng.normal(size=(n, p)).astype(dtype)
+    y = rng.choice([-1.0, 1.0], size=n).astype(dtype)
+    weight = rng.random(n).astype(dtype) if weighted else None
+    design = SparseDesign(sp.csr_array(np.where(X > 0, X, 0)), True) if sparse else DenseDesign(X, True)
+    coef = rng.normal(size=(design.size, k)) * 3
+    found = []
+    for _ in range(2):
+        start = design.passes
+        found.append([*design.sweep(Losses(Binomial(), y, weight, 1), coef), design.passes - start])
+        monkeypatch.setattr(compiled, "kernels", None)
+    for one, expected in zip(*found, strict=True):
+        assert np.shape(one) == np.shape(expected)
+        np.testing.assert_allclose(one, expected, rtol=1e-11, atol=1e-11 * np.abs(expected).max())
+
+
+@needs_kernels
+def test_a_sweep_for_several_models_refuses_what_it_cannot_read():
+    sweep, X, y = compiled.kernels.models, np.ones((4, 3)), np.ones(4, dtype=np.int64)
+    coef, sums, totals = compiled.columns_of(np.ones((3, 2))), np.zeros((2, 3)), np.zeros(2)
+    with pytest.raises(ValueError, match="is None"):
+        sweep(8, 2, X, coef, np.zeros(2), y, None, sums, totals, None)
+    with pytest.raises(ValueError, match="contiguous rows and numbers of 8 bytes"):
+        sweep(8, 2, np.asfortranarray(X), coef, np.zeros(2), y, None, sums, totals, np.zeros(2))
+    many = compiled.columns_of(np.ones((3, 300))), np.zeros(300)
+    with pytest.raises(ValueError, match="300 outputs, expected 1 to 256"):
+        sweep(8, 300, X, *many, y, None, np.zeros((300, 3)), np.zeros(300), np.zeros(300))
+    with pytest.raises(ValueError, match="a buffer of 16 bytes, expected 32"):
+        sweep(8, 2, X, coef, np.zeros(2), y[:2].copy(), None, sums, totals, np.zeros(2))
 
 
 @needs_kernels

@@ -276,6 +276,13 @@ PATHS = {
     "tolerances": {"learning_rate": [0.08], "tol": [0.0, 1e-9, 1e-4, 1e-1], "max_iter": [3000]},
     "no intercept": {"learning_rate": [0.01, 0.1, 1.0], "fit_intercept": [False]},
     "heavy ball": {"learning_rate": [0.01, 0.08, 0.6], "momentum": [0.0, 0.5, HeavyBall(0.9)]},
+    "nesterov": {"learning_rate": [0.01, 0.05, 0.2, 0.6], "momentum": ["nesterov"], "max_iter": [1, 2, 40, 300]},
+    "nesterov's ends": {
+        "learning_rate": [0.03, Cosine(0.1)],
+        "momentum": ["nesterov"],
+        "tol": [1e-8, 1e-3],
+        "alpha": [0, 0.1],
+    },
     "schedules": {"learning_rate": [InverseTime(0.1), Cosine(0.1), "step", lambda k: 0.1 / (1 + k)]},
     "start": {"learning_rate": [0.02], "init": [np.arange(6.0), (np.ones(6), 2.0)]},
 }
@@ -332,11 +339,9 @@ def test_iterates_of_several_targets():
 
 ALONE = {
     "searching rule": ({"learning_rate": ["backtracking"]}, "looks at the loss"),
-    "nesterov": ({"learning_rate": [0.05], "momentum": ["nesterov"]}, "looks at the gradients"),
     "metric": ({"learning_rate": [0.5], "preconditioner": ["diagonal"]}, "not known in closed form"),
     "loose": ({"tol": [0.1]}, "may end before the optimum"),
     "random start": ({"init": ["random"], "random_state": [0]}, "draws another start"),
-    "strict": ({"learning_rate": [3.0], "on_divergence": ["raise"]}, "diverges"),
     "refused": ({"alpha": [-1.0]}, "refuses its parameters"),
     "part": ({"learning_rate": [InverseTime()], "learning_rate__decay": [0.1]}, "parameter of a part"),
 }
@@ -347,18 +352,14 @@ def test_candidates_on_their_own(grid, reason):
     """They are fitted as scikit-learn does, and put among the others in their place."""
     X, y = data()
     grids = [{"alpha": [0.1]}, grid, {"alpha": [1.0, 2.0]}]
-    failed = (
-        pytest.warns(FitFailedWarning)
-        if reason in ("diverges", "refuses its parameters")
-        else warnings.catch_warnings()
-    )
+    failed = pytest.warns(FitFailedWarning) if reason == "refuses its parameters" else warnings.catch_warnings()
     with failed, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite", UserWarning)
         ours, theirs = both(GDLinearRegression(), grids, X, y)
     assert reason in ours.shared_.reasons[1]
     # where all that are fitted are refused, one more is
     assert ours.shared_.shared[-1]
-    assert ours.shared_.shared[0] == (reason not in ("diverges", "refuses its parameters"))
+    assert ours.shared_.shared[0] == (reason != "refuses its parameters")
     assert reason in str(ours.shared_)
     assert_same(ours, theirs)
 
@@ -452,10 +453,47 @@ def test_few_samples(store, targets, cv):
                 )
 
 
-def test_few_samples_behind_a_scaler():
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("store", [np.asarray, np.asfortranarray, lambda X: X.astype(np.float32)], ids=["C", "F", "32"])
+@pytest.mark.parametrize("cv", [3, KFold(3, shuffle=True, random_state=0)], ids=["whole", "picked"])
+def test_few_samples_behind_scalers(store, weighted, cv):
+    """By the inner products of each training part's rows, whose scalers know nothing of the others."""
+    X, y = data(45, 60)
+    X[:30, 3] = 0.0  # constant in a training part
+    X = store(X + 5)
+    fit = {"model__sample_weight": np.random.default_rng(0).uniform(0.2, 2, len(y))} if weighted else {}
+    scalers = [StandardScaler(), StandardScaler(with_mean=False), MinMaxScaler((-2, 5)), MaxAbsScaler(), "passthrough"]
+    grid = {"scaler": scalers, "model__alpha": [1e-3, 0.1, 1.0], "model__fit_intercept": [True, False]}
+    ours, theirs = both(piped("passthrough", tol=1e-10), grid, X, y, fit, cv=cv, return_train_score=True)
+    assert all(ours.shared_.shared)
+    # in float32 scaled columns are rounded, of which a weak penalty makes a thousand times as much
+    assert_same(ours, theirs, 1e-3 if X.dtype == np.float32 else 1e-8)
+
+
+def test_few_sparse_samples_behind_scalers():
     X, y = data(30, 40)
-    ours, theirs = both(piped(StandardScaler()), {"model__alpha": [0.1, 1.0]}, X, y)
-    assert "fewer samples than features" in str(ours.shared_)
+    X[np.abs(X) < 1] = 0
+    grid = {"scaler": [MaxAbsScaler(), StandardScaler(with_mean=False)], "model__alpha": [1e-2, 0.1, 1.0]}
+    ours, theirs = both(
+        piped(StandardScaler(), tol=1e-10), grid, sp.csr_matrix(X), y, scoring=["r2", "neg_max_error"], refit="r2"
+    )
+    assert all(ours.shared_.shared)
+    assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("grid", "reason"),
+    [
+        ({"learning_rate": [0.01, 0.02], "max_iter": [5]}, "fewer samples than features"),
+        ({"alpha": [0.1, 1.0]}, "fewer than 3 penalties"),
+    ],
+)
+def test_few_samples_on_their_own(grid, reason):
+    X, y = data(30, 40)
+    grid = {f"model__{name}": values for name, values in grid.items()}
+    ours, theirs = both(piped(StandardScaler()), grid, X, y)
+    assert not any(ours.shared_.shared)
+    assert reason in str(ours.shared_)
     assert_same(ours, theirs)
 
 
@@ -719,12 +757,35 @@ def test_penalties_of_logistic_regression(steps, weighted):
     assert_same(ours, theirs, 1e-6)
 
 
-def test_learning_rates_of_logistic_regression():
-    """Iterates of their own depend on the start, which a path moves."""
+STRICT = {
+    "one scorer": {},
+    "two scorers": {"scoring": ["r2", "neg_max_error"], "refit": "r2"},
+    "a function": {"scoring": lambda model, X, y: {"a": model.score(X, y), "b": model.n_iter_}, "refit": "a"},
+    "a number": {"error_score": -9.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the t")
+@pytest.mark.parametrize("mixed", [False, True], ids=["alone", "mixed"])
+@pytest.mark.parametrize("search", STRICT.values(), ids=STRICT)
+def test_divergence_that_is_an_error(search, mixed):
+    """Its scores are the search's error_score, as scikit-learn's are of fits that fail; the others stay shared."""
     X, y = data()
-    ours, theirs = both(GDLogisticRegression(learning_rate=0.1, max_iter=20), {"C": [0.1, 1.0]}, X, y > 0)
-    assert not any(ours.shared_.shared)
+    grid = {"learning_rate": [3.0, 0.02, 9.0, *(["exact"] if mixed else [])], "on_divergence": ["raise"], "tol": [1e-2]}
+    with pytest.warns(FitFailedWarning, match=f"6 fits failed out of a total of {12 if mixed else 9}"):
+        ours, theirs = both(GDLinearRegression(), grid, X, y, cv=3, return_train_score=True, **search)
+    assert ours.shared_.shared == (True, True, True, False)[: 3 + mixed]
     assert_same(ours, theirs)
+    assert ours.best_index_ == theirs.best_index_
+
+
+def test_all_fits_diverge():
+    X, y = data()
+    grid = {"learning_rate": [3.0, 9.0], "on_divergence": ["raise"]}
+    for search in (GDSearchCV, GridSearchCV):
+        with pytest.raises(ValueError, match="All the 10 fits failed") as caught:
+            search(GDLinearRegression(), grid).fit(X, y)
+        assert "DivergenceError: Gradient descent diverged" in str(caught.value)
 
 
 REFITS = {
@@ -732,6 +793,8 @@ REFITS = {
     "diverged": {"learning_rate": [3.0]},
     "ended": {"learning_rate": [0.02], "max_iter": [150]},
     "heavy ball": {"learning_rate": [0.1], "momentum": [0.7], "max_iter": [70]},
+    "nesterov": {"learning_rate": [0.1], "momentum": ["nesterov"], "max_iter": [130]},
+    "nesterov diverged": {"learning_rate": [3.0], "momentum": ["nesterov"]},
     "schedule": {"learning_rate": [InverseTime(0.3)], "max_iter": [40]},
     "nothing": {"learning_rate": [0.3], "max_iter": [0]},
     "start": {"learning_rate": [0.02], "init": [(np.ones(6), 2.0)], "fit_intercept": [True], "max_iter": [10]},

@@ -156,7 +156,7 @@ class DenseDesign(RowBlocks):
         if not known or not compiled.takes(self.dtype, arrays):
             return None
         self.passes += 1
-        p, size = self.n_features, self.dtype.itemsize
+        p, size, models = self.n_features, self.dtype.itemsize, what.kernel == compiled.BINOMIAL
         w, b = None, np.zeros(k)
         if coef is not None:
             w, b = self.split(coef)
@@ -165,10 +165,16 @@ class DenseDesign(RowBlocks):
         def task(chunk: slice) -> tuple[Any, ...] | None:
             value = 0.0
             sums, totals = (np.zeros((k, p)), np.zeros(k)) if gradient else (None, None)
+            values = np.zeros(k)
             for s, X in self._rows(chunk):
                 y, weight, cells, raw = rows_of(s, what.y, *arrays)
-                value += compiled.kernels.outputs(what.kernel, size, k, X, w, b, y, weight, cells, sums, totals, raw)
-            return (value, sums, totals) if gradient else None
+                if models:
+                    compiled.kernels.models(size, k, X, w, b, y, weight, sums, totals, values)
+                else:
+                    value += compiled.kernels.outputs(
+                        what.kernel, size, k, X, w, b, y, weight, cells, sums, totals, raw
+                    )
+            return (values if models else value, sums, totals) if gradient else None
 
         found: list[Any] = self._chunks(task)
         if not gradient:

@@ -110,14 +110,19 @@ class SparseDesign(RowBlocks):
         b = np.zeros(shape) if b is None else np.asarray(b, order="C")
         of_samples = what.y, what.weight, what.cells
 
-        def task(chunk: slice) -> tuple[float, Any]:
+        def task(chunk: slice) -> tuple[Any, Any]:
             out = np.zeros((self.size, *shape)) if gradient else None
             into: Any = None if out is None else out[:p]
             if shape:
                 totals = None if out is None else np.zeros(shape)
-                value = compiled.kernels.sparse_outputs(
-                    what.kernel, shape[0], *self._rows(chunk), w, b, *of_samples, into, totals, what.raw
-                )
+                if what.kernel == compiled.BINOMIAL:
+                    value = np.zeros(shape)
+                    parts = *self._rows(chunk), w, b, what.y, what.weight, into, totals, value
+                    compiled.kernels.sparse_models(shape[0], *parts)
+                else:
+                    value = compiled.kernels.sparse_outputs(
+                        what.kernel, shape[0], *self._rows(chunk), w, b, *of_samples, into, totals, what.raw
+                    )
             else:
                 value, totals = compiled.kernels.sparse_sweep(
                     what.kernel,

@@ -35,8 +35,9 @@ __all__ = ["GramWork"]
 
 # Numbers that the groups' second moments may be: 32 MB, or so many times those of X. Ten folds of as many rows as columns have ten times.
 MATRICES, TIMES = 1 << 22, 16
+# Penalties that are worth the inner products of each training part's rows: of 800 x 5,000 these take as long as two fits.
+FEW = 3
 LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
-STRICT = "it diverges, which on_divergence='raise' makes an error"
 
 
 class GramWork(Work):
@@ -62,8 +63,16 @@ class GramWork(Work):
         if few and self.design.where == "workers":
             self.leave("X is a Dask collection, and a training part has fewer samples than features")
         elif few:
-            others = [n for n in self.shared if self.settings[n].scaling or self.settings[n].rule is not None]
-            self.leave("a training part has fewer samples than features, of which bare optima alone are shared", others)
+            others = [n for n in self.shared if self.settings[n].rule is not None]
+            self.leave("a training part has fewer samples than features, of which optima alone are shared", others)
+            if not (issparse(self.design.X) or isinstance(self.design.X, np.ndarray)):
+                others = [n for n in self.shared if self.settings[n].scaling]
+                self.leave("a training part has fewer samples than features, and scaled it is a copy in memory", others)
+            for (scaling, _), members in self._alike().items():
+                if scaling and len(members) < FEW:
+                    self.leave(
+                        f"fewer than {FEW} penalties on few samples behind scalers are as fast one by one", members
+                    )
         elif most * p * p > max(MATRICES, TIMES * n * p):
             self.leave(f"second moments of {most} groups of rows would take more than {TIMES} times the memory of X")
         with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p):
@@ -171,28 +180,53 @@ class GramWork(Work):
 
     def _by_rows(self) -> None:
         """The results of optima on few samples."""
-        if not self.shared:
-            return
-        made = {
-            intercept: InnerProducts(self.design, self.target, self.weight, intercept)
-            for intercept in {self.settings[n].fit_intercept for n in self.shared}
+        bare = {intercept for scaling, intercept in self._alike() if not scaling}
+        try:
+            made = {each: InnerProducts(self.design, self.target, self.weight, each) for each in bare}
+            for split, (train, _) in enumerate(self.splits):
+                start = time.perf_counter()
+                fits: dict[int, Fit] = {}
+                coefs: dict[int, Array] = {}
+                for (scaling, intercept), members in self._alike().items():
+                    rows, products, affinity = train, made.get(intercept), None
+                    if scaling:
+                        rows, products, affinity = np.arange(len(train)), *self._scaled(scaling, intercept, train)
+                    if products is None or not np.isfinite(products.products.diagonal()).all():
+                        raise ValueError("X has numbers that are not finite")
+                    optima = products.optima(rows, [self.settings[n].alpha for n in members])
+                    found = self._stored(self._at_optimum(members, optima), products.centre, intercept)
+                    fits |= found
+                    coefs |= unscaled(found, affinity)
+                self._score(split, fits, coefs, time.perf_counter() - start)
+        except ValueError as error:
+            self.leave(f"the data are refused: {error}")
+
+    def _scaled(self, scaling: Any, fit_intercept: bool, train: Array) -> tuple[InnerProducts, tuple[Array, Array]]:
+        """The inner products of a training part behind scalers, and the map of its columns."""
+        bounds = any(kind is not StandardScaler for kind, _ in scaling)
+        factor, shift = affine(scaling, columns_of(self.design, together(train), None, bounds))
+        X = self.design.X[train]
+        # what scalers make of sparse columns has no shift
+        X = X.multiply(factor).tocsr() if issparse(X) else X * factor + shift
+        weight = None if self.weight is None else self.weight[train]
+        design = design_for(X.astype(self.design.dtype, copy=False), True)
+        return InnerProducts(design, self.target[train], weight, fit_intercept), (factor, shift)
+
+    def _alike(self) -> dict[tuple[Any, bool], list[int]]:
+        """The shared candidates by the columns that their models see."""
+        found: dict[tuple[Any, bool], list[int]] = {}
+        for number in self.shared:
+            found.setdefault((self.settings[number].scaling, self.settings[number].fit_intercept), []).append(number)
+        return found
+
+    def _stored(self, found: Mapping[int, Fit], centre: Array, fit_intercept: bool) -> dict[int, Fit]:
+        """Fits in the precision of X, whose columns have some centre."""
+        if self.design.dtype == np.float64:
+            return dict(found)
+        return {
+            number: fit._replace(coef=_rounded(fit.coef, centre, self.design.dtype, fit_intercept))
+            for number, fit in found.items()
         }
-        if not all(np.isfinite(products.products.diagonal()).all() for products in made.values()):
-            self.leave("the data are refused: X has numbers that are not finite")
-        for split, (train, _) in enumerate(self.splits):
-            start = time.perf_counter()
-            fits: dict[int, Fit] = {}
-            for intercept, products in made.items():
-                members = [n for n in self.shared if self.settings[n].fit_intercept == intercept]
-                coefs = products.optima(train, [self.settings[n].alpha for n in members])
-                fits |= self._at_optimum(members, coefs)
-            if self.design.dtype != np.float64:
-                fits = {
-                    n: fit._replace(coef=_rounded(fit.coef, made[intercept].centre, self.design.dtype, intercept))
-                    for n, fit in fits.items()
-                    for intercept in [self.settings[n].fit_intercept]
-                }
-            self._score(split, fits, {n: fit.coef for n, fit in fits.items()}, time.perf_counter() - start)
 
     def _at_optimum(self, members: list[int], coefs: Sequence[Array | None]) -> dict[int, Fit]:
         """The fits of candidates that ask for the optimum; those that have lost too many digits are left."""
@@ -204,23 +238,14 @@ class GramWork(Work):
         """The fits of the shared candidates on a training part, and their coefficients for the columns as they are."""
         fits: dict[int, Fit] = {}
         coefs: dict[int, Array] = {}
-        alike: dict[Any, list[int]] = {}
-        for number in self.shared:
-            setting = self.settings[number]
-            alike.setdefault((setting.scaling, setting.fit_intercept), []).append(number)
-        for (scaling, fit_intercept), members in alike.items():
-            factor, shift = affine(scaling, columns) if columns is not None and scaling else (None, None)
-            seen = part if factor is None or shift is None else part.scaled(factor, shift)
+        for (scaling, fit_intercept), members in self._alike().items():
+            affinity = affine(scaling, columns) if columns is not None and scaling else None
+            seen = part if affinity is None else part.scaled(*affinity)
             found = self._optima(seen, fit_intercept, [n for n in members if self.settings[n].rule is None])
             found |= self._descents(seen, fit_intercept, [n for n in members if self.settings[n].rule is not None])
-            for number, fit in found.items():
-                coef = fit.coef
-                if self.design.dtype != np.float64:
-                    coef = _rounded(coef, seen.centre, self.design.dtype, fit_intercept)
-                fits[number] = fit._replace(coef=coef)
-                if factor is not None:
-                    coef = np.concatenate([factor[:, None] * coef[:-1], coef[-1:] + shift @ coef[:-1]])
-                coefs[number] = coef
+            found = self._stored(found, seen.centre, fit_intercept)
+            fits |= found
+            coefs |= unscaled(found, affinity)
         return fits, coefs
 
     def _optima(self, part: Part, fit_intercept: bool, members: list[int]) -> dict[int, Fit]:
@@ -247,10 +272,6 @@ class GramWork(Work):
                 self.leave(f"its fit failed: {error}", [number])
                 self.failing.add(number)
                 continue
-            if fit.reason == "diverged" and setting.strict:
-                self.leave(STRICT, [number])
-                self.failing.add(number)
-                continue
             found[number] = fit
         return found
 
@@ -266,9 +287,9 @@ class GramWork(Work):
 
     def _score(self, split: int, fits: dict[int, Fit], coefs: dict[int, Array], seconds: float) -> None:
         """Note the scores of a split."""
-        members = self.shared
-        start = time.perf_counter()
         parts = {"test": self.splits[split][1]}
+        members = self.without_errors(self.shared, fits, len(parts["test"]), seconds)
+        start = time.perf_counter()
         if self.search.return_train_score:
             parts["train"] = self.splits[split][0]
         found: dict[str, list[Any]] = {}
@@ -315,6 +336,17 @@ class GramWork(Work):
         if not self.model.last or len(estimator.steps) == 1:
             return [], self.attributes
         return fitted_front(estimator.steps[:-1], _safe_indexing(self.X, self.splits[split][0]))
+
+
+def unscaled(fits: Mapping[int, Fit], affinity: tuple[Array, Array] | None) -> dict[int, Array]:
+    """The coefficients of fits for columns as they are, before a map x ↦ factor·x + shift of each."""
+    if affinity is None:
+        return {number: fit.coef for number, fit in fits.items()}
+    factor, shift = affinity
+    return {
+        number: np.concatenate([factor[:, None] * fit.coef[:-1], fit.coef[-1:] + shift @ fit.coef[:-1]])
+        for number, fit in fits.items()
+    }
 
 
 def _needs_dense(kind: type, given: tuple[Any, ...]) -> bool:

@@ -1,7 +1,7 @@
 """GDSearchCV: scikit-learn's grid search, with fits that share their work where they can.
 
-Two uses: penalties and learning rates, whose fits follow from second moments of a few groups of rows, or begin where others ended; and any
-other grid search, candidate by candidate.
+Two uses: penalties and learning rates, whose fits follow from second moments of a few groups of rows, begin where others ended, or go side
+by side; and any other grid search, candidate by candidate.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 
 from .. import messages
-from .._compat import choose_best, evaluate, has_callbacks
+from .._compat import choose_best, evaluate, has_callbacks, tell_failures
 from ..linear_model import GDLinearRegression, GDLogisticRegression
 from .gram import GramWork
+from .rates import RateWork
 from .sharing import Sharing, model_of
-from .walk import PathWork
 from .work import Work
 
 __all__ = ["GDSearchCV"]
 
 #: How the fits of an estimator share their work.
-WAYS: dict[type, type[Work]] = {GDLinearRegression: GramWork, GDLogisticRegression: PathWork}
+WAYS: dict[type, type[Work]] = {GDLinearRegression: GramWork, GDLogisticRegression: RateWork}
 # Why a candidate that could be shared is fitted as the others are.
 TOLD = "callbacks of the search see one fit at the least"
 WITNESS = "all others that are fitted fail, which is no error of the whole search"
@@ -42,8 +42,8 @@ class GDSearchCV(GridSearchCV):
     ----------
     estimator : estimator
         Shared are fits of `GDLinearRegression`, bare or as the last step of a `Pipeline` whose other steps are `StandardScaler`,
-        `MinMaxScaler`, `MaxAbsScaler` or ``"passthrough"``; and those of `GDLogisticRegression` that differ in `C` alone, behind any other
-        steps. Any other estimator is fitted for each candidate.
+        `MinMaxScaler`, `MaxAbsScaler` or ``"passthrough"``; and those of `GDLogisticRegression`, behind any other steps, that differ in
+        `C` alone or have learning rates that are known beforehand. Any other estimator is fitted for each candidate.
 
     param_grid : dict of str to list, or list of dict
         Parameters' names and the values to try; of a list each dict is a grid of its own. See Notes for those that are shared.
@@ -125,23 +125,28 @@ class GDSearchCV(GridSearchCV):
     -----
     **What is shared.** With ``learning_rate="auto"``, the optimum, for all values of `alpha` and `fit_intercept`: by a Cholesky
     factorisation of a training part's second moments for each. With a number, a schedule or a function of the iteration as
-    `learning_rate`, and with the heavy ball's `momentum`: the iterate that a fit ends with, for all values of these, of `max_iter` and of
-    `tol`. With λ and V the eigenvalues and eigenvectors of the Hessian, and g the gradient at the start w₀, iterate k is
+    `learning_rate`, and with the heavy ball's or Nesterov's `momentum`: the iterate that a fit ends with, for all values of these, of
+    `max_iter` and of `tol`. With λ and V the eigenvalues and eigenvectors of the Hessian, and g the gradient at the start w₀, iterate k is
 
         w_k = w₀ − V diag((1 − (1 − ηλ)^k) / λ) Vᵀ g
 
     for a constant rate η, and a similar polynomial in λ for others. Diverging rates are known beforehand, and end where the fit would
     have ended. Of scalers all parameters but ``clip=True``.
 
-    **What is not,** and is fitted for each candidate: rules that look at the loss, Nesterov's momentum, metrics with a learning rate of
-    one's own, ``init="random"``; training parts with fewer samples than features where there are scalers or learning rates (bare optima
-    follow from the inner products of the rows); those with a row more than once; and optima of columns that
-    depend on each other so much (a condition number of 5e7 in units of their spread) that second moments have lost more than half of
+    **What is not,** and is fitted for each candidate: rules that look at the loss, metrics with a learning rate of one's own,
+    ``init="random"``; learning rates on training parts with fewer samples than features (optima follow from the inner products of the
+    rows there, behind scalers from three penalties on); those with a row more than once; and optima of columns that depend on each other
+    so much (a condition number of 5e7 in units of their spread) that second moments have lost more than half of
     their digits.
 
     **Logistic regression.** Candidates with ``learning_rate="auto"`` that differ in `C` alone are a path on each training part, from the
     strongest penalty to the weakest: each fit begins where the last one ended, and ends where its own criterion is met, so that scores agree
-    as far as `tol` says. Steps in front are fitted once for all of them.
+    as far as `tol` says. Candidates with a number, a schedule or a function of the iteration as `learning_rate`, whatever their `momentum`
+    and `C`, descend side by side on each training part, so that an iteration of all of them is one read of X, and have their ends, by
+    `max_iter` and `tol`, on the same iterates. Not shared are those of several classes on large data, whose reads of X are worth it already,
+    and two or three of many columns with few entries. Steps in front are fitted once for all of them.
+
+    **Failures.** A shared fit that diverges with ``on_divergence="raise"`` has the score `error_score`, and is told as a fit that failed.
 
     **Sums, not differences.** The second moments of a training part are the sum of those of its groups of rows. Scalers are fitted on each
     training part alone: their means, spreads and bounds follow from the groups', and their map is put into the moments.
@@ -250,6 +255,7 @@ class GDSearchCV(GridSearchCV):
         if self.verbose > 0:
             print(messages.search_shares(len(work.candidates), len(work.splits)))
         out = [split for splits in work.out for split in splits]
+        tell_failures(self, out, out)
         results = super()._format_results(work.candidates, len(work.splits), out)
         self.n_splits_ = len(work.splits)
         choose_best(self, work.metric, out[0]["test_scores"], results)

@@ -18,8 +18,8 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from .._compat import has_callbacks
 from ..linear_model import GDLinearRegression, GDLogisticRegression
-from ..momentum import HeavyBall, NoMomentum
-from ..protocols import Array
+from ..momentum import HeavyBall, Nesterov, NoMomentum
+from ..protocols import Array, Momentum
 from ..steps import PlaneSearch, Schedule
 
 __all__ = ["REFUSED", "Model", "Repeated", "Round", "Rows", "Setting", "Sharing", "model_of", "rounds_of", "setting_of"]
@@ -92,8 +92,8 @@ class Setting(NamedTuple):
     alpha : float
     rule : Schedule or None
         The learning rates; None for the optimum.
-    momentum : float
-        Heavy ball's.
+    momentum : Momentum
+        None, heavy ball's or Nesterov's.
     max_iter, tol, init : as the estimator has them
     strict : bool
         Whether divergence is an error.
@@ -103,7 +103,7 @@ class Setting(NamedTuple):
     fit_intercept: bool
     alpha: float
     rule: Schedule | None
-    momentum: float
+    momentum: Momentum
     max_iter: int
     tol: float
     init: Any
@@ -231,14 +231,14 @@ def _of_model(model: Any, own: dict[str, Any], scaling: tuple[Any, ...]) -> Sett
         return f"learning_rate={probe.learning_rate!r} looks at the loss"
     elif preconditioner is not None:
         return f"preconditioner={preconditioner!r} with a learning rate is not known in closed form"
-    elif type(momentum) not in (NoMomentum, HeavyBall):
-        return f"momentum={probe.momentum!r} looks at the gradients"
+    elif type(momentum) not in (NoMomentum, HeavyBall, Nesterov):
+        return f"momentum={probe.momentum!r} is not known in closed form"
     return Setting(
         scaling,
         bool(probe.fit_intercept),
         float(probe.alpha),
         None if at_optimum else rule,
-        float(getattr(momentum, "momentum", 0.0)),
+        momentum,
         int(probe.max_iter),
         float(probe.tol),
         None if isinstance(probe.init, str) else probe.init,

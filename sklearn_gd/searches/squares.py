@@ -10,6 +10,9 @@ With H = V diag(λ) Vᵀ, and g the gradient at the start w₀, iterate k is
 where ρ_k is a polynomial that the learning rates alone make: (1 − ηλ)^k for a constant one, and for others, and with the heavy ball,
 
     ρ_{k+1} = (1 + β − η_k λ) ρ_k − β ρ_{k−1},    ρ_{−1} = ρ_0 = 1.
+
+With Nesterov's momentum the gradient is taken at σ_k = ρ_k + β_k (ρ_k − ρ_{k−1}), and ρ_{k+1} = (1 − η_k λ) σ_k; whether it points uphill
+there, so that the sequence of β begins anew, these polynomials and g tell, too.
 """
 
 from __future__ import annotations
@@ -25,14 +28,15 @@ import scipy.linalg
 from .. import compiled
 from ..descent import Stopping
 from ..designs.rows import Curvature
+from ..momentum import Nesterov
 from ..plan.least_squares import DIGITS_LOST
 from ..preconditioners import EPS, Diagonal
 from ..progress import RISES
-from ..protocols import Array
+from ..protocols import Array, Momentum
 from ..steps import Constant, Schedule
 from .moments import Moments
 
-__all__ = ["Descent", "Fit", "Part", "optima", "solved"]
+__all__ = ["Descent", "Fit", "Part", "heavy", "optima", "solved"]
 
 (posv,) = scipy.linalg.get_lapack_funcs(("posv",), dtype=np.float64)
 
@@ -161,6 +165,11 @@ class Fit(NamedTuple):
     reason: str
 
 
+def heavy(momentum: Momentum) -> float:
+    """The heavy ball's number, 0 of all others."""
+    return float(getattr(momentum, "momentum", 0.0))
+
+
 class Descent:
     """Gradient descent on a training part: all its iterates, for any learning rates.
 
@@ -247,9 +256,13 @@ class Descent:
             squares += np.einsum("ij,ij->j", half, half)
         return values, np.sqrt(squares / np.maximum(values / self.stopping.null_loss, self.stopping.exact))
 
-    def blocks(self, rule: Schedule, momentum: float, first: int, last: int) -> Iterator[tuple[int, Array, Array]]:
+    def blocks(self, rule: Schedule, momentum: Momentum, first: int, last: int) -> Iterator[tuple[int, Array, Array]]:
         """The iterates from the first to the last: their first number, their polynomials, a column each, and the reaches of these."""
-        if type(rule) is Constant and not momentum:
+        if type(momentum) is Nesterov:
+            yield from self.ahead(rule, last)
+            return
+        beta = heavy(momentum)
+        if type(rule) is Constant and not beta:
             factor = 1.0 - rule.rate(0) * self.values
             powers = np.empty((BLOCK, len(factor)))
             powers[0], powers[1:] = 1.0, factor
@@ -267,14 +280,38 @@ class Descent:
                 rows.append(now)
                 reaches.append(reached)
                 rate = rule.rate(i)
-                before, now = now, (1.0 + momentum - rate * self.values) * now - momentum * before
-                earlier, reached = reached, reached + rate + momentum * (reached - earlier)
+                before, now = now, (1.0 + beta - rate * self.values) * now - beta * before
+                earlier, reached = reached, reached + rate + beta * (reached - earlier)
             yield k, np.array(rows).T, np.array(reaches)
 
-    def surely_until(self, rule: Schedule, momentum: float, max_iter: int, tol: float) -> int:
+    def ahead(self, rule: Schedule, last: int) -> Iterator[tuple[int, Array, Array]]:
+        """The same with Nesterov's momentum, of the places where gradients are taken, from the start on."""
+        weight = np.einsum("ij,ij->i", self.gradient, self.gradient)
+        before = now = place = np.ones(len(self.values))
+        earlier = reached = reach = 0.0
+        t = 1.0
+        for k in range(0, last + 1, BLOCK):
+            rows, reaches = [], []
+            for i in range(k, min(k + BLOCK, last + 1)):
+                if i:
+                    # φ of the last step, which is its opposite in the eigenvectors, over g
+                    step = np.where(self.flat, reached - earlier, (before - now) * self.inverse)
+                    following = (1 + math.sqrt(1 + 4 * t * t)) / 2
+                    uphill = -float((weight * place) @ step) > 0
+                    beta, t = (0.0, 1.0) if uphill else ((t - 1) / following, following)
+                    place, reach = now + beta * (now - before), reached + beta * (reached - earlier)
+                rows.append(place)
+                reaches.append(reach)
+                rate = rule.rate(i)
+                before, now = now, (1.0 - rate * self.values) * place
+                earlier, reached = reached, reach + rate
+            yield k, np.array(rows).T, np.array(reaches)
+
+    def surely_until(self, rule: Schedule, momentum: Momentum, max_iter: int, tol: float) -> int:
         """An iterate before which the criterion cannot be met: the gradient's norm has a lower bound that falls steadily."""
         factor = 1.0 - rule.rate(0) * self.values
-        if type(rule) is not Constant or momentum or np.abs(factor).max() > 1.0:
+        accelerated = type(momentum) is Nesterov or heavy(momentum) > 0
+        if type(rule) is not Constant or accelerated or np.abs(factor).max() > 1.0:
             return 0
         weight = np.einsum("ij,ij->i", self.scaled, self.scaled)
         largest = max(self.loss / self.stopping.null_loss, self.stopping.exact)
@@ -292,14 +329,14 @@ class Descent:
 
     # -- a fit ------------------------------------------------------------------------------------------------------
 
-    def fit(self, rule: Schedule, momentum: float, max_iter: int, tol: float) -> Fit:
+    def fit(self, rule: Schedule, momentum: Momentum, max_iter: int, tol: float) -> Fit:
         """Where the estimator ends with these learning rates.
 
         Parameters
         ----------
         rule : Schedule
-        momentum : float
-            Heavy ball's.
+        momentum : Momentum
+            None, heavy ball's or Nesterov's.
         max_iter, tol : as the estimator has them
         """
         watch = Watch(self.loss)
@@ -318,20 +355,23 @@ class Descent:
                 return Fit(self.ended(rho[:, end], reach[end]), k + end, reason)
         return Fit(self.ended(rho[:, -1], reach[-1]), max_iter, "max_iter")
 
-    def history(self, rule: Schedule, momentum: float, n_iter: int) -> list[Array]:
+    def history(self, rule: Schedule, momentum: Momentum, n_iter: int) -> list[Array]:
         """What a fit notes of its iterates: the columns of ``history_``, of one read of X."""
         found: list[tuple[Array, Array]] = []
-        lengths = [np.zeros(1)]
-        last: Any = None
-        for _, rho, reach in self.blocks(rule, momentum, 0, n_iter):
+        rates = np.array([0.0, *(rule.rate(k) for k in range(n_iter))])
+        ahead, last = type(momentum) is Nesterov, np.zeros((len(self.values), 1))
+        lengths = [np.zeros(1)] if ahead else []
+        for k, rho, reach in self.blocks(rule, momentum, 0, n_iter):
             found.append(self.norms(rho))
             phi = np.where(self.flat[:, None], reach, (1.0 - rho) * self.inverse[:, None])
-            moves = np.diff(phi if last is None else np.column_stack([last, phi]), axis=1)
+            if ahead:  # where the steps from there end, which is not where the next gradient is taken
+                taken = rates[k + 1 : k + 1 + phi.shape[1]]
+                phi = phi[:, : len(taken)] + rho[:, : len(taken)] * taken
+            moves = np.diff(np.column_stack([last, phi]), axis=1)
             lengths.append(np.sqrt(np.einsum("ij,ij->i", self.gradient, self.gradient) @ (moves * moves)))
-            last = phi[:, -1]
+            last = np.column_stack([last, phi])[:, -1:]
         values, norms = (np.concatenate(columns) for columns in zip(*found, strict=True))
-        rates = np.array([0.0, *(rule.rate(k) for k in range(n_iter))])
-        momenta = np.where(np.arange(n_iter + 1) > 0, momentum, 0.0)
+        momenta = np.where(np.arange(n_iter + 1) > 0, heavy(momentum), 0.0)
         known = np.isfinite(values) & np.isfinite(norms)
         columns = [values, norms, rates, momenta, np.concatenate(lengths), np.ones(n_iter + 1)]
         return [column[known] for column in columns]

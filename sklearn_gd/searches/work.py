@@ -18,12 +18,15 @@ from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import indexable
 
 from .. import messages
-from .._compat import requested
+from .._compat import requested, tell_failures
 from ..exceptions import DivergenceWarning
 from ..protocols import Array
 from .sharing import REFUSED, Model
 
 __all__ = ["Work"]
+
+# Why a candidate is fitted on its own whose divergence ends the search.
+STRICT = "it diverges, which on_divergence='raise' makes an error, and error_score='raise' the search's"
 
 
 class Work(ABC):
@@ -99,11 +102,16 @@ class Work(ABC):
         return [candidate for candidate, reason in pairs if reason is not None]
 
     def with_plain(self, out: Sequence[dict[str, Any]], n_splits: int) -> list[dict[str, Any]]:
-        """The results of all candidates in their order, from those of the others."""
+        """The results of all candidates in their order, from those of the others; shared fits that failed are told."""
         others = iter(out)
         found: list[dict[str, Any]] = []
+        told: list[dict[str, Any]] = []
         for own, reason in zip(self.out, self.reasons, strict=True):
-            found += own if reason is None else itertools.islice(others, n_splits)
+            these = own if reason is None else list(itertools.islice(others, n_splits))
+            found += these
+            # scikit-learn has told those of the others
+            told += own if reason is None else [each for each in these if each["fit_error"] is None]
+        tell_failures(self.search, told, found)
         return found
 
     def leave(self, reason: str, candidates: Sequence[int] | None = None) -> None:
@@ -150,6 +158,39 @@ class Work(ABC):
                     "score_time": times[1] / len(members),
                 }
             )
+
+    def without_errors(self, members: Sequence[int], fits: Mapping[int, Any], n_test: int, seconds: float) -> list[int]:
+        """The candidates of a split that have scores; a divergence that is an error is noted as one.
+
+        Parameters
+        ----------
+        members : sequence of int
+            The candidates, whose settings say whether they are ``strict``.
+        fits : dict of int to Fit
+        n_test : int
+            Rows of the test part.
+        seconds : float
+            Of all fits.
+        """
+        wrong = [n for n in members if fits[n].reason == "diverged" and self.settings[n].strict]
+        score = self.search.error_score
+        if score == "raise":
+            self.leave(STRICT, wrong)
+            self.failing.update(wrong)
+        # several scorers that have names; of a function scikit-learn asks later for how many scores it has
+        names = getattr(self.scorers, "_scorers", None)
+        parts = ("test", "train") if self.search.return_train_score else ("test",)
+        for number in wrong:
+            self.out[number].append(
+                {
+                    "fit_error": messages.search_fit_diverged(fits[number].n_iter, self.candidates[number]),
+                    **{f"{part}_scores": score if names is None else dict.fromkeys(names, score) for part in parts},
+                    "n_test_samples": n_test,
+                    "fit_time": seconds / len(members),
+                    "score_time": 0.0,
+                }
+            )
+        return [number for number in members if number not in wrong]
 
     def warnings(self) -> list[tuple[str, type[Warning]]]:
         """What has to be said of the ends of the shared fits: of those that did not converge, and of those that diverged."""
