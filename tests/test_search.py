@@ -28,7 +28,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from sklearn_gd import DivergenceWarning, GDLinearRegression, GDLogisticRegression, GDSearchCV
+from sklearn_gd import DivergenceWarning, GDLinearRegression, GDLogisticRegression, GDPoissonRegression, GDSearchCV
 from sklearn_gd.momentum import HeavyBall
 from sklearn_gd.steps import Cosine, InverseTime
 
@@ -777,6 +777,22 @@ def test_divergence_that_is_an_error(search, mixed):
     assert ours.shared_.shared == (True, True, True, False)[: 3 + mixed]
     assert_same(ours, theirs)
     assert ours.best_index_ == theirs.best_index_
+
+
+def test_penalties_of_poisson_regression_are_a_path():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 5))
+    y = rng.poisson(np.exp(0.5 * X[:, 0]))
+    model = make_pipeline(StandardScaler(), GDPoissonRegression(tol=1e-9))
+    grid = {"gdpoissonregression__alpha": np.logspace(-4, 2, 7), "gdpoissonregression__fit_intercept": [True, False]}
+    ours, plain = GDSearchCV(model, grid, cv=4).fit(X, y), GridSearchCV(model, grid, cv=4).fit(X, y)
+    assert all(ours.shared_.shared)
+    for name in ("mean_test_score", "std_test_score"):
+        np.testing.assert_allclose(ours.cv_results_[name], plain.cv_results_[name], atol=1e-8)
+    assert ours.best_params_ == plain.best_params_
+    np.testing.assert_allclose(ours.predict(X), plain.predict(X), rtol=1e-7)
+    bare = GDSearchCV(GDPoissonRegression(), {"fit_intercept": [True, False]}, cv=3).fit(X, y)
+    assert "GDPoissonRegression shares the fits along a path over alpha" in bare.shared_.reasons[0]
 
 
 def test_all_fits_diverge():

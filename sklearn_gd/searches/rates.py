@@ -87,8 +87,7 @@ class RateWork(PathWork):
 
     def setting(self, candidate: Mapping[str, Any]) -> Any:
         if not self._scheduled(candidate):
-            name = f"{self.model.last}__C" if self.model.last else "C"
-            return super().setting(candidate) if name in candidate else NEITHER
+            return super().setting(candidate) if self.name in candidate else NEITHER
         try:
             estimator = self.made(candidate)
         except ValueError as error:

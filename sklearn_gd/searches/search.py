@@ -16,15 +16,21 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from .. import messages
 from .._compat import choose_best, evaluate, has_callbacks, tell_failures
 from ..linear_model import GDLinearRegression, GDLogisticRegression
+from ..poisson import GDPoissonRegression
 from .gram import GramWork
 from .rates import RateWork
 from .sharing import Sharing, model_of
+from .walk import PathWork
 from .work import Work
 
 __all__ = ["GDSearchCV"]
 
 #: How the fits of an estimator share their work.
-WAYS: dict[type, type[Work]] = {GDLinearRegression: GramWork, GDLogisticRegression: RateWork}
+WAYS: dict[type, type[Work]] = {
+    GDLinearRegression: GramWork,
+    GDLogisticRegression: RateWork,
+    GDPoissonRegression: PathWork,
+}
 # Why a candidate that could be shared is fitted as the others are.
 TOLD = "callbacks of the search see one fit at the least"
 WITNESS = "all others that are fitted fail, which is no error of the whole search"
@@ -43,7 +49,8 @@ class GDSearchCV(GridSearchCV):
     estimator : estimator
         Shared are fits of `GDLinearRegression`, bare or as the last step of a `Pipeline` whose other steps are `StandardScaler`,
         `MinMaxScaler`, `MaxAbsScaler` or ``"passthrough"``; and those of `GDLogisticRegression`, behind any other steps, that differ in
-        `C` alone or have learning rates that are known beforehand. Any other estimator is fitted for each candidate.
+        `C` alone or have learning rates that are known beforehand, and those of `GDPoissonRegression` that differ in `alpha` alone. Any
+        other estimator is fitted for each candidate.
 
     param_grid : dict of str to list, or list of dict
         Parameters' names and the values to try; of a list each dict is a grid of its own. See Notes for those that are shared.

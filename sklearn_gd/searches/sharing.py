@@ -19,6 +19,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from .._compat import has_callbacks
 from ..linear_model import GDLinearRegression, GDLogisticRegression
 from ..momentum import HeavyBall, Nesterov, NoMomentum
+from ..poisson import GDPoissonRegression
 from ..protocols import Array, Momentum
 from ..steps import PlaneSearch, Schedule
 
@@ -123,7 +124,7 @@ def model_of(estimator: Any) -> Model | str:
             return "the pipeline has callbacks, which see every fit"
     else:
         steps, last = {"": estimator}, ""
-    if type(steps[last]) is GDLogisticRegression:
+    if type(steps[last]) in (GDLogisticRegression, GDPoissonRegression):
         called = [step for step in steps.values() if has_callbacks(step)]
         return f"{type(called[0]).__name__} has callbacks, which see every fit" if called else Model(steps, last)
     if type(steps[last]) is not GDLinearRegression:

@@ -1,6 +1,6 @@
-"""Candidates that differ in the penalty of logistic regression alone: a path on each training part, from one value to the next.
+"""Candidates that differ in the penalty alone: a path on each training part, from one value to the next.
 
-Two uses: `GDLogisticRegression` bare; and behind any transformers, which are fitted once for all values.
+Two uses: `GDLogisticRegression` and `GDPoissonRegression`, bare or behind any transformers, which are fitted once for all values.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 
 from .._compat import at_rows, has_callbacks, score
 from ..linear_model import GDLogisticRegression
+from ..poisson import GDPoissonRegression
 from ..protocols import Array
 from ..steps import PlaneSearch
 from ..workers import is_dask
@@ -22,7 +23,10 @@ from .paths import fit_path
 from .sharing import REFUSED
 from .work import Work
 
-__all__ = ["PathWork"]
+__all__ = ["PENALTY", "PathWork"]
+
+#: The parameter that a path is over.
+PENALTY: dict[type, str] = {GDLogisticRegression: "C", GDPoissonRegression: "alpha"}
 
 
 class Place(NamedTuple):
@@ -41,18 +45,28 @@ class Place(NamedTuple):
 
 
 class PathWork(Work):
-    """As `Work`, for `GDLogisticRegression`."""
+    """As `Work`, for `GDLogisticRegression` and `GDPoissonRegression`."""
+
+    @property
+    def penalty(self) -> str:
+        """The parameter that a path is over."""
+        return PENALTY[type(self.model.steps[self.model.last])]
+
+    @property
+    def name(self) -> str:
+        """The same, as candidates call it."""
+        return f"{self.model.last}__{self.penalty}" if self.model.last else self.penalty
 
     def setting(self, candidate: Mapping[str, Any]) -> Place | str:
-        name = f"{self.model.last}__C" if self.model.last else "C"
-        if name not in candidate:
-            return "logistic regression shares the fits along a path over C"
+        kind = type(self.model.steps[self.model.last])
+        if self.name not in candidate:
+            return f"{kind.__name__} shares the fits along a path over {self.penalty}"
         try:
             model = self.last_of(self.made(candidate))
         except ValueError as error:
             raise KeyError(str(error)) from error
-        if type(model) is not GDLogisticRegression:
-            return f"{type(model).__name__} has no path over C"
+        if type(model) is not kind:
+            return f"{type(model).__name__} has no path over {self.penalty}"
         try:
             rule, _, _ = model._parts()
         except (TypeError, ValueError) as error:
@@ -61,8 +75,8 @@ class PathWork(Work):
             return f"learning_rate={model.learning_rate!r} has iterates of its own, which depend on the start"
         if model.verbose or has_callbacks(model) or not isinstance(model.init, str):
             return "its start, its callbacks or its verbose are its own"
-        others = tuple(sorted((key, id(value)) for key, value in candidate.items() if key != name))
-        return Place(others, float(model.C))
+        others = tuple(sorted((key, id(value)) for key, value in candidate.items() if key != self.name))
+        return Place(others, float(getattr(model, self.penalty)))
 
     def ready(self, weight: Any) -> bool:
         self.weight = weight
@@ -70,7 +84,7 @@ class PathWork(Work):
             self.leave("the data are Dask collections, of which each fit reads its own rows")
         for members in self.paths().values():
             if len(members) == 1:
-                self.leave("no other candidate differs from it in C alone", members)
+                self.leave(f"no other candidate differs from it in {self.penalty} alone", members)
         return bool(self.shared)
 
     def paths(self) -> dict[Any, list[int]]:
@@ -112,7 +126,7 @@ class PathWork(Work):
         if self.model.last and len(first.steps) > 1:
             pipeline = Pipeline(first.steps[:-1])
             X, front = pipeline.fit_transform(X, y), pipeline.steps
-        models = fit_path(self.last_of(first), "C", [self.settings[n].value for n in members], X, y, weight)
+        models = fit_path(self.last_of(first), self.penalty, [self.settings[n].value for n in members], X, y, weight)
         if not self.model.last:
             return list(models)
         estimators = []
