@@ -269,12 +269,14 @@ def test_the_offset_is_routed_through_pipelines_and_searches():
         assert scores.mean() > without.mean()
 
 
-def test_a_search_of_ours_fits_one_by_one():
-    X, y, *_ = data()
+def test_a_search_of_ours_with_an_offset_fits_one_by_one():
+    X, y, offset, _ = data()
     grid = {"alpha": [0.0, 0.1, 10.0]}
-    ours, theirs = (kind(GDPoissonRegression(), grid, cv=3).fit(X, y) for kind in (GDSearchCV, GridSearchCV))
+    with config_context(enable_metadata_routing=True):
+        model = GDPoissonRegression().set_fit_request(offset=True).set_score_request(offset=True)
+        ours, theirs = (kind(model, grid, cv=3).fit(X, y, offset=offset) for kind in (GDSearchCV, GridSearchCV))
     assert not any(ours.shared_.shared)
-    assert "GDPoissonRegression has no fits that follow" in str(ours.shared_)
+    assert "fit is passed offset" in str(ours.shared_)
     assert_allclose(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"])
 
 
