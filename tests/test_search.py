@@ -779,6 +779,25 @@ def test_divergence_that_is_an_error(search, mixed):
     assert ours.best_index_ == theirs.best_index_
 
 
+def test_products_of_rows_that_cost_more_than_the_fits_are_not_made():
+    rng = np.random.default_rng(0)
+    X = sp.random(1000, 4000, 0.005, format="csr", random_state=0)
+    y = X @ rng.normal(size=4000) + rng.normal(size=1000)
+    ours = GDSearchCV(GDLinearRegression(), {"alpha": [0.01, 0.1]}, cv=5).fit(X, y)
+    assert all("cost more than the fits" in reason for reason in ours.shared_.reasons)
+    # fewer rows of as many columns are worth it, and rows as many as columns, of which no spectrum is foreseen
+    few, square = rng.normal(size=(100, 400)), rng.normal(size=(75, 60))
+    for X in (few, square):
+        y = X[:, 0] + rng.normal(size=len(X))
+        ours, theirs = (
+            kind(GDLinearRegression(), {"alpha": [0.01, 0.1]}, cv=5).fit(X, y) for kind in (GDSearchCV, GridSearchCV)
+        )
+        assert all(ours.shared_.shared)
+        np.testing.assert_allclose(
+            ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], atol=1e-5
+        )
+
+
 def test_penalties_of_poisson_regression_are_a_path():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 5))

@@ -5,6 +5,7 @@ Two uses: penalties, whose optima are a factorisation each; and learning rates, 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from sklearn.utils import _safe_indexing
 
 from .._compat import at_rows, score
 from ..arrays import DTYPES
+from ..costs import CALL, ITERATION, factorisation
 from ..designs import design_for
 from ..designs.threads import one_blas_thread, whole_blas
 from ..linear_model import GDLinearRegression
@@ -37,6 +39,8 @@ __all__ = ["GramWork"]
 MATRICES, TIMES = 1 << 22, 16
 # Penalties that are worth the inner products of each training part's rows: of 800 x 5,000 these take as long as two fits.
 FEW = 3
+# What a fit of its own takes besides, in operations as `costs` counts them: 2 ms for validation, cloning and a score.
+SINGLE_FIT = 5e6
 LOST = "the products of a training part have lost too many digits: its columns, or its rows, depend on each other"
 
 
@@ -73,6 +77,8 @@ class GramWork(Work):
                     self.leave(
                         f"fewer than {FEW} penalties on few samples behind scalers are as fast one by one", members
                     )
+                elif not self._cheaper(bool(scaling), members, min(len(train) for train, _ in self.splits)):
+                    self.leave("the products of the rows, and their factorisations, cost more than the fits", members)
         elif most * p * p > max(MATRICES, TIMES * n * p):
             self.leave(f"second moments of {most} groups of rows would take more than {TIMES} times the memory of X")
         with np.errstate(all="ignore"), one_blas_thread(), whole_blas(p):
@@ -177,6 +183,17 @@ class GramWork(Work):
             )
             middle = time.perf_counter()
             self._score(split, fits, coefs, middle - start)
+
+    def _cheaper(self, scaled: bool, members: Sequence[int], rows: int) -> bool:
+        """Whether optima by inner products of so many rows cost less than fits, whose iterations are as `plan.planning` foresees them."""
+        if not all(self.settings[n].alpha for n in members):
+            return True  # a fit without a penalty takes them, too
+        design, many = self.design, len(members)
+        products = design.row_products_cost / (1 if scaled else len(self.splits))
+        shrink = math.sqrt(rows / max(design.n_features, rows + 1))
+        steps = math.log(2 / min(self.settings[n].tol or EPS for n in members)) / -math.log(shrink)
+        fit = SINGLE_FIT + steps * (design.product_cost() + CALL + ITERATION)
+        return bool(products + many * factorisation(rows) <= many * fit)
 
     def _by_rows(self) -> None:
         """The results of optima on few samples."""
